@@ -1,0 +1,133 @@
+//! What is known of one connection: Zeek's `conn.log` row before formatting.
+
+use std::sync::Arc;
+
+use crate::addr::Addr;
+use crate::decode::app::AppInfo;
+use crate::time::Timestamp;
+
+/// The two ends and the protocol, originator first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowKey {
+    /// Originator's address.
+    pub orig: Addr,
+    /// Responder's address.
+    pub resp: Addr,
+    /// Originator's port (ICMP: type).
+    pub orig_port: u16,
+    /// Responder's port (ICMP: the answering type, or the code).
+    pub resp_port: u16,
+    /// IP protocol number.
+    pub proto: u8,
+}
+
+/// Counters of both directions. All cumulative or all since the last report, as the holder says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Packets sent by the originator.
+    pub orig_pkts: u64,
+    /// Packets sent by the responder.
+    pub resp_pkts: u64,
+    /// IP bytes, headers included.
+    pub orig_ip_bytes: u64,
+    /// IP bytes, headers included.
+    pub resp_ip_bytes: u64,
+    /// Transport payload bytes on the wire, retransmissions included.
+    pub orig_payload: u64,
+    /// Transport payload bytes on the wire, retransmissions included.
+    pub resp_payload: u64,
+    /// Frame bytes, link layer included, as tshark counts conversations.
+    pub orig_wire_bytes: u64,
+    /// Frame bytes, link layer included, as tshark counts conversations.
+    pub resp_wire_bytes: u64,
+}
+
+/// Zeek's `conn_state`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConnState {
+    /// Attempt seen, no reply.
+    S0,
+    /// Established, not terminated.
+    S1,
+    /// Normal establishment and termination.
+    SF,
+    /// Attempt rejected.
+    Rej,
+    /// Established, close attempt by the originator seen, no reply.
+    S2,
+    /// Established, close attempt by the responder seen, no reply.
+    S3,
+    /// Established, originator aborted.
+    Rsto,
+    /// Responder reset.
+    Rstr,
+    /// Originator sent SYN then RST, no SYN-ACK seen.
+    Rstos0,
+    /// Responder sent SYN-ACK then RST, no SYN seen.
+    Rstrh,
+    /// Originator sent SYN then FIN, no SYN-ACK seen.
+    Sh,
+    /// Responder sent SYN-ACK then FIN, no SYN seen.
+    Shr,
+    /// No SYN seen, midstream traffic.
+    #[default]
+    Oth,
+}
+
+/// Zeek's `history`: at most 24 letters, upper case by the originator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    letters: [u8; 24],
+    len: u8,
+}
+
+impl History {
+    /// Adds a letter; letters past the bound are dropped.
+    pub fn push(&mut self, letter: u8) {
+        if let Some(slot) = self.letters.get_mut(usize::from(self.len)) {
+            *slot = letter;
+            self.len += 1;
+        }
+    }
+
+    /// The letters so far.
+    pub fn as_str(&self) -> &str {
+        let letters = self.letters.get(..usize::from(self.len)).unwrap_or_default();
+        std::str::from_utf8(letters).unwrap_or_default()
+    }
+}
+
+/// One connection, cumulative from its first packet.
+#[derive(Clone, Debug, Default)]
+pub struct FlowRecord {
+    /// The ends, originator first.
+    pub key: FlowKey,
+    /// Zeek-style unique id: `C` and base-62 of a hash of seed, key and start (text made on output by `uid_text`).
+    pub uid: u128,
+    /// First packet.
+    pub first: Timestamp,
+    /// Last packet.
+    pub last: Timestamp,
+    /// Cumulative counters.
+    pub counters: Counters,
+    /// Zeek's `orig_bytes`: payload bytes by sequence numbers for TCP, by headers otherwise.
+    pub orig_bytes: u64,
+    /// Zeek's `resp_bytes`.
+    pub resp_bytes: u64,
+    /// Zeek's `missed_bytes`: content gaps by sequence numbers.
+    pub missed_bytes: u64,
+    /// Zeek's `conn_state`.
+    pub state: ConnState,
+    /// Zeek's `history`.
+    pub history: History,
+    /// What the payload told, once it is known.
+    pub app: Option<Arc<AppInfo>>,
+    /// Who sent the first payload: 0 nobody yet, 1 originator, 2 responder.
+    pub first_speaker: u8,
+    /// ICMP echo: requests whose payload (past the first 16 bytes) differs from the request before.
+    pub icmp_payload_changes: u32,
+    /// ICMP echo: replies whose payload differs from the request with the same identifier and sequence number.
+    pub icmp_reply_mismatches: u32,
+    /// Largest payload of one packet of the originator, in bytes.
+    pub orig_payload_max: u32,
+}

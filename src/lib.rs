@@ -1,0 +1,22 @@
+//! **undercurrent** finds covert command-and-control that lives long, and data that leaves, in network traffic.
+//!
+//! The modules are the stages of the data path, in the order in which a packet meets them:
+//!
+//! | stage | takes → gives | does not |
+//! |---|---|---|
+//! | [`capture`] | files → [`capture::Block`] of frames in time order | look into a frame |
+//! | [`decode`] | frame → [`decode::Packet`], payload → application fields | keep state of a flow |
+//! | [`flow`] | packets → [`flow::FlowEvent`]: connections with Zeek's meaning | know which host is monitored |
+//! | [`features`] | flow events → per-host and per-channel state → feature vectors | judge |
+//! | [`model`] | float rows → scores, p-values, contributions | know what a network is |
+//! | [`detect`] | vectors and scores → findings | read packets, write files |
+//! | [`export`] | findings, rows, counters → tables, files, metrics, pages | decide anything |
+//!
+//! [`pipeline`] ties them together. Time is packet time ([`time`]): no stage reads a clock.
+
+pub mod addr;
+pub mod capture;
+pub mod decode;
+pub mod flow;
+pub mod seed;
+pub mod time;

@@ -1,0 +1,3 @@
+//! The `undercurrent` program.
+
+fn main() {}
