@@ -17,6 +17,7 @@
 pub mod addr;
 pub mod capture;
 pub mod decode;
+pub mod features;
 pub mod flow;
 pub mod seed;
 pub mod time;

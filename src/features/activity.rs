@@ -1,0 +1,186 @@
+//! When a channel was active: the recent bursts one by one, and its whole life at falling resolution.
+
+use crate::time::{Span, Timestamp};
+
+/// One burst of activity of a channel, as the flow stage's exchanges and, for DNS, queries tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Activity {
+    /// First packet.
+    pub start: Timestamp,
+    /// Payload bytes that the monitored host sent, saturating.
+    pub bytes_out: u32,
+    /// Payload bytes that the peer sent, saturating.
+    pub bytes_in: u32,
+    /// Whether it opened a connection (else it happened inside one).
+    pub opens_flow: bool,
+    /// Whether the peer sent the first packet of a burst inside an open connection.
+    pub peer_driven: bool,
+}
+
+/// The most recent bursts in order of their start. Bounded: the oldest goes first.
+#[derive(Clone, Debug, Default)]
+pub struct RecentActivity {
+    bursts: Vec<Activity>,
+}
+
+impl RecentActivity {
+    /// Bursts kept. The statistics of regularity hardly gain from more.
+    pub const CAPACITY: usize = 64;
+
+    /// Adds a burst; bursts may come out of order, since one is told when it ends.
+    pub fn insert(&mut self, burst: Activity) {
+        let at = self.bursts.iter().rposition(|b| b.start <= burst.start).map_or(0, |i| i + 1);
+        if self.bursts.len() < Self::CAPACITY {
+            self.bursts.insert(at, burst);
+        } else if at > 0 {
+            self.bursts.remove(0);
+            self.bursts.insert(at - 1, burst);
+        }
+    }
+
+    /// The bursts, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Activity> {
+        self.bursts.iter()
+    }
+
+    /// How many are held.
+    pub fn len(&self) -> usize {
+        self.bursts.len()
+    }
+
+    /// Whether none is held.
+    pub fn is_empty(&self) -> bool {
+        self.bursts.is_empty()
+    }
+}
+
+/// Activity over a channel's whole life in 64 bins that double in width as the life grows: from seconds to weeks in a
+/// fixed number of bytes.
+#[derive(Clone, Debug)]
+pub struct LifeHistogram {
+    origin: Timestamp,
+    /// Bin width is `1 s << log2_width`.
+    log2_width: u32,
+    counts: [u16; Self::BINS],
+}
+
+impl LifeHistogram {
+    /// Number of bins.
+    pub const BINS: usize = 64;
+
+    /// How long a connection must be open to be marked as activity by itself.
+    pub const fn open_worth_marking() -> Span {
+        Span::from_secs(60)
+    }
+
+    /// An empty histogram that begins at `origin`.
+    pub fn new(origin: Timestamp) -> Self {
+        Self { origin, log2_width: 0, counts: [0; Self::BINS] }
+    }
+
+    /// Counts one burst. A time before the origin counts in the first bin.
+    pub fn add(&mut self, at: Timestamp) {
+        let bin = self.bin_of(at);
+        if let Some(count) = self.counts.get_mut(bin) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// Marks all bins from `from` to `to` as active at least once: an open connection.
+    pub fn mark(&mut self, from: Timestamp, to: Timestamp) {
+        let last = self.bin_of(to.max(from));
+        let first = self.bin_of(from);
+        for count in self.counts.iter_mut().take(last + 1).skip(first) {
+            *count = (*count).max(1);
+        }
+    }
+
+    /// Width of a bin.
+    pub fn bin_width(&self) -> Span {
+        Span::from_secs(1_i64 << self.log2_width)
+    }
+
+    /// Bursts a bin, from the origin on.
+    pub fn counts(&self) -> &[u16; Self::BINS] {
+        &self.counts
+    }
+
+    /// Share of the bins with activity among the bins from the origin to `now`, 0 to 1.
+    pub fn share_active(&self, now: Timestamp) -> f64 {
+        let elapsed = self.bins_until(now).clamp(1, Self::BINS as i64);
+        let active = self.counts.iter().filter(|c| **c > 0).count() as f64;
+        (active / elapsed as f64).min(1.0)
+    }
+
+    fn bins_until(&self, at: Timestamp) -> i64 {
+        ((at - self.origin).as_nanos() / self.bin_width().as_nanos()).saturating_add(1)
+    }
+
+    /// The bin of a time, doubling the width until there is one. Ends: after 34 doublings 64 bins hold all of 64-bit
+    /// nanoseconds.
+    fn bin_of(&mut self, at: Timestamp) -> usize {
+        loop {
+            let bin = self.bins_until(at).max(1) - 1;
+            match usize::try_from(bin) {
+                Ok(bin) if bin < Self::BINS => return bin,
+                _ => self.double(),
+            }
+        }
+    }
+
+    fn double(&mut self) {
+        self.log2_width += 1;
+        let mut folded = [0_u16; Self::BINS];
+        for (slot, pair) in folded.iter_mut().zip(self.counts.chunks_exact(2)) {
+            *slot = pair.iter().fold(0_u16, |sum, c| sum.saturating_add(*c));
+        }
+        self.counts = folded;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs_nanos(secs, 0)
+    }
+
+    fn burst(secs: i64) -> Activity {
+        Activity { start: at(secs), bytes_out: 0, bytes_in: 0, opens_flow: true, peer_driven: false }
+    }
+
+    #[test]
+    fn bursts_are_kept_in_order_and_bounded() {
+        let mut recent = RecentActivity::default();
+        for i in 0..200 {
+            // Pairs arrive swapped.
+            recent.insert(burst(i ^ 1));
+        }
+        let starts: Vec<i64> = recent.iter().map(|b| b.start.as_secs()).collect();
+        assert_eq!(starts, (136..200).collect::<Vec<_>>());
+        recent.insert(burst(5));
+        assert_eq!(recent.iter().next().unwrap().start, at(136), "older than all that is held: dropped");
+    }
+
+    #[test]
+    fn a_life_of_any_length_fits() {
+        let mut life = LifeHistogram::new(at(0));
+        for hour in 0..24 * 21 {
+            life.add(at(hour * 3600));
+        }
+        assert_eq!(life.counts().iter().map(|c| u32::from(*c)).sum::<u32>(), 24 * 21);
+        assert!(life.share_active(at(24 * 21 * 3600)) > 0.9);
+        life.add(Timestamp::from_nanos(i64::MAX));
+        life.add(Timestamp::MIN);
+        assert!(life.share_active(Timestamp::from_nanos(i64::MAX)) <= 1.0);
+    }
+
+    #[test]
+    fn an_open_connection_fills_its_bins() {
+        let mut life = LifeHistogram::new(at(0));
+        life.mark(at(0), at(600));
+        assert!(life.share_active(at(600)) > 0.99);
+        assert!(life.share_active(at(1200)) < 0.6);
+    }
+}

@@ -1,0 +1,321 @@
+//! What is remembered of one channel: a monitored host, a peer and a service.
+
+use std::sync::Arc;
+
+use crate::addr::Addr;
+use crate::decode::app::{AppInfo, Service};
+use crate::features::activity::{Activity, LifeHistogram, RecentActivity};
+use crate::features::dns::DomainState;
+use crate::flow::{ConnState, Counters, FlowRecord};
+use crate::time::{Span, Timestamp};
+
+/// Whom a channel leads to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Peer {
+    /// An address.
+    Addr(Addr),
+    /// A registered domain that is asked for over DNS: where a DNS tunnel ends, whichever resolver carries it.
+    Domain(Arc<str>),
+}
+
+/// What identifies a channel.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChannelKey {
+    /// The monitored host.
+    pub host: Addr,
+    /// The other end.
+    pub peer: Peer,
+    /// The responder's port; 0 for protocols without ports.
+    pub port: u16,
+    /// IP protocol number.
+    pub proto: u8,
+    /// Whether the host is the originator.
+    pub outbound: bool,
+}
+
+/// Traffic as the monitored host sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Packets the host sent.
+    pub packets_out: u64,
+    /// Packets the host received.
+    pub packets_in: u64,
+    /// IP bytes the host sent, headers included.
+    pub bytes_out: u64,
+    /// IP bytes the host received, headers included.
+    pub bytes_in: u64,
+    /// Transport payload bytes the host sent.
+    pub payload_out: u64,
+    /// Transport payload bytes the host received.
+    pub payload_in: u64,
+}
+
+impl Traffic {
+    /// The counters of a flow as its originator (`outbound`) or its responder sees them.
+    pub fn of(counters: &Counters, outbound: bool) -> Self {
+        let c = counters;
+        if outbound {
+            Self {
+                packets_out: c.orig_pkts,
+                packets_in: c.resp_pkts,
+                bytes_out: c.orig_ip_bytes,
+                bytes_in: c.resp_ip_bytes,
+                payload_out: c.orig_payload,
+                payload_in: c.resp_payload,
+            }
+        } else {
+            Self {
+                packets_out: c.resp_pkts,
+                packets_in: c.orig_pkts,
+                bytes_out: c.resp_ip_bytes,
+                bytes_in: c.orig_ip_bytes,
+                payload_out: c.resp_payload,
+                payload_in: c.orig_payload,
+            }
+        }
+    }
+
+    /// Adds other traffic.
+    pub fn add(&mut self, other: &Self) {
+        self.packets_out += other.packets_out;
+        self.packets_in += other.packets_in;
+        self.bytes_out += other.bytes_out;
+        self.bytes_in += other.bytes_in;
+        self.payload_out += other.payload_out;
+        self.payload_in += other.payload_in;
+    }
+}
+
+/// The largest sum of a value over one bucket of fixed length.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PeakBucket {
+    bucket: i64,
+    sum: u64,
+    peak: u64,
+}
+
+impl PeakBucket {
+    /// Length of a bucket.
+    pub const LENGTH: Span = Span::from_secs(300);
+
+    /// Adds a value at a time.
+    pub fn add(&mut self, at: Timestamp, value: u64) {
+        let bucket = at.floor_to(Self::LENGTH).as_secs();
+        if bucket != self.bucket {
+            self.bucket = bucket;
+            self.sum = 0;
+        }
+        self.sum += value;
+        self.peak = self.peak.max(self.sum);
+    }
+
+    /// The largest sum so far.
+    pub fn peak(&self) -> u64 {
+        self.peak
+    }
+}
+
+/// ICMP echo facts, summed over the flows of the channel.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IcmpState {
+    /// Requests whose payload differs from the one before.
+    pub payload_changes: u64,
+    /// Replies that do not return their request's payload.
+    pub reply_mismatches: u64,
+    /// Largest payload of a request, bytes.
+    pub payload_max: u32,
+}
+
+/// The state of one channel.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    /// Name of the peer, where SNI, Host or DNS told one.
+    pub name: Option<Arc<str>>,
+    /// Where the queries of a domain channel went; the address itself for others.
+    pub address: Addr,
+    /// Whether the peer is monitored too.
+    pub internal: bool,
+    /// Protocol, from payload.
+    pub service: Service,
+    /// First packet.
+    pub first_seen: Timestamp,
+    /// Last packet.
+    pub last_seen: Timestamp,
+    /// Traffic so far.
+    pub traffic: Traffic,
+    /// Flows reported.
+    pub flows: u64,
+    /// Flows that the host began and nobody answered, or that were refused.
+    pub failed: u64,
+    /// Flows to an address for which the host had no DNS answer, while it does use DNS that is seen.
+    pub unresolved: u64,
+    /// Flows whose TLS ClientHello named no server.
+    pub hello_without_sni: u64,
+    /// Sum of the durations of ended flows.
+    pub total_duration: Span,
+    /// The longest flow, open ones included.
+    pub longest: Span,
+    /// Bursts so far, those forgotten included.
+    pub activities: u64,
+    /// Bursts inside open connections that the peer began.
+    pub peer_driven: u64,
+    /// Bursts inside open connections.
+    pub inner_bursts: u64,
+    /// The most recent bursts.
+    pub recent: RecentActivity,
+    /// When it was active, from the second burst on.
+    pub life: Option<Box<LifeHistogram>>,
+    /// IP bytes out, the most in five minutes.
+    pub peak_out: PeakBucket,
+    /// Questions under the domain.
+    pub dns: Option<Box<DomainState>>,
+    /// ICMP echo facts.
+    pub icmp: IcmpState,
+}
+
+impl Channel {
+    /// A channel first seen at `at`.
+    pub fn new(address: Addr, internal: bool, at: Timestamp) -> Self {
+        Self {
+            name: None,
+            address,
+            internal,
+            service: Service::Unknown,
+            first_seen: at,
+            last_seen: at,
+            traffic: Traffic::default(),
+            flows: 0,
+            failed: 0,
+            unresolved: 0,
+            hello_without_sni: 0,
+            total_duration: Span::ZERO,
+            longest: Span::ZERO,
+            activities: 0,
+            peer_driven: 0,
+            inner_bursts: 0,
+            recent: RecentActivity::default(),
+            life: None,
+            peak_out: PeakBucket::default(),
+            dns: None,
+            icmp: IcmpState::default(),
+        }
+    }
+
+    /// Takes a flow report: `new` is what was counted since the last one, `ended` whether it is the flow's last.
+    pub fn report(&mut self, record: &FlowRecord, new: &Traffic, first: bool, ended: bool, outbound: bool) {
+        self.see(record.first, record.last);
+        self.traffic.add(new);
+        self.peak_out.add(record.last, new.bytes_out);
+        self.flows += u64::from(first);
+        let duration = record.last - record.first;
+        self.longest = self.longest.max(duration);
+        if duration >= LifeHistogram::open_worth_marking() {
+            self.life_mut().mark(record.first, record.last);
+        }
+        if !ended {
+            return;
+        }
+        self.total_duration =
+            Span::from_nanos(self.total_duration.as_nanos().saturating_add(duration.as_nanos()));
+        self.failed += u64::from(outbound && is_failure(record));
+        self.icmp.payload_changes += u64::from(record.icmp_payload_changes);
+        self.icmp.reply_mismatches += u64::from(record.icmp_reply_mismatches);
+        if outbound {
+            self.icmp.payload_max = self.icmp.payload_max.max(record.orig_payload_max);
+        }
+        if let Some(app) = &record.app {
+            self.learn(app);
+            self.hello_without_sni += u64::from(app.hello_without_sni);
+        }
+    }
+
+    /// Takes what the payload of a flow told.
+    pub fn learn(&mut self, app: &AppInfo) {
+        if app.service != Service::Unknown {
+            self.service = app.service;
+        }
+        if let Some(name) = &app.name {
+            self.name = Some(Arc::clone(name));
+        }
+    }
+
+    /// Takes a burst of activity.
+    pub fn burst(&mut self, burst: Activity, end: Timestamp) {
+        self.see(burst.start, end);
+        self.activities += 1;
+        self.inner_bursts += u64::from(!burst.opens_flow);
+        self.peer_driven += u64::from(burst.peer_driven);
+        self.recent.insert(burst);
+        if let Some(life) = &mut self.life {
+            life.add(burst.start);
+        } else if self.recent.len() > 1 {
+            // The histogram is made with the second burst: most channels never have one.
+            let starts: Vec<Timestamp> = self.recent.iter().map(|b| b.start).collect();
+            for start in starts {
+                self.life_mut().add(start);
+            }
+        }
+    }
+
+    fn see(&mut self, first: Timestamp, last: Timestamp) {
+        self.first_seen = self.first_seen.min(first);
+        self.last_seen = self.last_seen.max(last);
+    }
+
+    fn life_mut(&mut self) -> &mut LifeHistogram {
+        let origin = self.first_seen;
+        self.life.get_or_insert_with(|| Box::new(LifeHistogram::new(origin)))
+    }
+}
+
+/// Whether the originator got nothing: no answer, or a refusal.
+fn is_failure(record: &FlowRecord) -> bool {
+    match record.state {
+        ConnState::S0 | ConnState::Rej | ConnState::Rstos0 | ConnState::Sh => true,
+        // A connection that was refused after the handshake, or whose peer never sent a byte.
+        ConnState::Rstr | ConnState::Rsto => record.counters.resp_payload == 0,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::FlowKey;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs_nanos(secs, 0)
+    }
+
+    fn record(first: i64, last: i64, state: ConnState) -> FlowRecord {
+        FlowRecord {
+            key: FlowKey::default(),
+            first: at(first),
+            last: at(last),
+            state,
+            ..FlowRecord::default()
+        }
+    }
+
+    #[test]
+    fn reports_add_up_and_failures_are_told() {
+        let mut channel = Channel::new(Addr::default(), false, at(100));
+        let new = Traffic { bytes_out: 50, packets_out: 1, ..Traffic::default() };
+        channel.report(&record(100, 160, ConnState::S1), &new, true, false, true);
+        channel.report(&record(100, 400, ConnState::SF), &new, false, true, true);
+        channel.report(&record(500, 500, ConnState::S0), &new, true, true, true);
+        assert_eq!((channel.flows, channel.failed, channel.traffic.bytes_out), (2, 1, 150));
+        assert_eq!(channel.longest, Span::from_secs(300));
+        assert_eq!(channel.total_duration, Span::from_secs(300));
+        assert_eq!((channel.first_seen, channel.last_seen), (at(100), at(500)));
+    }
+
+    #[test]
+    fn the_peak_is_over_one_bucket() {
+        let mut peak = PeakBucket::default();
+        for (time, value) in [(10, 5), (200, 5), (301, 7), (599, 4), (600, 1)] {
+            peak.add(at(time), value);
+        }
+        assert_eq!(peak.peak(), 11);
+    }
+}

@@ -1,0 +1,137 @@
+//! What a host asks under one registered domain: what tells a tunnel from name resolution.
+
+use cardinality_estimator::CardinalityEstimator;
+
+use crate::decode::app::DnsMessage;
+
+/// DNS record types (IANA) that clients ask for in ordinary name resolution: A, AAAA, HTTPS, SVCB, PTR, SOA, NS, SRV.
+const USUAL_TYPES: [u16; 8] = [1, 28, 65, 64, 12, 6, 2, 33];
+
+/// Symbols whose entropy is taken: letters, digits, hyphen; all others share one.
+const SYMBOLS: usize = 38;
+
+/// Questions and answers under one registered domain, in a bounded number of bytes.
+#[derive(Clone, Debug)]
+pub struct DomainState {
+    /// Questions.
+    pub queries: u64,
+    /// Responses.
+    pub responses: u64,
+    /// Questions of types that clients seldom ask for (TXT, NULL, KEY, CNAME, MX, …).
+    pub unusual_types: u64,
+    /// Bytes of names left of the registered domain, summed over questions.
+    pub label_bytes: u64,
+    /// Bytes of answer records that are no addresses.
+    pub answer_bytes: u64,
+    distinct: CardinalityEstimator<u64>,
+    symbols: [u32; SYMBOLS],
+}
+
+impl Default for DomainState {
+    fn default() -> Self {
+        Self {
+            queries: 0,
+            responses: 0,
+            unusual_types: 0,
+            label_bytes: 0,
+            answer_bytes: 0,
+            distinct: CardinalityEstimator::new(),
+            symbols: [0; SYMBOLS],
+        }
+    }
+}
+
+impl DomainState {
+    /// Counts a message. `labels` is what stands left of the registered domain, without the dot between;
+    /// `name_hash` is a seeded hash of the whole name.
+    pub fn add(&mut self, message: &DnsMessage, labels: &str, name_hash: u64) {
+        if message.is_response {
+            self.responses += 1;
+            self.answer_bytes += u64::from(message.other_answer_bytes);
+            return;
+        }
+        self.queries += 1;
+        self.unusual_types += u64::from(!USUAL_TYPES.contains(&message.qtype));
+        self.label_bytes += labels.len() as u64;
+        self.distinct.insert_hash(name_hash);
+        for byte in labels.bytes().filter(|b| *b != b'.') {
+            if let Some(count) = self.symbols.get_mut(symbol_of(byte)) {
+                *count = count.saturating_add(1);
+            }
+        }
+    }
+
+    /// Distinct names asked (an estimate past a hundred: HyperLogLog++).
+    pub fn distinct_names(&self) -> u64 {
+        (self.distinct.estimate() as u64).min(self.queries)
+    }
+
+    /// Mean bytes of a name left of the registered domain.
+    pub fn mean_label_bytes(&self) -> f64 {
+        self.label_bytes as f64 / self.queries.max(1) as f64
+    }
+
+    /// Share of questions of types that clients seldom ask for.
+    pub fn unusual_type_share(&self) -> f64 {
+        self.unusual_types as f64 / self.queries.max(1) as f64
+    }
+
+    /// Mean bytes of a response that are no addresses.
+    pub fn mean_answer_bytes(&self) -> f64 {
+        self.answer_bytes as f64 / self.responses.max(1) as f64
+    }
+
+    /// Entropy of the symbols of the names, in bits a symbol: base-32 text has 5, English words about 4.
+    pub fn entropy_bits(&self) -> f64 {
+        let total: f64 = self.symbols.iter().map(|c| f64::from(*c)).sum();
+        self.symbols
+            .iter()
+            .filter(|c| **c > 0)
+            .map(|c| {
+                let share = f64::from(*c) / total;
+                -share * share.log2()
+            })
+            .sum()
+    }
+}
+
+fn symbol_of(byte: u8) -> usize {
+    match byte.to_ascii_lowercase() {
+        letter @ b'a'..=b'z' => usize::from(letter - b'a'),
+        digit @ b'0'..=b'9' => 26 + usize::from(digit - b'0'),
+        b'-' => 36,
+        _ => 37,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(qtype: u16) -> DnsMessage {
+        DnsMessage { qtype, complete: true, ..DnsMessage::default() }
+    }
+
+    #[test]
+    fn tunnels_and_names_differ() {
+        let (mut tunnel, mut plain) = (DomainState::default(), DomainState::default());
+        for i in 0..500_u64 {
+            let labels = format!("{:016x}{:016x}", i.wrapping_mul(0x9E37_79B9_7F4A_7C15), i ^ 0x5bd1);
+            tunnel.add(&query(16), &labels, i.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+            plain.add(&query(1), "www", 7);
+        }
+        assert!((450..=500).contains(&tunnel.distinct_names()), "{}", tunnel.distinct_names());
+        assert_eq!(plain.distinct_names(), 1);
+        assert!(tunnel.unusual_type_share() > 0.99 && plain.unusual_type_share() < 0.01);
+        assert!((tunnel.mean_label_bytes() - 32.0).abs() < 1e-9);
+        assert!(tunnel.entropy_bits() > 3.0 && plain.entropy_bits() < 0.01);
+    }
+
+    #[test]
+    fn nothing_asked_gives_finite_numbers() {
+        let empty = DomainState::default();
+        for value in [empty.mean_label_bytes(), empty.entropy_bits(), empty.mean_answer_bytes()] {
+            assert_eq!(value, 0.0);
+        }
+    }
+}

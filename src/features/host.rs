@@ -1,0 +1,38 @@
+//! What is remembered of one monitored host.
+
+use crate::features::channel::Traffic;
+use crate::time::Timestamp;
+
+/// The state of one monitored host.
+#[derive(Clone, Debug, Default)]
+pub struct Host {
+    /// First packet; nothing before the first report.
+    pub first_seen: Option<Timestamp>,
+    /// Last packet.
+    pub last_seen: Timestamp,
+    /// All traffic.
+    pub traffic: Traffic,
+    /// Traffic with peers that are not monitored.
+    pub external: Traffic,
+    /// Flows that the host took part in.
+    pub flows: u64,
+    /// IP bytes that the host received from monitored peers.
+    pub pulled_inside: u64,
+    /// DNS answers with addresses that the host received.
+    pub dns_answers: u64,
+}
+
+impl Host {
+    /// Takes a report of a flow from `first` to `last` with traffic that is new.
+    pub fn report(&mut self, first: Timestamp, last: Timestamp, new: &Traffic, internal: bool, opens: bool) {
+        self.first_seen = Some(self.first_seen.map_or(first, |seen| seen.min(first)));
+        self.last_seen = self.last_seen.max(last);
+        self.flows += u64::from(opens);
+        self.traffic.add(new);
+        if internal {
+            self.pulled_inside += new.bytes_in;
+        } else {
+            self.external.add(new);
+        }
+    }
+}

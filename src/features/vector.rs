@@ -1,0 +1,581 @@
+//! The features: one table a detector, each row with its name, unit, direction, meaning and source.
+//!
+//! A value that cannot be known (too few intervals, no DNS seen at all) is missing (`NaN`), not zero.
+
+use crate::decode::app::Service;
+use crate::decode::proto;
+use crate::features::periodicity::{Regularity, median, regularity, size_regularity};
+use crate::features::{Channel, ChannelKey, Host, Peer};
+use crate::time::{Span, Timestamp};
+
+/// Which side of the benign median is suspicious.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Larger is more suspicious.
+    Larger,
+    /// Smaller is more suspicious.
+    Smaller,
+}
+
+/// On which scale a feature is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// As it is.
+    Linear,
+    /// `ln(1 + x)`: counts, bytes and times.
+    Log,
+}
+
+/// One feature of a channel.
+pub struct Feature {
+    /// Column name.
+    pub name: &'static str,
+    /// Unit; empty for ratios.
+    pub unit: &'static str,
+    /// The suspicious side.
+    pub direction: Direction,
+    /// The scale.
+    pub scale: Scale,
+    /// Meaning, with its source where it has one.
+    pub doc: &'static str,
+    /// The value.
+    pub extract: fn(&ChannelView<'_>) -> f64,
+}
+
+/// What is known of the whole network at the time of scoring.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed {
+    /// First packet of any monitored host.
+    pub first: Timestamp,
+    /// Last packet of any monitored host.
+    pub last: Timestamp,
+    /// Monitored hosts that sent something.
+    pub hosts: usize,
+}
+
+/// A channel with what its features need beside it.
+pub struct ChannelView<'a> {
+    /// Which channel.
+    pub key: &'a ChannelKey,
+    /// Its state.
+    pub channel: &'a Channel,
+    /// Its host.
+    pub host: &'a Host,
+    /// The network.
+    pub observed: Observed,
+    /// Monitored hosts that talk to this peer.
+    pub hosts_of_peer: usize,
+    /// Regularity of all bursts.
+    pub regularity: Option<Regularity>,
+    /// Regularity of bursts inside open connections.
+    pub inner_regularity: Option<Regularity>,
+}
+
+impl<'a> ChannelView<'a> {
+    /// A view of a channel.
+    pub fn new(
+        key: &'a ChannelKey,
+        channel: &'a Channel,
+        host: &'a Host,
+        observed: Observed,
+        hosts_of_peer: usize,
+    ) -> Self {
+        let starts = |inner_only: bool| -> Vec<f64> {
+            let base = channel.first_seen;
+            channel
+                .recent
+                .iter()
+                .filter(|b| !inner_only || !b.opens_flow)
+                .map(|b| (b.start - base).as_secs_f64())
+                .collect()
+        };
+        Self {
+            key,
+            channel,
+            host,
+            observed,
+            hosts_of_peer,
+            regularity: regularity(&starts(false)),
+            inner_regularity: regularity(&starts(true)),
+        }
+    }
+
+    fn span(&self) -> Span {
+        self.channel.last_seen - self.channel.first_seen
+    }
+
+    /// Share of the observed time in which the channel was alive and active.
+    fn persistence(&self) -> f64 {
+        let observed = (self.observed.last - self.observed.first).as_secs_f64();
+        if observed <= 0.0 {
+            return 0.0;
+        }
+        let alive = (self.span().as_secs_f64() / observed).min(1.0);
+        let active = self.channel.life.as_ref().map_or(0.0, |life| life.share_active(self.channel.last_seen));
+        alive * active
+    }
+
+    fn is_tcp_or_udp(&self) -> bool {
+        matches!(self.key.proto, proto::TCP | proto::UDP)
+    }
+
+    fn has_payload(&self) -> bool {
+        self.channel.traffic.payload_out + self.channel.traffic.payload_in > 0
+    }
+
+    /// Producer-consumer ratio of payload bytes: 1 only sends, -1 only receives (Bullard and Gerth 2014).
+    fn producer_consumer_ratio(&self) -> f64 {
+        let (out, back) = (self.channel.traffic.payload_out as f64, self.channel.traffic.payload_in as f64);
+        if out + back > 0.0 { (out - back) / (out + back) } else { f64::NAN }
+    }
+
+    /// How far the service is from what its port promises, 0 to 1.
+    fn port_mismatch(&self) -> f64 {
+        if !self.is_tcp_or_udp() || !self.has_payload() || self.is_domain() {
+            return 0.0;
+        }
+        let port = self.key.port;
+        match self.channel.service {
+            Service::Tls if TLS_PORTS.contains(&port) => 0.0,
+            Service::Http if HTTP_PORTS.contains(&port) => 0.0,
+            Service::Tls | Service::Http => 1.0,
+            Service::Quic => f64::from(u8::from(port != 443)),
+            Service::Unknown if CLAIMED_PORTS.contains(&port) => 1.0,
+            Service::Unknown if port >= 1024 => 0.7,
+            _ => 0.0,
+        }
+    }
+
+    fn is_domain(&self) -> bool {
+        matches!(self.key.peer, Peer::Domain(_))
+    }
+
+    fn dns(&self, value: impl Fn(&crate::features::DomainState) -> f64) -> f64 {
+        self.channel.dns.as_ref().map_or(0.0, |dns| value(dns))
+    }
+
+    fn is_icmp(&self) -> bool {
+        matches!(self.key.proto, proto::ICMP | proto::ICMPV6)
+    }
+
+    /// DNS messages a second over the life of the channel.
+    fn dns_rate(&self) -> f64 {
+        self.dns(|dns| dns.queries as f64 / self.span().as_secs_f64().max(1.0))
+    }
+
+    fn typical_size(&self, of: impl Fn(&crate::features::Activity) -> f64) -> f64 {
+        let mut sizes: Vec<f64> = self.channel.recent.iter().map(of).collect();
+        median(&mut sizes).unwrap_or(f64::NAN)
+    }
+
+    fn out_sizes(&self) -> Vec<f64> {
+        self.channel.recent.iter().map(|b| f64::from(b.bytes_out)).collect()
+    }
+
+    fn unresolved_share(&self) -> f64 {
+        let no_dns_seen = self.host.dns_answers == 0;
+        if no_dns_seen || self.is_domain() || !self.key.outbound {
+            return f64::NAN;
+        }
+        self.channel.unresolved as f64 / self.channel.flows.max(1) as f64
+    }
+
+    fn prevalence(&self) -> f64 {
+        if self.observed.hosts < 2 {
+            return f64::NAN;
+        }
+        self.hosts_of_peer as f64 / self.observed.hosts as f64
+    }
+
+    fn share_of_host_bytes_out(&self) -> f64 {
+        self.channel.traffic.bytes_out as f64 / self.host.external.bytes_out.max(1) as f64
+    }
+
+    /// How much of what left was pulled from monitored hosts before: 0 nothing, 1 as much or more.
+    fn staged_share(&self) -> f64 {
+        (self.host.pulled_inside as f64 / self.channel.traffic.bytes_out.max(1) as f64).min(1.0)
+    }
+}
+
+/// Ports on which TLS is at home (IANA and common use).
+const TLS_PORTS: [u16; 16] =
+    [443, 465, 563, 587, 636, 853, 989, 990, 993, 995, 5061, 5223, 5228, 8443, 8883, 25];
+
+/// Ports on which HTTP is at home.
+const HTTP_PORTS: [u16; 9] = [80, 631, 3128, 5357, 8000, 8008, 8060, 8080, 49152];
+
+/// Ports that promise a protocol which is recognised when it is really spoken.
+const CLAIMED_PORTS: [u16; 8] = [21, 22, 25, 53, 80, 443, 8080, 8443];
+
+const fn flag(set: bool) -> f64 {
+    if set { 1.0 } else { 0.0 }
+}
+
+/// The vector of a table for a view.
+#[expect(clippy::cast_possible_truncation, reason = "models work on f32; the loss is far below the noise")]
+pub fn vector_of(features: &[Feature], view: &ChannelView<'_>) -> Vec<f32> {
+    features.iter().map(|feature| (feature.extract)(view) as f32).collect()
+}
+
+macro_rules! feature {
+    ($name:literal, $unit:literal, $direction:ident, $scale:ident, $doc:literal, $extract:expr) => {
+        Feature {
+            name: $name,
+            unit: $unit,
+            direction: Direction::$direction,
+            scale: Scale::$scale,
+            doc: $doc,
+            extract: $extract,
+        }
+    };
+}
+
+/// Features of the `c2` model, a row a channel.
+pub const C2: &[Feature] = &[
+    feature!(
+        "interval_regularity",
+        "",
+        Larger,
+        Linear,
+        "1 minus MAD / median of the intervals between bursts, relative to a Poisson process, missed beats folded (after RITA v5)",
+        |v| v.regularity.map_or(0.0, |r| r.score())
+    ),
+    feature!(
+        "interval_evidence",
+        "nats",
+        Larger,
+        Log,
+        "log-likelihood ratio of the intervals' dispersion against random timing, summed over intervals",
+        |v| v.regularity.map_or(0.0, |r| r.evidence())
+    ),
+    feature!("check_ins", "", Larger, Log, "bursts of activity", |v| v.channel.activities as f64),
+    feature!(
+        "size_regularity",
+        "",
+        Larger,
+        Linear,
+        "1 minus MAD / median of payload bytes out a burst (after RITA v5)",
+        |v| size_regularity(&mut v.out_sizes()).unwrap_or(0.0)
+    ),
+    feature!(
+        "bytes_per_check_in",
+        "bytes",
+        Smaller,
+        Log,
+        "median payload bytes of a burst, both ways",
+        |v| v.typical_size(|b| f64::from(b.bytes_out) + f64::from(b.bytes_in))
+    ),
+    feature!(
+        "persistence",
+        "",
+        Larger,
+        Linear,
+        "share of the observed time in which the channel lived and was active",
+        |v| v.persistence()
+    ),
+    feature!(
+        "longest_connection",
+        "seconds",
+        Larger,
+        Log,
+        "longest connection, open ones included (Zeek, RITA)",
+        |v| v.channel.longest.as_secs_f64()
+    ),
+    feature!(
+        "keep_alive_regularity",
+        "",
+        Larger,
+        Linear,
+        "regularity of the bursts inside open connections",
+        |v| v.inner_regularity.map_or(0.0, |r| r.score())
+    ),
+    feature!("inner_bursts", "", Larger, Log, "bursts inside open connections", |v| v.channel.inner_bursts
+        as f64),
+    feature!(
+        "peer_driven",
+        "",
+        Larger,
+        Linear,
+        "share of the bursts inside open connections that the peer began",
+        |v| if v.channel.inner_bursts >= 3 {
+            v.channel.peer_driven as f64 / v.channel.inner_bursts as f64
+        } else {
+            0.0
+        }
+    ),
+    feature!(
+        "producer_consumer_ratio",
+        "",
+        Larger,
+        Linear,
+        "(payload out - in) / (out + in), -1 to 1 (Bullard and Gerth 2014)",
+        |v| v.producer_consumer_ratio()
+    ),
+    feature!(
+        "failed_share",
+        "",
+        Larger,
+        Linear,
+        "share of connection attempts without answer or refused, of three or more",
+        |v| if v.channel.flows >= 3 { v.channel.failed as f64 / v.channel.flows as f64 } else { 0.0 }
+    ),
+    feature!(
+        "unresolved",
+        "",
+        Larger,
+        Linear,
+        "share of flows to an address that DNS did not give the host; missing where the host's DNS is not seen",
+        |v| v.unresolved_share()
+    ),
+    feature!(
+        "port_mismatch",
+        "",
+        Larger,
+        Linear,
+        "how far the protocol is from what the port promises",
+        |v| v.port_mismatch()
+    ),
+    feature!(
+        "tls_without_sni",
+        "",
+        Larger,
+        Linear,
+        "share of flows whose TLS ClientHello names no server",
+        |v| v.channel.hello_without_sni as f64 / v.channel.flows.max(1) as f64
+    ),
+    feature!(
+        "unnamed_peer",
+        "",
+        Larger,
+        Linear,
+        "1 where neither DNS, SNI nor Host name the peer",
+        |v| flag(!v.is_domain() && v.channel.name.is_none())
+    ),
+    feature!(
+        "unidentified_protocol",
+        "",
+        Larger,
+        Linear,
+        "1 where payload flows and no protocol was recognised",
+        |v| flag(v.channel.service == Service::Unknown && v.has_payload() && v.is_tcp_or_udp())
+    ),
+    feature!(
+        "prevalence",
+        "",
+        Smaller,
+        Linear,
+        "share of monitored hosts that talk to this peer; missing where one host is seen (BAYWATCH)",
+        |v| v.prevalence()
+    ),
+    feature!("dns_names", "", Larger, Log, "distinct names asked under the registered domain (RITA)", |v| v
+        .dns(|d| d.distinct_names() as f64)),
+    feature!(
+        "dns_label_bytes",
+        "bytes",
+        Larger,
+        Linear,
+        "mean bytes of names left of the registered domain",
+        |v| v.dns(|d| d.mean_label_bytes())
+    ),
+    feature!(
+        "dns_unusual_types",
+        "",
+        Larger,
+        Linear,
+        "share of questions for types that clients seldom ask for",
+        |v| v.dns(|d| d.unusual_type_share())
+    ),
+    feature!(
+        "dns_entropy",
+        "bits",
+        Larger,
+        Linear,
+        "entropy of the symbols left of the registered domain",
+        |v| v.dns(|d| d.entropy_bits())
+    ),
+    feature!("dns_answer_bytes", "bytes", Larger, Log, "mean bytes of answers that are no addresses", |v| v
+        .dns(|d| d.mean_answer_bytes())),
+    feature!("dns_rate", "hertz", Larger, Log, "questions a second under the registered domain", |v| v
+        .dns_rate()),
+    feature!("icmp_bytes", "bytes", Larger, Log, "ICMP payload bytes, both ways", |v| if v.is_icmp() {
+        (v.channel.traffic.payload_out + v.channel.traffic.payload_in) as f64
+    } else {
+        0.0
+    }),
+    feature!(
+        "icmp_variety",
+        "",
+        Larger,
+        Linear,
+        "share of echo messages whose payload changed, or was not returned as sent",
+        |v| {
+            if !v.is_icmp() {
+                return 0.0;
+            }
+            let odd = v.channel.icmp.payload_changes.max(v.channel.icmp.reply_mismatches) as f64;
+            (odd / v.channel.traffic.packets_out.max(1) as f64).min(1.0)
+        }
+    ),
+    feature!(
+        "icmp_payload_max",
+        "bytes",
+        Larger,
+        Log,
+        "largest payload of an ICMP message that the host sent",
+        |v| if v.is_icmp() { f64::from(v.channel.icmp.payload_max) } else { 0.0 }
+    ),
+];
+
+/// Features of the `exfil` model, a row a channel to a peer that is not monitored.
+pub const EXFIL: &[Feature] = &[
+    feature!("payload_out", "bytes", Larger, Log, "payload bytes that the host sent to the peer", |v| v
+        .channel
+        .traffic
+        .payload_out
+        as f64),
+    feature!(
+        "out_producer_consumer_ratio",
+        "",
+        Larger,
+        Linear,
+        "(payload out - in) / (out + in) (Bullard and Gerth 2014)",
+        |v| v.producer_consumer_ratio()
+    ),
+    feature!(
+        "share_of_host_bytes_out",
+        "",
+        Larger,
+        Linear,
+        "share of all bytes that the host sent outside",
+        |v| v.share_of_host_bytes_out()
+    ),
+    feature!("bytes_out_peak_5m", "bytes", Larger, Log, "most IP bytes out in five minutes", |v| v
+        .channel
+        .peak_out
+        .peak()
+        as f64),
+    feature!(
+        "upload_bursts",
+        "",
+        Larger,
+        Log,
+        "bursts of the recent ones that sent 1 kB or more and more than they received",
+        |v| v.channel.recent.iter().filter(|b| b.bytes_out >= 1000 && b.bytes_out > b.bytes_in).count()
+            as f64
+    ),
+    feature!(
+        "chunk_regularity",
+        "",
+        Larger,
+        Linear,
+        "1 minus MAD / median of payload bytes out of upload bursts",
+        |v| {
+            let mut sizes: Vec<f64> = v.out_sizes().into_iter().filter(|s| *s >= 1000.0).collect();
+            size_regularity(&mut sizes).unwrap_or(0.0)
+        }
+    ),
+    feature!(
+        "upload_time",
+        "seconds",
+        Larger,
+        Log,
+        "time between first and last packet of the channel",
+        |v| v.span().as_secs_f64()
+    ),
+    feature!(
+        "out_port_mismatch",
+        "",
+        Larger,
+        Linear,
+        "how far the protocol is from what the port promises",
+        |v| v.port_mismatch()
+    ),
+    feature!(
+        "cleartext_transfer",
+        "",
+        Larger,
+        Linear,
+        "1 for FTP, SMTP, cleartext HTTP or an unknown protocol",
+        |v| flag(
+            v.is_tcp_or_udp()
+                && v.has_payload()
+                && matches!(
+                    v.channel.service,
+                    Service::Ftp | Service::Smtp | Service::Http | Service::Irc | Service::Unknown
+                )
+        )
+    ),
+    feature!(
+        "out_unresolved",
+        "",
+        Larger,
+        Linear,
+        "share of flows to an address that DNS did not give the host",
+        |v| v.unresolved_share()
+    ),
+    feature!(
+        "out_unnamed_peer",
+        "",
+        Larger,
+        Linear,
+        "1 where neither DNS, SNI nor Host name the peer",
+        |v| flag(!v.is_domain() && v.channel.name.is_none())
+    ),
+    feature!("out_prevalence", "", Smaller, Linear, "share of monitored hosts that talk to this peer", |v| v
+        .prevalence()),
+    feature!(
+        "dns_label_bytes_out",
+        "bytes",
+        Larger,
+        Log,
+        "bytes carried in DNS names under the registered domain",
+        |v| v.dns(|d| d.label_bytes as f64)
+    ),
+    feature!("icmp_payload_out", "bytes", Larger, Log, "ICMP payload bytes out", |v| if v.is_icmp() {
+        v.channel.traffic.payload_out as f64
+    } else {
+        0.0
+    }),
+    feature!(
+        "staged_share",
+        "",
+        Larger,
+        Linear,
+        "bytes that the host pulled from monitored hosts, as a share of what it sent to the peer",
+        |v| v.staged_share()
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::addr::Addr;
+
+    #[test]
+    fn names_are_unique_and_an_empty_channel_gives_no_infinities() {
+        let mut names: Vec<&str> = C2.iter().chain(EXFIL).map(|f| f.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), C2.len() + EXFIL.len());
+
+        let at = Timestamp::from_secs_nanos(7, 0);
+        let (key, channel, host) = (
+            ChannelKey {
+                host: Addr::default(),
+                peer: Peer::Addr(Addr::default()),
+                port: 0,
+                proto: proto::ICMP,
+                outbound: true,
+            },
+            Channel::new(Addr::default(), false, at),
+            Host::default(),
+        );
+        let observed = Observed { first: at, last: at, hosts: 1 };
+        let view = ChannelView::new(&key, &channel, &host, observed, 1);
+        for features in [C2, EXFIL] {
+            for (feature, value) in features.iter().zip(vector_of(features, &view)) {
+                assert!(value.is_finite() || value.is_nan(), "{}: {value}", feature.name);
+            }
+        }
+    }
+}
