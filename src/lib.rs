@@ -18,6 +18,8 @@ pub mod addr;
 pub mod capture;
 pub mod decode;
 pub mod features;
+pub mod detect;
 pub mod flow;
+pub mod model;
 pub mod seed;
 pub mod time;

@@ -1,0 +1,206 @@
+//! Why: each feature's share of the score, its value, what is typical, and one plain sentence.
+
+use crate::decode::proto;
+use crate::features::{ChannelView, Feature, Peer, peer_name};
+use crate::model::Model;
+
+use super::{Behaviour, Evidence};
+
+/// Evidence lines of a finding at most.
+const LINES: usize = 6;
+/// Share of the score below which a feature is not worth a line.
+const LEAST_SHARE: f32 = 0.01;
+
+/// The evidence of a row, heaviest first; what defines the behaviour comes before what only corroborates it.
+pub fn evidence_of(
+    behaviour: Behaviour,
+    features: &[Feature],
+    row: &[f32],
+    model: &Model,
+    view: &ChannelView<'_>,
+) -> Vec<Evidence> {
+    let shares = model.explain(row);
+    let mut lines: Vec<(bool, Evidence)> = features
+        .iter()
+        .zip(row)
+        .zip(&shares)
+        .zip(&model.manifest().features)
+        .filter(|(((feature, value), share), _)| {
+            value.is_finite() && (**share >= LEAST_SHARE || defines(behaviour).first() == Some(&feature.name))
+        })
+        .map(|(((feature, value), share), known)| {
+            let evidence = Evidence {
+                feature: feature.name.to_owned(),
+                value: f64::from(*value),
+                typical: f64::from(known.median),
+                contribution: f64::from(*share),
+                text: sentence(feature, f64::from(*value), view),
+            };
+            (defines(behaviour).contains(&feature.name), evidence)
+        })
+        .collect();
+    lines.sort_by(|(a_defines, a), (b_defines, b)| {
+        b_defines.cmp(a_defines).then(b.contribution.total_cmp(&a.contribution)).then(a.feature.cmp(&b.feature))
+    });
+    lines.into_iter().map(|(_, evidence)| evidence).take(LINES).collect()
+}
+
+/// The features that a behaviour consists of; the first is always told.
+const fn defines(behaviour: Behaviour) -> &'static [&'static str] {
+    match behaviour {
+        Behaviour::Beacon => &["interval_regularity", "interval_evidence", "keep_alive_regularity"],
+        Behaviour::LongConnection => &["longest_connection", "keep_alive_regularity"],
+        Behaviour::DnsTunnel => &["dns_names", "dns_label_bytes", "dns_unusual_types"],
+        Behaviour::IcmpTunnel => &["icmp_bytes", "icmp_variety", "icmp_payload_out"],
+        Behaviour::Interactive => &["peer_driven", "inner_bursts"],
+        Behaviour::BulkUpload => &["payload_out", "bytes_out_peak_5m"],
+        Behaviour::SlowDrip => &["upload_bursts", "payload_out", "chunk_regularity"],
+        Behaviour::StagedUpload => &["staged_share", "payload_out"],
+    }
+}
+
+/// ATT&CK techniques that the traffic is a candidate for.
+pub fn techniques_of(behaviour: Behaviour, view: &ChannelView<'_>) -> Vec<&'static str> {
+    use crate::decode::app::Service;
+    let by_behaviour: &[&str] = match behaviour {
+        Behaviour::DnsTunnel => &["T1071.004", "T1572"],
+        Behaviour::IcmpTunnel => &["T1095"],
+        Behaviour::StagedUpload => &["T1074", "T1041"],
+        Behaviour::BulkUpload => &["T1041"],
+        Behaviour::SlowDrip => &["T1030", "T1041"],
+        Behaviour::Beacon | Behaviour::LongConnection | Behaviour::Interactive => match view.channel.service {
+            Service::Http => &["T1071.001"],
+            Service::Tls | Service::Quic => &["T1071.001", "T1573"],
+            Service::Dns => &["T1071.004"],
+            _ => &["T1095"],
+        },
+    };
+    let mut techniques = by_behaviour.to_vec();
+    let well_known = matches!(view.key.port, 25 | 53 | 80 | 443 | 587 | 993 | 8080 | 8443);
+    if matches!(view.key.proto, proto::TCP | proto::UDP) && !well_known {
+        techniques.push("T1571");
+    }
+    techniques
+}
+
+/// One plain sentence on a feature's value.
+fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
+    let channel = view.channel;
+    let of_flows = |what: &str| format!("{} of {} connections {what}", percent(value), channel.flows);
+    match feature.name {
+        "interval_regularity" | "interval_evidence" => match view.regularity {
+            Some(r) => format!(
+                "active every {} ± {:.0} %, {} times",
+                duration(r.interval_s),
+                100.0 * r.dispersion,
+                channel.activities
+            ),
+            None => format!("active {} times, too few to tell a pace", channel.activities),
+        },
+        "keep_alive_regularity" => match view.inner_regularity {
+            Some(r) => format!(
+                "inside open connections a message every {} ± {:.0} %",
+                duration(r.interval_s),
+                100.0 * r.dispersion
+            ),
+            None => "no pace inside connections".to_owned(),
+        },
+        "check_ins" => format!("{} bursts of activity", channel.activities),
+        "size_regularity" => format!("what it sends is alike in size from burst to burst ({})", percent(value)),
+        "bytes_per_check_in" => format!("a burst carries {} (median)", bytes(value)),
+        "persistence" => format!("active during {} of the time watched", percent(value)),
+        "longest_connection" => format!("one connection open for {}", duration(value)),
+        "inner_bursts" => format!("{value:.0} separate exchanges inside open connections"),
+        "peer_driven" => format!("the peer began {} of the exchanges inside open connections", percent(value)),
+        "producer_consumer_ratio" | "out_producer_consumer_ratio" => format!(
+            "sent {} and received {} of payload",
+            bytes(channel.traffic.payload_out as f64),
+            bytes(channel.traffic.payload_in as f64)
+        ),
+        "failed_share" => of_flows("were refused or never answered"),
+        "unresolved" | "out_unresolved" => of_flows("went to an address that DNS did not give"),
+        "port_mismatch" | "out_port_mismatch" => format!(
+            "{} on port {} is unusual",
+            if channel.service.name().is_empty() { "an unknown protocol" } else { channel.service.name() },
+            view.key.port
+        ),
+        "tls_without_sni" => of_flows("began TLS without naming a server"),
+        "unnamed_peer" | "out_unnamed_peer" => "nothing names the peer: no DNS answer, no SNI, no Host".to_owned(),
+        "unidentified_protocol" => "the protocol is none that is known".to_owned(),
+        "prevalence" | "out_prevalence" => {
+            format!("{} of {} monitored hosts talk to this peer", view.hosts_of_peer, view.observed.hosts)
+        }
+        "dns_names" => format!("asked for {value:.0} different names under {}", domain(view)),
+        "dns_label_bytes" => format!("names under {} carry {value:.0} bytes on average", domain(view)),
+        "dns_unusual_types" => format!("{} of the questions ask for TXT, NULL and other seldom types", percent(value)),
+        "dns_entropy" => format!("the names have {value:.1} bits of entropy a symbol"),
+        "dns_answer_bytes" => format!("answers carry {} on average that are no addresses", bytes(value)),
+        "dns_rate" => format!("{value:.2} questions a second"),
+        "icmp_bytes" | "icmp_payload_out" => format!("ICMP carried {}", bytes(value)),
+        "icmp_variety" => format!("{} of the echo messages carry new content", percent(value)),
+        "icmp_payload_max" => format!("ICMP messages of up to {}", bytes(value)),
+        "payload_out" => format!("sent {} to this peer", bytes(value)),
+        "share_of_host_bytes_out" => format!("{} of all that the host sent outside", percent(value)),
+        "bytes_out_peak_5m" => format!("up to {} left within five minutes", bytes(value)),
+        "upload_bursts" => format!("{value:.0} uploads among the last {} bursts", channel.recent.len()),
+        "chunk_regularity" => format!("the uploads are alike in size ({})", percent(value)),
+        "upload_time" => format!("over {}", duration(value)),
+        "cleartext_transfer" => "not encrypted by a known protocol".to_owned(),
+        "dns_label_bytes_out" => format!("{} left inside DNS names", bytes(value)),
+        "staged_share" => {
+            format!("the host had pulled {} from inside before", bytes(view.host.pulled_inside as f64))
+        }
+        other => format!("{other} is {value:.3}"),
+    }
+}
+
+fn domain<'a>(view: &'a ChannelView<'_>) -> &'a str {
+    match &view.key.peer {
+        Peer::Domain(domain) => domain,
+        Peer::Addr(_) => peer_name(view.key, view.channel).map_or("", |name| &**name),
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", 100.0 * share)
+}
+
+/// Bytes as people write them, decimal units.
+fn bytes(value: f64) -> String {
+    const UNITS: [(&str, f64); 4] = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)];
+    UNITS
+        .iter()
+        .find(|(_, size)| value >= *size)
+        .map_or_else(|| format!("{value:.0} B"), |(unit, size)| format!("{:.1} {unit}", value / size))
+}
+
+/// A length of time as people write it.
+fn duration(seconds: f64) -> String {
+    if seconds < 120.0 {
+        format!("{seconds:.1} s")
+    } else if seconds < 7200.0 {
+        format!("{:.1} min", seconds / 60.0)
+    } else if seconds < 172_800.0 {
+        format!("{:.1} h", seconds / 3600.0)
+    } else {
+        format!("{:.1} days", seconds / 86_400.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_read_well() {
+        assert_eq!(
+            [0.0, 999.0, 412_337.0, 1.2e9, 3e13].map(bytes),
+            ["0 B", "999 B", "412.3 kB", "1.2 GB", "30.0 TB"]
+        );
+        assert_eq!(
+            [60.1, 300.0, 7200.0, 200_000.0].map(duration),
+            ["60.1 s", "5.0 min", "2.0 h", "2.3 days"]
+        );
+        assert_eq!(percent(0.975), "98 %");
+    }
+}

@@ -1,0 +1,132 @@
+//! Evidence gates: whether there is enough of a channel to be judged, and what its traffic does.
+//!
+//! A forest says how odd a row is, not what it is, and rows of two packets are odd too. No verdict comes before its gate.
+
+use crate::decode::proto;
+use crate::features::ChannelView;
+
+use super::{Behaviour, Kind};
+
+/// Bursts from which a pace can be told.
+const BEACON_BURSTS: usize = 5;
+/// Evidence against random timing, in nats, from which a channel counts as a beacon.
+const BEACON_EVIDENCE: f64 = 10.0;
+/// Regularity from which a channel counts as a beacon: uniform jitter of ± 50 % gives 0.64.
+const BEACON_REGULARITY: f64 = 0.45;
+/// A connection is long from here on, in seconds (zeek-long-connections' first step).
+const LONG_CONNECTION_S: f64 = 600.0;
+/// Distinct names under one domain that can be a tunnel.
+const TUNNEL_NAMES: u64 = 40;
+/// Mean bytes of a name left of its domain that can carry data.
+const TUNNEL_LABEL_BYTES: f64 = 16.0;
+/// ICMP payload, both ways, that can carry data.
+const ICMP_BYTES: u64 = 4_000;
+/// Bursts inside connections of a session.
+const SESSION_BURSTS: u64 = 8;
+/// Payload that matters as an upload.
+const UPLOAD_BYTES: u64 = 40_000;
+/// Producer-consumer ratio of an upload: twice as much out as in.
+const UPLOAD_RATIO: f64 = 0.33;
+/// Uploads of a drip.
+const DRIP_BURSTS: usize = 5;
+/// The largest part of a drip that leaves within five minutes.
+const DRIP_PEAK_SHARE: f64 = 0.5;
+/// What must be pulled inside and sent out for staging, in bytes.
+const STAGED_BYTES: u64 = 1_000_000;
+
+/// Whether a channel can be judged by a detector at all. Models are trained and calibrated on the rows that pass.
+pub fn can_judge(kind: Kind, view: &ChannelView<'_>) -> bool {
+    let channel = view.channel;
+    if channel.internal {
+        return false;
+    }
+    match kind {
+        Kind::C2 => {
+            view.key.outbound
+                && (view.regularity.is_some()
+                    || channel.longest.as_secs_f64() >= LONG_CONNECTION_S / 2.0
+                    || channel.inner_bursts >= SESSION_BURSTS / 2
+                    || channel.dns.as_ref().is_some_and(|d| d.distinct_names() >= TUNNEL_NAMES / 2)
+                    || is_icmp(view) && icmp_payload(view) >= ICMP_BYTES / 2)
+        }
+        Kind::Exfil => channel.traffic.payload_out >= UPLOAD_BYTES / 4,
+    }
+}
+
+/// What the channel does, where it does something that a detector reports: the most specific behaviour that has its
+/// evidence.
+pub fn behaviour_of(kind: Kind, view: &ChannelView<'_>) -> Option<Behaviour> {
+    if !can_judge(kind, view) {
+        return None;
+    }
+    match kind {
+        Kind::C2 => c2_behaviour(view),
+        Kind::Exfil => exfil_behaviour(view),
+    }
+}
+
+fn c2_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
+    let channel = view.channel;
+    if let Some(dns) = &channel.dns {
+        let carries = dns.distinct_names() >= TUNNEL_NAMES
+            && dns.mean_label_bytes() >= TUNNEL_LABEL_BYTES
+            && dns.distinct_names() * 2 > dns.queries;
+        return carries.then_some(Behaviour::DnsTunnel);
+    }
+    if is_icmp(view) {
+        let odd = channel.icmp.payload_changes.max(channel.icmp.reply_mismatches) >= 8;
+        return (odd && icmp_payload(view) >= ICMP_BYTES).then_some(Behaviour::IcmpTunnel);
+    }
+    let answered = channel.traffic.packets_in > 0;
+    let paced = view.regularity.is_some_and(|r| {
+        r.intervals + 1 >= BEACON_BURSTS && r.evidence() >= BEACON_EVIDENCE && r.score() >= BEACON_REGULARITY
+    });
+    let drives = channel.inner_bursts >= SESSION_BURSTS
+        && channel.peer_driven * 10 >= channel.inner_bursts * 7
+        && channel.traffic.payload_out > channel.traffic.payload_in;
+    let long = answered && channel.longest.as_secs_f64() >= LONG_CONNECTION_S;
+    if drives && !(paced && view.inner_regularity.is_none()) {
+        Some(Behaviour::Interactive)
+    } else if long && channel.flows <= 3 {
+        Some(Behaviour::LongConnection)
+    } else if paced {
+        Some(Behaviour::Beacon)
+    } else {
+        long.then_some(Behaviour::LongConnection)
+    }
+}
+
+fn exfil_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
+    let channel = view.channel;
+    let (out, back) = (channel.traffic.payload_out, channel.traffic.payload_in);
+    if out < UPLOAD_BYTES {
+        return None;
+    }
+    if is_icmp(view) {
+        return (channel.icmp.payload_changes >= 8).then_some(Behaviour::IcmpTunnel);
+    }
+    if channel.dns.is_some() {
+        return None;
+    }
+    let ratio = (out as f64 - back as f64) / (out as f64 + back as f64);
+    if ratio < UPLOAD_RATIO {
+        return None;
+    }
+    let uploads = channel.recent.iter().filter(|b| b.bytes_out >= 1000 && b.bytes_out > b.bytes_in).count();
+    let peak_share = channel.peak_out.peak() as f64 / channel.traffic.bytes_out.max(1) as f64;
+    if out >= STAGED_BYTES && view.host.pulled_inside >= out / 2 {
+        Some(Behaviour::StagedUpload)
+    } else if uploads >= DRIP_BURSTS && peak_share <= DRIP_PEAK_SHARE {
+        Some(Behaviour::SlowDrip)
+    } else {
+        Some(Behaviour::BulkUpload)
+    }
+}
+
+fn is_icmp(view: &ChannelView<'_>) -> bool {
+    matches!(view.key.proto, proto::ICMP | proto::ICMPV6)
+}
+
+fn icmp_payload(view: &ChannelView<'_>) -> u64 {
+    view.channel.traffic.payload_out + view.channel.traffic.payload_in
+}

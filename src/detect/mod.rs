@@ -1,0 +1,16 @@
+//! Vectors and scores to findings: which channels are judged, how odd they are, what they do, how grave it is, and why.
+
+mod allowlist;
+mod explain;
+mod finding;
+mod gate;
+mod pass;
+mod schema;
+mod severity;
+
+pub use allowlist::{Allowlist, AllowlistError};
+pub use finding::{Behaviour, Evidence, Finding, Kind, Peer, Severity};
+pub use gate::{behaviour_of, can_judge};
+pub use pass::{ChannelScore, Detector, HostScore, Scores};
+pub use schema::{features_of, specs_of};
+pub use severity::REPORT_P;
