@@ -4,6 +4,7 @@
     catalog.py label CAPTURE.pcap LABELS.csv HOST PEER KIND BEHAVIOUR     (PEER: ip:port, [ip6]:port, ip or domain)
     catalog.py facts SCENARIO_DIR CAPTURE.pcap TOOLS                      (rewrites the facts block of README.md)
     catalog.py index CAPTURES_DIR                                         (rewrites the table of captures/README.md)
+    catalog.py check CAPTURES_DIR                                         (do hashes, counts, order and labels agree with the captures?)
 """
 
 import csv
@@ -12,7 +13,9 @@ import hashlib
 import ipaddress
 import os
 import re
+import subprocess
 import sys
+import tempfile
 
 import pcap
 
@@ -47,11 +50,17 @@ def matcher(host, peer):
     return test
 
 
-def label(capture, labels, host, peer, kind, behaviour):
+def incident_times(capture, host, peer):
+    """Times of the packets of an incident."""
     test = matcher(host, peer)
     times = [time_s for time_s, _, data in pcap.read(capture) if test(pcap.Headers(data), data)]
     if not times:
         raise SystemExit(f"label {host} {peer}: no such packet in {capture}")
+    return times
+
+
+def label(capture, labels, host, peer, kind, behaviour):
+    times = incident_times(capture, host, peer)
     with open(labels, "a", newline="", encoding="utf-8") as out:
         csv.writer(out, lineterminator="\n").writerow([host, peer, kind, behaviour, stamp(min(times)), stamp(max(times))])
     print(f"label {host} {peer} {behaviour}: {len(times)} packets over {max(times) - min(times):.0f} s")
@@ -105,15 +114,47 @@ def facts(folder, capture, tools):
                   "| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows))
 
 
+def scenarios(root):
+    """Folder and facts of every scenario."""
+    for name in sorted(os.listdir(root)):
+        folder = os.path.join(root, name)
+        if os.path.exists(os.path.join(folder, "capture.pcap.zst")):
+            with open(os.path.join(folder, "README.md"), encoding="utf-8") as file:
+                yield name, folder, dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", file.read(), re.M))
+
+
+def check(root):
+    faults = 0
+    for name, folder, fact in scenarios(root):
+        packed = os.path.join(folder, "capture.pcap.zst")
+        with open(packed, "rb") as file:
+            digest = hashlib.sha256(file.read()).hexdigest()
+        with tempfile.TemporaryDirectory() as work:
+            capture = os.path.join(work, "capture.pcap")
+            subprocess.run(["zstd", "-dqf", packed, "-o", capture], check=True)
+            times = [time_s for time_s, _, _ in pcap.read(capture)]
+            tests = {
+                "SHA-256": fact["SHA-256"].strip("`") == digest,
+                "packets": int(fact["Packets"]) == len(times),
+                "time order": times == sorted(times),
+            }
+            with open(os.path.join(folder, "labels.csv"), encoding="utf-8") as file:
+                rows = csv.DictReader(file)
+                tests["label columns"] = rows.fieldnames == HEADER
+                for row in rows:
+                    seen = incident_times(capture, row["host"], row["peer"])
+                    tests["label " + row["peer"]] = [row["start"], row["end"]] == [stamp(min(seen)), stamp(max(seen))]
+        wrong = [test for test, good in tests.items() if not good]
+        faults += len(wrong)
+        print(f"{name}: {'wrong: ' + ', '.join(wrong) if wrong else 'ok'}")
+    if faults:
+        raise SystemExit(1)
+
+
 def index(root):
     lines = ["| scenario | kind | behaviour | host | peer | packets | duration | size |", "|---|---|---|---|---|---:|---:|---:|"]
     total = 0
-    for name in sorted(os.listdir(root)):
-        folder = os.path.join(root, name)
-        if not os.path.exists(os.path.join(folder, "capture.pcap.zst")):
-            continue
-        with open(os.path.join(folder, "README.md"), encoding="utf-8") as file:
-            fact = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", file.read(), re.M))
+    for name, folder, fact in scenarios(root):
         with open(os.path.join(folder, "labels.csv"), encoding="utf-8") as file:
             incidents = list(csv.DictReader(file))
         size = os.path.getsize(os.path.join(folder, "capture.pcap.zst"))
@@ -127,7 +168,7 @@ def index(root):
 
 def main():
     verb, *rest = sys.argv[1:] or [""]
-    verbs = {"label": label, "facts": facts, "index": index}
+    verbs = {"label": label, "facts": facts, "index": index, "check": check}
     if verb not in verbs:
         raise SystemExit(__doc__)
     verbs[verb](*rest)
