@@ -28,7 +28,11 @@ class Names:
             lock = self.locks.setdefault(host, threading.Lock())
         with lock:
             if (host, rest[:1]) not in self.known:
-                self.known[host, rest[:1]] = self.ask(host, *rest, **named)
+                found = self.ask(host, *rest, **named)
+                # The system puts a unique-local source behind IPv4; a browser on a native IPv6 line does not.
+                if os.environ.get("UC_PREFER6"):
+                    found.sort(key=lambda entry: entry[0] != socket.AF_INET6)
+                self.known[host, rest[:1]] = found
             return self.known[host, rest[:1]]
 
 

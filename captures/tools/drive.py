@@ -51,6 +51,16 @@ class Host:
                 seen, since = now, time.monotonic()
 
 
+def ask(helper, line):
+    """Hand a line to a helper process; whether it said `ok`."""
+    try:
+        helper.stdin.write(line + "\n")
+        helper.stdin.flush()
+    except BrokenPipeError:
+        return False
+    return helper.stdout.readline().startswith("ok")
+
+
 def run_lane(host, lane, actions, helpers, args, markers, failures):
     netns.enter(host.gateway)
     previous_real = previous_intended = None
@@ -63,10 +73,7 @@ def run_lane(host, lane, actions, helpers, args, markers, failures):
         previous_real, previous_intended, previous_scale = real, intended, scale
         if command.startswith("@"):
             name, _, line = command[1:].partition(" ")
-            helper = helpers[lane, name]
-            helper.stdin.write(line + "\n")
-            helper.stdin.flush()
-            failed = not helper.stdout.readline().startswith("ok")
+            failed = not ask(helpers[lane, name], line)
         else:
             failed = host.start(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL).wait() != 0
         if failed:
@@ -106,14 +113,17 @@ def main():
     for thread in threads:
         thread.join()
     for helper in helpers.values():
-        helper.stdin.close()
-        helper.wait()
+        if helper.poll() is None:
+            helper.stdin.close()
+            helper.wait()
     with open(args.markers, "w", encoding="utf-8") as out:
         for lane, real, intended, scale in sorted(markers):
             out.write(f"{lane}\t{real:.6f}\t{intended:.6f}\t{scale}\n")
     print(f"{len(markers)} actions, {len(failures)} with a failure status")
     for lane, command in failures[:5]:
         print("  failed:", lane, command[:150])
+    if failures:
+        raise SystemExit(1)  # A capture with holes is not worth keeping.
 
 
 if __name__ == "__main__":

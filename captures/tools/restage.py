@@ -22,6 +22,7 @@ import sys
 import pcap
 
 HTTP_HEADS = (b"GET ", b"POST", b"PUT ", b"HEAD", b"HTTP", b"OPTI", b"PROP", b"MKCO", b"DELE", b"PATC")
+TLS_RECORD_BYTES = 5        # Type, version, length.
 HANDSHAKE_BYTES = 700       # A ClientHello whole.
 SERVER_HELLO_BYTES = 220    # ServerHello; what follows in the segment is encrypted.
 HTTP_HEAD_BYTES = 460
@@ -85,7 +86,7 @@ def stored_length(head, data, bulk_bytes):
             return HTTP_HEAD_BYTES
         if 53 in (head.sport, head.dport):
             return len(data)
-        return max(bulk_bytes, head.payload)
+        return max(bulk_bytes, head.payload + TLS_RECORD_BYTES)
     if head.protocol == 17 and 53 not in (head.sport, head.dport):
         return len(data) if len(data) - head.payload <= SMALL_DATAGRAM_BYTES else max(bulk_bytes, head.payload + 16)
     if head.protocol == 1:
