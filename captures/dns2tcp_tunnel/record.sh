@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# dns2tcp: a TCP session in TXT queries through the office resolver, in real time for ten minutes.
+# dns2tcp: a TCP session in TXT queries through the office resolver, in real time for some eight minutes.
 UC_HERE=$(cd "$(dirname "$0")" && pwd)
 . "$UC_HERE/../lib.sh"
 UC_BEGIN=2026-03-14T09:05:00Z

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ptunnel: a TCP session inside ICMP echo, in real time for ten minutes, beside ordinary pings of a monitoring system.
+# ptunnel: a TCP session inside ICMP echo, in real time for some eight minutes, beside ordinary pings of a monitoring system.
 UC_HERE=$(cd "$(dirname "$0")" && pwd)
 . "$UC_HERE/../lib.sh"
 UC_BEGIN=2026-03-14T22:40:00Z

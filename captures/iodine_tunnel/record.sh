@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# iodine: IP over DNS through the office resolver, in real time for ten minutes: idle polling, a remote look-around, a slow file transfer.
+# iodine: IP over DNS through the office resolver, in real time for some eight minutes: idle polling, a remote look-around, a slow file transfer.
 UC_HERE=$(cd "$(dirname "$0")" && pwd)
 . "$UC_HERE/../lib.sh"
 UC_BEGIN=2026-03-13T19:20:00Z
