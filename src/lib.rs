@@ -17,6 +17,8 @@
 pub mod addr;
 pub mod capture;
 pub mod decode;
+pub mod detect;
+pub mod export;
 pub mod flow;
 pub mod seed;
 pub mod time;
