@@ -17,8 +17,9 @@
 pub mod addr;
 pub mod capture;
 pub mod decode;
-pub mod features;
 pub mod detect;
+pub mod export;
+pub mod features;
 pub mod flow;
 pub mod model;
 pub mod seed;

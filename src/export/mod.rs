@@ -1,0 +1,27 @@
+//! Findings, rows and counters to tables, files, metrics and pages. Decides nothing: what is written, and in which
+//! order, comes from the stages before.
+//!
+//! | module | writes |
+//! |---|---|
+//! | [`findings`] | findings for people (table) and programs (JSON, JSON Lines) |
+//! | [`table`] | rows of typed columns as `.csv`, `.jsonl` or `.parquet` |
+//! | [`rows`] | the schema of flow rows: Zeek's `conn.log` |
+//! | [`summary`] | the counters of a run |
+//! | [`metrics`] | Prometheus metrics, their history in packet time, their reference page |
+//! | [`report`] | one self-contained HTML page |
+//!
+//! Files are written beside their final name and renamed when complete, so that a failed run leaves no half file.
+
+mod error;
+mod file;
+pub mod findings;
+pub mod rows;
+pub mod summary;
+pub mod table;
+pub mod text;
+
+pub use error::ExportError;
+pub use file::{OutFile, write_file};
+
+#[cfg(test)]
+mod samples;

@@ -1,0 +1,158 @@
+//! The counters of a run, as one JSON file (`--summary`).
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Serialize, Serializer};
+
+use super::{ExportError, write_file};
+use crate::time::Timestamp;
+
+/// The counters of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Summary {
+    /// Version of the program.
+    pub version: String,
+    /// What was read, in the order of the timeline.
+    pub inputs: Vec<InputSummary>,
+    /// Packets read.
+    pub packets: u64,
+    /// Their bytes on the wire, link layer included.
+    pub bytes: u64,
+    /// Time of the first packet.
+    #[serde(serialize_with = "optional_time")]
+    pub first_packet: Option<Timestamp>,
+    /// Time of the last packet.
+    #[serde(serialize_with = "optional_time")]
+    pub last_packet: Option<Timestamp>,
+    /// Connections.
+    pub flows: u64,
+    /// Monitored hosts that sent or received a packet.
+    pub hosts: u64,
+    /// Channels: (host, peer, service).
+    pub channels: u64,
+    /// Findings.
+    pub findings: u64,
+    /// Packets that could not be decoded whole, by layer.
+    pub decode_errors: BTreeMap<String, u64>,
+    /// What was left out, by reason.
+    pub skipped: BTreeMap<String, u64>,
+    /// Inputs that end in the middle of a packet.
+    pub truncated_inputs: u64,
+    /// Time that the run took, in seconds.
+    #[serde(serialize_with = "millis")]
+    pub elapsed_s: f64,
+    /// Packets for each second of the run.
+    #[serde(serialize_with = "whole")]
+    pub packets_per_second: f64,
+    /// Most memory that the process held, in bytes; nothing where the system does not say.
+    pub peak_rss_bytes: Option<u64>,
+    /// The models that scored.
+    pub models: Vec<ModelSummary>,
+}
+
+/// One input.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct InputSummary {
+    /// As the user named it.
+    pub path: String,
+    /// Packets read from it.
+    pub packets: u64,
+    /// SHA-256 of the file, in hex, where it was computed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// One model.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ModelSummary {
+    /// Name: `c2` or `exfil`.
+    pub name: String,
+    /// Version of the artifact.
+    pub version: String,
+    /// SHA-256 of the artifact, in hex.
+    pub sha256: String,
+}
+
+impl Summary {
+    /// Writes the summary to a file.
+    pub fn write(&self, path: &Path) -> Result<(), ExportError> {
+        let mut json =
+            serde_json::to_vec_pretty(self).map_err(|e| ExportError::encode(path, e.to_string()))?;
+        json.push(b'\n');
+        write_file(path, &json)
+    }
+}
+
+/// The most memory that this process has held, in bytes: `VmHWM` of `/proc/self/status` (proc(5)). Nothing on
+/// systems without it.
+pub fn peak_rss_bytes() -> Option<u64> {
+    parse_peak(&std::fs::read_to_string("/proc/self/status").ok()?)
+}
+
+fn parse_peak(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
+    kib.checked_mul(1024)
+}
+
+#[expect(clippy::ref_option, reason = "the signature that serde calls")]
+fn optional_time<S: Serializer>(ts: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
+    match ts {
+        Some(ts) => to.collect_str(ts),
+        None => to.serialize_none(),
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn millis<S: Serializer>(seconds: &f64, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64((seconds * 1e3).round() / 1e3)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn whole<S: Serializer>(rate: &f64, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64(rate.round())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn has_the_keys_of_the_contract() {
+        let summary = Summary {
+            first_packet: Timestamp::parse_rfc3339("2025-01-01T08:00:03.120Z"),
+            decode_errors: BTreeMap::from([("ipv4".to_owned(), 2)]),
+            elapsed_s: 1.234_56,
+            packets_per_second: 1234.5,
+            models: vec![ModelSummary { name: "c2".into(), version: "1".into(), sha256: "ab".into() }],
+            ..Summary::default()
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("summary.json");
+        summary.write(&path).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        for key in [
+            "packets", "bytes", "first_packet", "last_packet", "flows", "hosts", "channels", "findings",
+            "decode_errors", "skipped", "truncated_inputs", "elapsed_s", "packets_per_second",
+            "peak_rss_bytes", "version", "models", "inputs",
+        ] {
+            assert!(json.get(key).is_some(), "{key}");
+        }
+        assert_eq!(json["first_packet"], "2025-01-01T08:00:03.120Z");
+        assert_eq!(json["last_packet"], serde_json::Value::Null);
+        assert_eq!(json["decode_errors"]["ipv4"], 2);
+        assert_eq!(json["elapsed_s"], 1.235);
+        assert_eq!(json["models"][0]["sha256"], "ab");
+    }
+
+    #[test]
+    fn reads_the_peak_of_memory() {
+        fn check(status: &str, expected: Option<u64>) {
+            assert_eq!(parse_peak(status), expected);
+        }
+        check("VmPeak:\t 9 kB\nVmHWM:\t    1234 kB\nVmRSS: 5 kB\n", Some(1234 * 1024));
+        check("VmHWM:\t x kB\n", None);
+        check("", None);
+    }
+}

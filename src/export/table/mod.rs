@@ -1,0 +1,72 @@
+//! Rows of typed columns as CSV, JSON Lines or Parquet, told by the ending of the file's name.
+//!
+//! | kind | CSV | JSON Lines | Parquet |
+//! |---|---|---|---|
+//! | text | as it is | string | BYTE_ARRAY (STRING) |
+//! | int | decimal | number | INT64 |
+//! | float | shortest that reads back the same | number | DOUBLE |
+//! | bool | `true`, `false` | `true`, `false` | BOOLEAN |
+//! | time | RFC 3339, milliseconds | string | INT64 (TIMESTAMP, ns, UTC) |
+//! | epoch | seconds with six decimals | number | DOUBLE, seconds |
+//! | missing, or a float that is not finite | empty | `null` | null |
+
+mod columnar;
+mod delimited;
+mod json_lines;
+mod schema;
+
+use std::path::Path;
+
+pub use schema::{Column, ColumnKind, Schema, Value};
+
+use super::{ExportError, OutFile};
+
+/// Writes one table.
+#[derive(Debug)]
+pub struct TableWriter {
+    format: Format,
+}
+
+#[derive(Debug)]
+enum Format {
+    Csv(delimited::Writer),
+    JsonLines(json_lines::Writer),
+    Parquet(Box<columnar::Writer>),
+}
+
+impl TableWriter {
+    /// Opens a table of the format that the ending of `path` names. Fails on another ending, and where the file cannot be opened.
+    pub fn create(path: &Path, schema: &Schema) -> Result<Self, ExportError> {
+        let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+        let format = match ending.as_deref() {
+            Some("csv") => Format::Csv(delimited::Writer::new(OutFile::create(path)?, schema)?),
+            Some("jsonl") => Format::JsonLines(json_lines::Writer::new(OutFile::create(path)?, schema)),
+            Some("parquet") => {
+                Format::Parquet(Box::new(columnar::Writer::new(OutFile::create(path)?, schema)?))
+            }
+            _ => return Err(ExportError::UnknownEnding { path: path.to_owned() }),
+        };
+        Ok(Self { format })
+    }
+
+    /// Writes a row: a value for each column of the schema. Fails where the row does not fit the schema, and where the disk is full.
+    pub fn write_row(&mut self, row: &[Value<'_>]) -> Result<(), ExportError> {
+        match &mut self.format {
+            Format::Csv(writer) => writer.write_row(row),
+            Format::JsonLines(writer) => writer.write_row(row),
+            Format::Parquet(writer) => writer.write_row(row),
+        }
+    }
+
+    /// Completes the file. Without it nothing is left under the file's name.
+    pub fn finish(self) -> Result<(), ExportError> {
+        match self.format {
+            Format::Csv(writer) => writer.finish(),
+            Format::JsonLines(writer) => writer.finish(),
+            Format::Parquet(writer) => writer.finish(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
