@@ -74,11 +74,11 @@ mod tests {
     use crate::flow::orient::orient;
 
     fn packet(n: u32) -> Packet {
-        let [a, b, c, d] = n.to_be_bytes();
+        let octets = n.to_be_bytes();
         Packet {
-            src: Addr::from_v4([10, b, c, d]),
-            dst: Addr::from_v4([192, 168, 0, a]),
-            src_port: 40_000 + u16::from(d),
+            src: Addr::from_v4([10, octets[1], octets[2], octets[3]]),
+            dst: Addr::from_v4([192, 168, 0, octets[0]]),
+            src_port: 40_000 + u16::from(octets[3]),
             dst_port: 443,
             proto: 6,
             ..Packet::default()

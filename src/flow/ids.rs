@@ -34,7 +34,7 @@ pub fn uid_text(uid: u128) -> String {
 }
 
 /// Community ID version 1 with seed 0 (<https://github.com/corelight/community-id-spec>). Empty where the standard
-/// defines none, which is ICMPv6 inside IPv4.
+/// defines none, which is `ICMPv6` inside IPv4.
 pub fn community_id(key: &FlowKey) -> String {
     let (mut orig, mut resp) = (key.orig.to_ip(), key.resp.to_ip());
     if orig.is_ipv4() != resp.is_ipv4() {

@@ -25,6 +25,7 @@ mod table;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod update;
 
 pub use config::Config;
 pub use event::{DnsEvent, EndReason, Exchange, FlowEvent, FlowEventKind, FlowReport, ReportPhase};

@@ -21,9 +21,9 @@ fn timeouts_are_exact() {
         let last = (packets.last().unwrap().ts - EPOCH).as_secs_f64();
         let run = |next: f64, sweep: bool| {
             let mut net = Net::new(&Config::default());
-            packets.iter().for_each(|packet| {
+            for packet in packets {
                 net.send(*packet);
-            });
+            }
             if sweep {
                 net.sweep(next);
             } else {
@@ -64,9 +64,9 @@ fn a_new_syn_begins_a_new_connection() {
     let check = |before: &[Packet], syn_seq: u32, flows: u64| {
         let mut net = Net::new(&Config::default());
         handshake(&mut net);
-        before.iter().for_each(|packet| {
+        for packet in before {
             net.send(*packet);
-        });
+        }
         net.send(tcp(Orig, 3.0, S, syn_seq, 0, 0)).finish();
         assert_eq!(net.table.stats().created, flows, "{before:?} {syn_seq}");
     };

@@ -81,7 +81,9 @@ fn run(packets: &[FlowPacket], config: &Config, tables: usize, batch: usize) -> 
         all.append(&mut events);
     }
     let mut events = Vec::new();
-    shards.iter_mut().for_each(|table| table.finish(&mut events));
+    for table in &mut shards {
+        table.finish(&mut events);
+    }
     events.sort_by_key(|event| (event.order, event.sub));
     all.append(&mut events);
     all

@@ -123,9 +123,9 @@ fn sequence_numbers_wrap() {
 fn datagrams() {
     let check = |packets: &[Packet], state: &str, history: &str, bytes: (u64, u64)| {
         let mut net = Net::new(&Config::default());
-        packets.iter().for_each(|packet| {
+        for packet in packets {
             net.send(*packet);
-        });
+        }
         net.finish();
         let record = &net.reports()[0].record;
         assert_eq!((record.state.name(), record.history.as_str()), (state, history));
