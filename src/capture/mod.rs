@@ -1,7 +1,28 @@
 //! Packet sources: capture files and, later, live interfaces. A source fills blocks with frames in the order of
-//! their inputs; it never looks into a frame.
+//! their inputs; it never looks into a frame, except to ask libpcap whether a [`Filter`] wants it.
+
+mod bpf;
+mod classic;
+mod error;
+mod file;
+mod filter;
+mod input;
+mod pcapng;
+mod resolution;
+mod sniff;
+mod stats;
+#[cfg(test)]
+mod testing;
+mod timeline;
+mod walk;
+pub mod write;
 
 use crate::time::Timestamp;
+pub use error::CaptureError;
+pub use file::{BLOCK_BYTES, CaptureFile};
+pub use filter::{Filter, FilterError};
+pub use stats::{CaptureStats, Warning};
+pub use timeline::Timeline;
 
 /// A link-layer header type as numbered by the tcpdump group (LINKTYPE_*).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,7 +46,7 @@ pub struct FrameRef {
 /// A run of frames that were read together. Reused from read to read: no allocation per frame.
 #[derive(Debug, Default)]
 pub struct Block {
-    /// The bytes that the frames lie in.
+    /// The bytes that the frames lie in; there may be others between and behind them.
     pub data: Vec<u8>,
     /// The frames, in the order of the input.
     pub frames: Vec<FrameRef>,

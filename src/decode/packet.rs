@@ -5,16 +5,38 @@ use crate::time::Timestamp;
 
 /// IP protocol numbers (IANA) that are told apart.
 pub mod proto {
+    /// IPv6 hop-by-hop options.
+    pub const IPV6_HOP_BY_HOP: u8 = 0;
     /// ICMP for IPv4.
     pub const ICMP: u8 = 1;
+    /// IPv4 inside IP.
+    pub const IPV4: u8 = 4;
     /// TCP.
     pub const TCP: u8 = 6;
     /// UDP.
     pub const UDP: u8 = 17;
+    /// IPv6 inside IP.
+    pub const IPV6: u8 = 41;
+    /// IPv6 routing header.
+    pub const IPV6_ROUTING: u8 = 43;
+    /// IPv6 fragment header.
+    pub const IPV6_FRAGMENT: u8 = 44;
+    /// Generic routing encapsulation.
+    pub const GRE: u8 = 47;
+    /// `IPsec` authentication header.
+    pub const AH: u8 = 51;
     /// ICMP for IPv6.
     pub const ICMPV6: u8 = 58;
+    /// IPv6: nothing follows.
+    pub const IPV6_NO_NEXT: u8 = 59;
+    /// IPv6 destination options.
+    pub const IPV6_DESTINATION: u8 = 60;
+    /// Ethernet inside IP.
+    pub const ETHERNET: u8 = 97;
     /// SCTP.
     pub const SCTP: u8 = 132;
+    /// MPLS inside IP.
+    pub const MPLS: u8 = 137;
 }
 
 /// TCP flags (RFC 9293, section 3.1).
@@ -60,7 +82,7 @@ pub struct Packet {
     pub src: Addr,
     /// Destination address.
     pub dst: Addr,
-    /// Source port. For ICMP echo-like messages Zeek's convention: the type; see `decode::icmp_ports`.
+    /// Source port. For ICMP echo-like messages Zeek's convention: the type; see [`crate::decode::icmp_counterpart`].
     pub src_port: u16,
     /// Destination port. For ICMP: the type that would answer, or the code for one-way messages.
     pub dst_port: u16,
@@ -70,7 +92,11 @@ pub struct Packet {
     pub flags: TcpFlags,
     /// Set where the checksum of the transport header was verified and is wrong (only when the whole packet was captured).
     pub bad_checksum: bool,
-    /// How many tunnel headers were peeled (GRE, VXLAN, Geneve, IP-in-IP, GTP-U, PPPoE is none).
+    /// Set where no transport header could be read: a fragment other than the first, or a header that was cut or broken.
+    /// Flags, sequence numbers and window are then zero and say nothing; ports are those of the first fragment, or the
+    /// four bytes that were captured, or zero.
+    pub headless: bool,
+    /// How many tunnel headers were peeled (GRE, VXLAN, Geneve, IP-in-IP, GTP-U, `PPPoE` is none).
     pub tunnel_depth: u8,
     /// TCP sequence number.
     pub seq: u32,

@@ -1,0 +1,104 @@
+//! `--filter`: keeps the frames that a tcpdump expression asks for.
+
+use std::collections::BTreeMap;
+
+use pcap::{Capture, Linktype};
+
+use super::bpf::Program;
+use super::{Block, LinkType};
+
+/// Link types to try an expression on before it is called wrong: some words only make sense on one of them.
+const TRIED: [LinkType; 4] = [LinkType(1), LinkType(101), LinkType(127), LinkType(113)];
+
+/// An expression that libpcap does not take.
+#[derive(Debug, thiserror::Error)]
+#[error("filter \"{expression}\": {reason}; see pcap-filter(7) for what a filter can say")]
+pub struct FilterError {
+    /// The expression.
+    pub expression: String,
+    /// What libpcap says.
+    pub reason: String,
+}
+
+/// A tcpdump expression (pcap-filter(7)), compiled by libpcap for each link type when a frame of it first comes.
+///
+/// Frames of a link type that the expression cannot be compiled for are dropped: nobody can say that they were
+/// asked for. As with tcpdump, a host name in the expression is looked up when it is compiled.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    expression: String,
+    /// Nothing where libpcap cannot compile the expression for the link type.
+    programs: BTreeMap<LinkType, Option<Program>>,
+    rejected: u64,
+    unsupported: BTreeMap<LinkType, u64>,
+}
+
+impl Filter {
+    /// Compiles an expression.
+    ///
+    /// # Errors
+    /// Where libpcap takes it for no link type.
+    pub fn compile(expression: &str) -> Result<Self, FilterError> {
+        let mut tried = TRIED.iter().map(|link| compile_for(expression, *link));
+        let reason = match tried.next() {
+            Some(Err(reason)) if tried.all(|program| program.is_err()) => Some(reason),
+            _ => None,
+        };
+        let expression = expression.to_owned();
+        match reason {
+            Some(reason) => Err(FilterError { expression, reason }),
+            None => {
+                Ok(Self { expression, programs: BTreeMap::new(), rejected: 0, unsupported: BTreeMap::new() })
+            }
+        }
+    }
+
+    /// Drops the frames of a block that the expression does not ask for.
+    pub fn apply(&mut self, block: &mut Block) {
+        let Block { data, frames } = block;
+        frames.retain(|frame| {
+            let link = frame.link;
+            let program =
+                self.programs.entry(link).or_insert_with(|| compile_for(&self.expression, link).ok());
+            let Some(program) = program else {
+                *self.unsupported.entry(link).or_default() += 1;
+                return false;
+            };
+            let start = frame.offset as usize;
+            let captured = data.get(start..start + frame.captured_len as usize).unwrap_or_default();
+            let wanted = program.accepts(captured, frame.wire_len);
+            self.rejected += u64::from(!wanted);
+            wanted
+        });
+    }
+
+    /// Frames that the expression did not ask for.
+    pub fn rejected(&self) -> u64 {
+        self.rejected
+    }
+
+    /// Frames dropped because the expression cannot be compiled for their link type.
+    pub fn unsupported(&self) -> &BTreeMap<LinkType, u64> {
+        &self.unsupported
+    }
+}
+
+fn compile_for(expression: &str, link: LinkType) -> Result<Program, String> {
+    let dead = Capture::dead(dlt_of(link)).map_err(|error| error.to_string())?;
+    let compiled = dead.compile(expression, true).map_err(|error| match error {
+        pcap::Error::PcapError(message) => message,
+        other => other.to_string(),
+    })?;
+    Program::new(compiled.get_instructions().iter().map(ToString::to_string))
+}
+
+/// The number that libpcap gives a link type on this system: a few differ from those in files.
+fn dlt_of(link: LinkType) -> Linktype {
+    let name = match link {
+        LinkType(100) => "ATM_RFC1483",
+        LinkType(101) => "RAW",
+        LinkType(106) => "ATM_CLIP",
+        _ => return Linktype(link.0.into()),
+    };
+    Linktype::from_name(name).unwrap_or(Linktype(link.0.into()))
+}

@@ -1,0 +1,295 @@
+//! Several inputs as one timeline, in the order of their first packets.
+
+use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
+use std::collections::{BinaryHeap, VecDeque};
+use std::path::{Path, PathBuf};
+
+use super::file::BLOCK_BYTES;
+use super::{Block, CaptureError, CaptureFile, CaptureStats, FrameRef};
+use crate::time::Timestamp;
+
+/// Bytes read of an input to learn the time of its first packet.
+const PEEK_BYTES: usize = 64 * 1024;
+/// Bytes read at once of each of several inputs that overlap in time.
+const MERGE_READ_BYTES: usize = 128 * 1024;
+/// Inputs open at once. Those beyond wait, which is warned about: their packets then come late.
+const OPEN_MAX: usize = 256;
+/// Frames of a merged block, for captures of empty frames.
+const MERGED_FRAMES_MAX: usize = 1 << 16;
+
+/// Reads several inputs as one: those whose times do not overlap one after another, at full speed; those that
+/// overlap merged by time, ties in the order in which the inputs were given. Packets of one input are never
+/// reordered against each other.
+pub struct Timeline {
+    inputs: Vec<Input>,
+    /// Inputs not yet begun, the earliest first.
+    waiting: VecDeque<Waiting>,
+    /// The next frame of every open input.
+    heads: BinaryHeap<Reverse<Head>>,
+    /// The input whose block is used up: it is read on when the next block is asked for.
+    emptied: Option<usize>,
+    /// Time of the newest merged frame.
+    newest: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Head {
+    ts: Timestamp,
+    input: usize,
+}
+
+struct Waiting {
+    first: Timestamp,
+    input: usize,
+}
+
+struct Input {
+    path: PathBuf,
+    state: State,
+}
+
+enum State {
+    /// Looked at and closed again.
+    Closed {
+        bytes_total: Option<u64>,
+    },
+    Open(Box<Reading>),
+    Done(Done),
+}
+
+/// An open input and its newest block.
+struct Reading {
+    file: CaptureFile,
+    block: Block,
+    /// Frames of the block that were given out.
+    given: usize,
+}
+
+struct Done {
+    name: String,
+    stats: CaptureStats,
+    bytes: u64,
+    bytes_total: Option<u64>,
+}
+
+impl Timeline {
+    /// Opens all inputs far enough to know when each begins; `-` is standard input.
+    ///
+    /// # Errors
+    /// Where an input cannot be opened or not even its header be read.
+    pub fn open<P: AsRef<Path>>(paths: &[P]) -> Result<Self, CaptureError> {
+        let mut timeline = Self {
+            inputs: Vec::new(),
+            waiting: VecDeque::new(),
+            heads: BinaryHeap::new(),
+            emptied: None,
+            newest: Timestamp::MIN,
+        };
+        for (input, path) in paths.iter().enumerate() {
+            let path = path.as_ref().to_owned();
+            let file = CaptureFile::open(&path)?;
+            let (state, first) = if paths.len() == 1 {
+                (State::Open(Box::new(Reading::new(file))), Some(Timestamp::MIN))
+            } else {
+                peek(file)?
+            };
+            timeline.inputs.push(Input { path, state });
+            timeline.waiting.extend(first.map(|first| Waiting { first, input }));
+        }
+        timeline.waiting.make_contiguous().sort_by_key(|waiting| waiting.first);
+        Ok(timeline)
+    }
+
+    /// Fills `block` with the next frames; false where all inputs are read.
+    ///
+    /// # Errors
+    /// Where the operating system fails to give more of an input.
+    pub fn next_block(&mut self, block: &mut Block) -> Result<bool, CaptureError> {
+        if let Some(input) = self.emptied.take() {
+            self.read_on(input)?;
+        }
+        while self.next_waiting_is_due() {
+            self.begin_next()?;
+        }
+        if !self.give_whole(block) {
+            self.merge(block);
+        }
+        Ok(!block.frames.is_empty())
+    }
+
+    /// Bytes of all inputs as they lie on disk; nothing where one is no regular file.
+    pub fn bytes_total(&self) -> Option<u64> {
+        self.inputs.iter().map(Input::bytes_total).sum()
+    }
+
+    /// Bytes read of [`Self::bytes_total`]. An input that ended early counts as read whole.
+    pub fn bytes_read(&self) -> u64 {
+        self.inputs.iter().map(Input::bytes_read).sum()
+    }
+
+    /// The counters of all inputs together.
+    pub fn stats(&self) -> CaptureStats {
+        let mut sum = CaptureStats::default();
+        self.per_input().for_each(|(_, stats)| sum.add(stats));
+        sum
+    }
+
+    /// Name and counters of every input that was begun, in the order in which they were given.
+    pub fn per_input(&self) -> impl Iterator<Item = (&str, &CaptureStats)> {
+        self.inputs.iter().filter_map(|input| match &input.state {
+            State::Closed { .. } => None,
+            State::Open(reading) => Some((reading.file.name(), reading.file.stats())),
+            State::Done(done) => Some((done.name.as_str(), &done.stats)),
+        })
+    }
+
+    /// Whether the next frame in time may be one of an input that has not begun.
+    fn next_waiting_is_due(&self) -> bool {
+        let Some(waiting) = self.waiting.front() else { return false };
+        match self.heads.peek() {
+            None => true,
+            Some(Reverse(head)) => waiting.first <= head.ts && self.heads.len() < OPEN_MAX,
+        }
+    }
+
+    fn begin_next(&mut self) -> Result<(), CaptureError> {
+        let Some(Waiting { first, input }) = self.waiting.pop_front() else { return Ok(()) };
+        let Some(slot) = self.inputs.get_mut(input) else { return Ok(()) };
+        if matches!(slot.state, State::Closed { .. }) {
+            let mut file = CaptureFile::open(&slot.path)?;
+            if first < self.newest {
+                file.warn(format!(
+                    "its packets come late, because {OPEN_MAX} inputs overlap: use mergecap first"
+                ));
+            }
+            slot.state = State::Open(Box::new(Reading::new(file)));
+        }
+        self.read_on(input)
+    }
+
+    /// Makes the next frame of an open input known; closes the input where it has none.
+    fn read_on(&mut self, input: usize) -> Result<(), CaptureError> {
+        let Some(slot) = self.inputs.get_mut(input) else { return Ok(()) };
+        let State::Open(reading) = &mut slot.state else { return Ok(()) };
+        if reading.head().is_none() {
+            reading.file.set_block_bytes(if self.heads.is_empty() { BLOCK_BYTES } else { MERGE_READ_BYTES });
+            reading.file.next_block(&mut reading.block)?;
+            reading.given = 0;
+        }
+        match reading.head() {
+            Some(ts) => self.heads.push(Reverse(Head { ts, input })),
+            None => slot.state = State::Done(Done::new(&reading.file)),
+        }
+        Ok(())
+    }
+
+    /// Gives away the block of the only open input, if all of it lies before the next input begins.
+    fn give_whole(&mut self, block: &mut Block) -> bool {
+        let (1, Some(Reverse(head))) = (self.heads.len(), self.heads.peek()) else { return false };
+        let Some(State::Open(reading)) = self.inputs.get_mut(head.input).map(|slot| &mut slot.state) else {
+            return false;
+        };
+        if let Some(next) = self.waiting.front() {
+            let left = reading.block.frames.get(reading.given..).unwrap_or_default();
+            if left.iter().any(|frame| frame.ts >= next.first) {
+                return false;
+            }
+        }
+        reading.block.frames.drain(..reading.given);
+        reading.given = 0;
+        std::mem::swap(block, &mut reading.block);
+        reading.block.frames.clear();
+        self.emptied = self.heads.pop().map(|Reverse(head)| head.input);
+        true
+    }
+
+    /// Copies frames of all open inputs in the order of time, until the block is full or an input must be read or
+    /// begun.
+    fn merge(&mut self, block: &mut Block) {
+        block.clear();
+        while !self.next_waiting_is_due() {
+            let Some(mut top) = self.heads.peek_mut() else { return };
+            let input = top.0.input;
+            let Some(State::Open(reading)) = self.inputs.get_mut(input).map(|slot| &mut slot.state) else {
+                return;
+            };
+            if !reading.copy_next(block) {
+                return;
+            }
+            self.newest = self.newest.max(top.0.ts);
+            let Some(ts) = reading.head() else {
+                PeekMut::pop(top);
+                self.emptied = Some(input);
+                return;
+            };
+            top.0.ts = ts;
+        }
+    }
+}
+
+impl Input {
+    fn bytes_total(&self) -> Option<u64> {
+        match &self.state {
+            State::Closed { bytes_total } => *bytes_total,
+            State::Open(reading) => reading.file.bytes_total(),
+            State::Done(done) => done.bytes_total,
+        }
+    }
+
+    fn bytes_read(&self) -> u64 {
+        match &self.state {
+            State::Closed { .. } => 0,
+            State::Open(reading) => reading.file.bytes_read(),
+            State::Done(done) => done.bytes,
+        }
+    }
+}
+
+impl Reading {
+    fn new(file: CaptureFile) -> Self {
+        Self { file, block: Block::default(), given: 0 }
+    }
+
+    /// Time of the next frame in memory.
+    fn head(&self) -> Option<Timestamp> {
+        self.block.frames.get(self.given).map(|frame| frame.ts)
+    }
+
+    /// Copies the next frame to the end of `to`; false where that is full.
+    #[expect(clippy::cast_possible_truncation, reason = "a merged block stays below BLOCK_BYTES and a frame")]
+    fn copy_next(&mut self, to: &mut Block) -> bool {
+        let Some(frame) = self.block.frames.get(self.given) else { return false };
+        let bytes = self.block.bytes(frame);
+        let full = to.data.len() + bytes.len() > BLOCK_BYTES || to.frames.len() >= MERGED_FRAMES_MAX;
+        if full && !to.frames.is_empty() {
+            return false;
+        }
+        to.frames.push(FrameRef { offset: to.data.len() as u32, ..*frame });
+        to.data.extend_from_slice(bytes);
+        self.given += 1;
+        true
+    }
+}
+
+impl Done {
+    fn new(file: &CaptureFile) -> Self {
+        let bytes_total = file.bytes_total();
+        let bytes = bytes_total.unwrap_or_else(|| file.bytes_read());
+        Self { name: file.name().to_owned(), stats: file.stats().clone(), bytes, bytes_total }
+    }
+}
+
+/// Reads an input up to its first frame. Regular files are closed again, so that any number can wait.
+fn peek(mut file: CaptureFile) -> Result<(State, Option<Timestamp>), CaptureError> {
+    file.set_block_bytes(PEEK_BYTES);
+    let mut reading = Reading::new(file);
+    reading.file.next_block(&mut reading.block)?;
+    let first = reading.head();
+    let state = match (first, reading.file.bytes_total()) {
+        (None, _) => State::Done(Done::new(&reading.file)),
+        (Some(_), bytes_total @ Some(_)) => State::Closed { bytes_total },
+        (Some(_), None) => State::Open(Box::new(reading)),
+    };
+    Ok((state, first))
+}
