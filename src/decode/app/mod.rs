@@ -1,10 +1,23 @@
 //! Application fields that carry identity: DNS messages, TLS ClientHello, QUIC Initial, HTTP request heads.
 //! Every reader is bounded, never panics on any bytes, and keeps nothing of the payload but the fields below.
 
+mod dns;
+mod http;
+mod inspector;
+mod ja4;
+mod name;
+mod pieces;
+mod quic;
+mod quic_keys;
+mod reader;
+mod signature;
+mod tls;
+
 use std::sync::Arc;
 
-use crate::addr::Addr;
-use crate::decode::Direction;
+pub use dns::{DnsMessage, parse_dns};
+pub use inspector::{Inspector, Progress};
+pub use name::registered_domain;
 
 /// The application protocol of a flow, told from its payload (never from its port alone).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,62 +108,4 @@ pub struct AppInfo {
     pub method: Option<Arc<str>>,
     /// Whether a TLS ClientHello was read whole and had no SNI.
     pub hello_without_sni: bool,
-}
-
-/// Where an [`Inspector`] is with its flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// Wants more payload.
-    NeedMore,
-    /// Will learn nothing more: take [`Inspector::into_info`] and drop it.
-    Done,
-}
-
-/// Reads the first payload bytes of one flow until its protocol and names are known. At most a few KiB of a
-/// handshake split over segments are held, and only until it is complete.
-#[derive(Debug, Default)]
-pub struct Inspector {
-    info: AppInfo,
-}
-
-impl Inspector {
-    /// Looks at the next payload of the flow. `seq` is the TCP sequence number of its first byte (0 for UDP);
-    /// `payload` is what was captured of it.
-    pub fn feed(&mut self, proto: u8, resp_port: u16, from: Direction, seq: u32, payload: &[u8]) -> Progress {
-        let _ = (&self.info, proto, resp_port, from, seq, payload);
-        Progress::Done
-    }
-
-    /// What was learnt so far.
-    pub fn into_info(self) -> AppInfo {
-        self.info
-    }
-}
-
-/// A DNS message, reduced to what identity and tunnels need (RFC 1035).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DnsMessage {
-    /// Transaction id.
-    pub id: u16,
-    /// Whether it is a response.
-    pub is_response: bool,
-    /// Response code.
-    pub rcode: u8,
-    /// Question name: lower case, without the final dot, non-printable bytes as `\xNN`-free `?`; at most 255 bytes.
-    pub name: Arc<str>,
-    /// Question type (IANA), 0 where there was no question.
-    pub qtype: u16,
-    /// Addresses of A and AAAA answers, at most 32.
-    pub addresses: Vec<Addr>,
-    /// Sum of the RDLENGTHs of answer records of other types than A and AAAA, and of OPT records excluded, in bytes.
-    pub other_answer_bytes: u32,
-    /// Whether the whole message was captured and well formed.
-    pub complete: bool,
-}
-
-/// Reads a DNS message from a UDP payload (or a TCP payload past its two length bytes). Nothing where the bytes
-/// cannot be a DNS message.
-pub fn parse_dns(payload: &[u8]) -> Option<DnsMessage> {
-    let _ = payload;
-    None
 }
