@@ -129,3 +129,22 @@ pub struct DnsEvent {
     /// The message.
     pub message: DnsMessage,
 }
+
+/// Where the events of one packet, or of one flow in a sweep, go: numbers them.
+pub(super) struct Emitter<'a> {
+    events: &'a mut Vec<FlowEvent>,
+    /// [`FlowEvent::order`] of what is emitted.
+    pub(super) order: u64,
+    sub: u8,
+}
+
+impl<'a> Emitter<'a> {
+    pub(super) fn new(events: &'a mut Vec<FlowEvent>, order: u64) -> Self {
+        Self { events, order, sub: 0 }
+    }
+
+    pub(super) fn emit(&mut self, kind: FlowEventKind) {
+        self.events.push(FlowEvent { order: self.order, sub: self.sub, kind });
+        self.sub = self.sub.saturating_add(1);
+    }
+}

@@ -1,8 +1,36 @@
 //! Packets to connections: bidirectional flows with Zeek's meaning of originator, state, history, UID and Community
 //! ID. Does not know which hosts are monitored.
+//!
+//! A packet is hashed once ([`FlowHasher`]); the hash says which of [`SHARDS`] tables ([`FlowTable`]) it belongs to.
+//! The shards are logical: their number is fixed, so that what a table does depends only on its packets, on the times
+//! of its sweeps, on its configuration and on the seed, never on how many threads drive the tables.
 
+mod app;
+mod config;
+mod endpoint;
 mod event;
+mod exchange;
+mod gaps;
+mod hash;
+mod history;
+mod icmp;
+mod ids;
+mod orient;
 mod record;
+mod report;
+mod slab;
+mod state;
+mod stats;
+mod table;
+mod tcp;
+#[cfg(test)]
+mod tests;
+mod update;
 
+pub use config::Config;
 pub use event::{DnsEvent, EndReason, Exchange, FlowEvent, FlowEventKind, FlowReport, ReportPhase};
+pub use hash::{FlowHasher, FlowPacket, SHARDS};
+pub use ids::{community_id, uid_text};
 pub use record::{ConnState, Counters, FlowKey, FlowRecord, History};
+pub use stats::Stats;
+pub use table::FlowTable;

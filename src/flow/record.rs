@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::addr::Addr;
 use crate::decode::app::AppInfo;
+use crate::decode::{Direction, Packet};
 use crate::time::Timestamp;
 
 /// The two ends and the protocol, originator first.
@@ -42,6 +43,50 @@ pub struct Counters {
     pub resp_wire_bytes: u64,
 }
 
+impl Counters {
+    /// Counts one packet.
+    pub(super) fn add(&mut self, from: Direction, packet: &Packet) {
+        let (pkts, ip_bytes, payload, wire_bytes) = match from {
+            Direction::Orig => (
+                &mut self.orig_pkts,
+                &mut self.orig_ip_bytes,
+                &mut self.orig_payload,
+                &mut self.orig_wire_bytes,
+            ),
+            Direction::Resp => (
+                &mut self.resp_pkts,
+                &mut self.resp_ip_bytes,
+                &mut self.resp_payload,
+                &mut self.resp_wire_bytes,
+            ),
+        };
+        *pkts += 1;
+        *ip_bytes += u64::from(packet.ip_len);
+        *payload += u64::from(packet.payload_len);
+        *wire_bytes += u64::from(packet.wire_len);
+    }
+
+    /// Whether one packet of a side was counted.
+    pub(super) fn is_first(&self, from: Direction) -> bool {
+        (if from == Direction::Orig { self.orig_pkts } else { self.resp_pkts }) == 1
+    }
+
+    /// What was counted after `earlier`, an older copy of these counters.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            orig_pkts: self.orig_pkts.saturating_sub(earlier.orig_pkts),
+            resp_pkts: self.resp_pkts.saturating_sub(earlier.resp_pkts),
+            orig_ip_bytes: self.orig_ip_bytes.saturating_sub(earlier.orig_ip_bytes),
+            resp_ip_bytes: self.resp_ip_bytes.saturating_sub(earlier.resp_ip_bytes),
+            orig_payload: self.orig_payload.saturating_sub(earlier.orig_payload),
+            resp_payload: self.resp_payload.saturating_sub(earlier.resp_payload),
+            orig_wire_bytes: self.orig_wire_bytes.saturating_sub(earlier.orig_wire_bytes),
+            resp_wire_bytes: self.resp_wire_bytes.saturating_sub(earlier.resp_wire_bytes),
+        }
+    }
+}
+
 /// Zeek's `conn_state`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ConnState {
@@ -72,6 +117,27 @@ pub enum ConnState {
     /// No SYN seen, midstream traffic.
     #[default]
     Oth,
+}
+
+impl ConnState {
+    /// The value in Zeek's `conn.log`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::S0 => "S0",
+            Self::S1 => "S1",
+            Self::SF => "SF",
+            Self::Rej => "REJ",
+            Self::S2 => "S2",
+            Self::S3 => "S3",
+            Self::Rsto => "RSTO",
+            Self::Rstr => "RSTR",
+            Self::Rstos0 => "RSTOS0",
+            Self::Rstrh => "RSTRH",
+            Self::Sh => "SH",
+            Self::Shr => "SHR",
+            Self::Oth => "OTH",
+        }
+    }
 }
 
 /// Zeek's `history`: at most 24 letters, upper case by the originator.

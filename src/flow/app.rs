@@ -1,0 +1,119 @@
+//! The payload of a flow: read until its protocol and names are known; DNS messages always.
+
+use std::sync::Arc;
+
+use crate::decode::app::{AppInfo, DnsMessage, Inspector, Progress, Service, parse_dns};
+use crate::decode::{Direction, Packet, TcpFlags, proto};
+use crate::flow::{DnsEvent, FlowKey};
+
+/// What the payload of a flow told, or who is reading it.
+#[derive(Debug, Default)]
+pub(super) enum App {
+    /// No payload yet, or it told nothing.
+    #[default]
+    Nothing,
+    /// More payload is needed.
+    Inspecting(Box<Inspector>),
+    /// All that can be known.
+    Known(Arc<AppInfo>),
+}
+
+impl App {
+    /// Feeds the payload of a packet; whether nothing more will be learnt.
+    pub(super) fn feed(
+        &mut self,
+        key: &FlowKey,
+        from: Direction,
+        packet: &Packet,
+        payload: &[u8],
+    ) -> Progress {
+        let seq = match packet.proto {
+            proto::TCP => packet.seq.wrapping_add(u32::from(packet.flags.has(TcpFlags::SYN))),
+            _ => 0,
+        };
+        match self {
+            Self::Known(_) => return Progress::Done,
+            Self::Inspecting(inspector) => {
+                if inspector.feed(packet.proto, key.resp_port, from, seq, payload) == Progress::NeedMore {
+                    return Progress::NeedMore;
+                }
+                self.conclude();
+            }
+            // Most flows are known by their first payload: no allocation for their inspector.
+            Self::Nothing => {
+                let mut inspector = Inspector::default();
+                if inspector.feed(packet.proto, key.resp_port, from, seq, payload) == Progress::NeedMore {
+                    *self = Self::Inspecting(Box::new(inspector));
+                    return Progress::NeedMore;
+                }
+                *self = Self::known(inspector.into_info());
+            }
+        }
+        Progress::Done
+    }
+
+    /// Ends the inspection with what is known so far.
+    pub(super) fn conclude(&mut self) {
+        if let Self::Inspecting(inspector) = self {
+            let info = std::mem::take(inspector.as_mut()).into_info();
+            *self = Self::known(info);
+        }
+    }
+
+    /// What is known.
+    pub(super) fn info(&self) -> Option<&Arc<AppInfo>> {
+        match self {
+            Self::Known(info) => Some(info),
+            Self::Nothing | Self::Inspecting(_) => None,
+        }
+    }
+
+    fn known(info: AppInfo) -> Self {
+        if info == AppInfo::default() { Self::Nothing } else { Self::Known(Arc::new(info)) }
+    }
+}
+
+/// Whether a flow carries DNS by its ports: no payload is needed to tell.
+pub(super) fn is_dns_by_port(key: &FlowKey) -> bool {
+    matches!(key.proto, proto::UDP | proto::TCP) && (key.resp_port == 53 || key.orig_port == 53)
+}
+
+/// Whether a flow was found to carry DNS that somebody asks a server: local discovery (multicast DNS, LLMNR, `NetBIOS`
+/// names) is not.
+pub(super) fn is_dns(key: &FlowKey, info: &AppInfo) -> bool {
+    info.service == Service::Dns && !matches!(key.resp_port, 137 | 5353 | 5355)
+}
+
+/// Reads the DNS messages of a packet's payload. Over TCP only those that lie whole in one segment are read.
+pub(super) fn read_dns(packet: &Packet, payload: &[u8], mut emit: impl FnMut(DnsEvent)) {
+    if packet.proto == proto::UDP {
+        if let Some(message) = parse_dns(payload) {
+            emit(event(packet, packet.payload_len, message));
+        }
+        return;
+    }
+    let (mut rest, mut on_wire) = (payload, packet.payload_len);
+    while let [high, low, tail @ ..] = rest {
+        let len = u32::from(u16::from_be_bytes([*high, *low]));
+        // RFC 1035, section 4.2.2: two bytes of length before each message. A header has twelve.
+        if len < 12 || len + 2 > on_wire {
+            break;
+        }
+        let (message, after) = tail.split_at(tail.len().min(len as usize));
+        match parse_dns(message) {
+            Some(message) => emit(event(packet, len, message)),
+            None => break,
+        }
+        rest = after;
+        on_wire -= len + 2;
+    }
+}
+
+fn event(packet: &Packet, message_len: u32, message: DnsMessage) -> DnsEvent {
+    let (client, server, server_port) = if message.is_response {
+        (packet.dst, packet.src, packet.src_port)
+    } else {
+        (packet.src, packet.dst, packet.dst_port)
+    };
+    DnsEvent { ts: packet.ts, client, server, server_port, proto: packet.proto, message_len, message }
+}

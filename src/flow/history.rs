@@ -1,0 +1,93 @@
+//! Zeek's history letters, and the facts that few flows have.
+
+use crate::decode::Direction;
+use crate::flow::gaps::Holes;
+use crate::flow::{Counters, History};
+use crate::time::Timestamp;
+
+/// What most flows never need: kept out of the records, made when it is first needed.
+#[derive(Debug, Default)]
+pub(super) struct Rare {
+    /// When and with which counters the flow was reported last.
+    pub(super) reported: Option<(Timestamp, Counters)>,
+    /// Bytes acknowledged that were never seen.
+    pub(super) missed_bytes: u64,
+    pub(super) holes: Holes,
+    repeats: [Repeats; 2],
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Repeats {
+    checksums: u32,
+    gaps: u32,
+    retransmissions: u32,
+    zero_windows: u32,
+}
+
+/// What may happen often in a flow: its letter is given at the 1st, 10th, 100th … time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeated {
+    BadChecksum,
+    Gap,
+    Retransmission,
+    ZeroWindow,
+}
+
+/// Where the history of one flow is written.
+pub(super) struct Notes<'a> {
+    pub(super) history: &'a mut History,
+    pub(super) rare: &'a mut Option<Box<Rare>>,
+}
+
+impl Notes<'_> {
+    /// Adds a letter, given in upper case.
+    pub(super) fn letter(&mut self, from: Direction, letter: u8) {
+        self.history.push(match from {
+            Direction::Orig => letter,
+            Direction::Resp => letter.to_ascii_lowercase(),
+        });
+    }
+
+    /// Counts something that may happen often.
+    pub(super) fn repeated(&mut self, from: Direction, what: Repeated) {
+        let [orig, resp] = &mut self.rare().repeats;
+        let repeats = if from == Direction::Orig { orig } else { resp };
+        let (count, letter) = match what {
+            Repeated::BadChecksum => (&mut repeats.checksums, b'C'),
+            Repeated::Gap => (&mut repeats.gaps, b'G'),
+            Repeated::Retransmission => (&mut repeats.retransmissions, b'T'),
+            Repeated::ZeroWindow => (&mut repeats.zero_windows, b'W'),
+        };
+        *count = count.saturating_add(1);
+        if is_power_of_ten(*count) {
+            self.letter(from, letter);
+        }
+    }
+
+    pub(super) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+}
+
+const fn is_power_of_ten(n: u32) -> bool {
+    matches!(
+        n,
+        1 | 10 | 100 | 1_000 | 10_000 | 100_000 | 1_000_000 | 10_000_000 | 100_000_000 | 1_000_000_000
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeated_letters_come_at_powers_of_ten() {
+        let (mut history, mut rare) = (History::default(), None);
+        let mut notes = Notes { history: &mut history, rare: &mut rare };
+        notes.letter(Direction::Resp, b'A');
+        (0..100).for_each(|_| notes.repeated(Direction::Orig, Repeated::Retransmission));
+        (0..9).for_each(|_| notes.repeated(Direction::Resp, Repeated::Retransmission));
+        notes.repeated(Direction::Resp, Repeated::ZeroWindow);
+        assert_eq!(history.as_str(), "aTTTtw");
+    }
+}

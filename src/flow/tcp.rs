@@ -1,0 +1,279 @@
+//! The TCP state machine of a flow, as Zeek runs it (`TCPSessionAdapter`): history, sequence numbers, gaps, close.
+
+use crate::decode::{Direction, Packet, TcpFlags};
+use crate::flow::endpoint::{Control, Endpoint, Phase};
+use crate::flow::history::{Notes, Repeated};
+
+/// Both sides of a TCP connection, originator first.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tcp {
+    ends: [Endpoint; 2],
+}
+
+/// What the payload of a segment is worth to readers of the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Payload {
+    /// Not seen before.
+    Fresh,
+    /// A retransmission, or not part of the stream.
+    Stale,
+}
+
+impl Tcp {
+    pub(super) fn orig(&self) -> &Endpoint {
+        let [orig, _] = &self.ends;
+        orig
+    }
+
+    pub(super) fn resp(&self) -> &Endpoint {
+        let [_, resp] = &self.ends;
+        resp
+    }
+
+    /// The side that sent, and the other.
+    fn sides(&mut self, from: Direction) -> (&mut Endpoint, &mut Endpoint) {
+        let [orig, resp] = &mut self.ends;
+        if from == Direction::Orig { (orig, resp) } else { (resp, orig) }
+    }
+
+    /// Whether a packet of these ends begins another connection: a SYN with another number, or any after the close
+    /// (Zeek's `IsReuse`).
+    pub(super) fn is_reused_by(&self, packet: &Packet) -> bool {
+        if !packet.flags.has(TcpFlags::SYN) {
+            return false;
+        }
+        let started = if packet.flags.has(TcpFlags::ACK) {
+            if !self.orig().is_inactive() {
+                return false;
+            }
+            self.resp()
+        } else {
+            self.orig()
+        };
+        self.both_closed() || packet.seq != started.start()
+    }
+
+    pub(super) fn both_closed(&self) -> bool {
+        self.orig().did_close() && self.resp().did_close()
+    }
+
+    /// Whether a side has sent a FIN or RST.
+    pub(super) fn is_closing(&self) -> bool {
+        self.orig().did_close() || self.resp().did_close()
+    }
+
+    /// Whether nothing but trailing packets can come: closed by both sides, reset, or closed towards a silent peer.
+    pub(super) fn is_closed(&self) -> bool {
+        let (orig, resp) = (self.orig(), self.resp());
+        self.both_closed()
+            || orig.phase() == Phase::Reset
+            || resp.phase() == Phase::Reset
+            || self.is_closing() && (orig.is_inactive() || resp.is_inactive())
+    }
+
+    /// Takes the next segment.
+    pub(super) fn update(&mut self, from: Direction, packet: &Packet, notes: &mut Notes<'_>) -> Payload {
+        let (flags, len) = (packet.flags, packet.payload_len);
+        let (end, peer) = self.sides(from);
+        let syn = flags.has(TcpFlags::SYN);
+        let fin = flags.has(TcpFlags::FIN);
+        let rst = flags.has(TcpFlags::RST);
+        // The data of a RST is not part of the stream; SYN and FIN take one number each.
+        let data = if rst { 0 } else { len };
+        let end_seq = packet.seq.wrapping_add(data).wrapping_add(u32::from(syn)).wrapping_add(u32::from(fin));
+
+        start(end, packet, end_seq);
+        let seq = end.full_seq(packet.seq);
+        note_flags(end, from, packet, seq, notes);
+        if packet.window == 0 && !rst && peer.phase() != Phase::Closed && end.phase() != Phase::Reset {
+            notes.repeated(from, Repeated::ZeroWindow);
+        }
+        end.fin |= fin;
+
+        let acked = if !flags.has(TcpFlags::ACK) {
+            None
+        } else if peer.is_inactive() {
+            peer.start_at_ack(packet.ack);
+            None
+        } else {
+            let known = peer.known();
+            // What a RST acknowledges is not believed.
+            peer.acknowledge(packet.ack, !rst).map(|number| (known, number))
+        };
+
+        let known = end.known();
+        let control = match (syn || rst, fin) {
+            (true, _) => Control::SynOrRst,
+            (false, true) => Control::Fin,
+            (false, false) => Control::None,
+        };
+        let stale = end.advance(end_seq, control) && len > 0;
+        if stale {
+            notes.repeated(from, Repeated::Retransmission);
+        }
+        transition(end, peer, from, flags, len);
+        if let Some((known, number)) = acked {
+            note_gaps(end, peer, from, known, number, notes);
+        }
+        if !rst && (len > 0 || fin) {
+            let first = seq + i64::from(syn);
+            note_data(from, known, first, first + i64::from(len), notes);
+        }
+        if stale || rst { Payload::Stale } else { Payload::Fresh }
+    }
+}
+
+/// Sets the numbers of a side by its first packet, or by a SYN that contradicts them.
+fn start(end: &mut Endpoint, packet: &Packet, end_seq: u32) {
+    let syn = packet.flags.has(TcpFlags::SYN);
+    match end.phase() {
+        Phase::Inactive if syn => end.start_at_syn(packet.seq, end_seq),
+        Phase::Inactive => end.start_midstream(packet.seq),
+        Phase::Closed => {}
+        // A RST that came before the SYN may have been forged.
+        Phase::Reset if end.before() != Phase::Inactive => {}
+        _ if syn && packet.seq != end.start() => end.start_at_syn(packet.seq, end_seq),
+        _ => {}
+    }
+}
+
+/// Gives the letters of the flags. Letters of SYN, FIN and RST come again when their sequence number differs.
+fn note_flags(end: &mut Endpoint, from: Direction, packet: &Packet, seq: i64, notes: &mut Notes<'_>) {
+    let (flags, len) = (packet.flags, packet.payload_len);
+    let syn = flags.has(TcpFlags::SYN);
+    let fin = flags.has(TcpFlags::FIN);
+    let rst = flags.has(TcpFlags::RST);
+    let (mask, letter, changed) = match (syn, fin, rst) {
+        (_, true, true) => (Endpoint::SEEN_FIN_RST, b'I', false),
+        (true, true, _) | (true, _, true) => (Endpoint::SEEN_MULTI, b'Q', false),
+        (true, false, false) => {
+            let letter = if flags.has(TcpFlags::ACK) { b'H' } else { b'S' };
+            (Endpoint::SEEN_SYN, letter, packet.seq != end.start())
+        }
+        // The number of a FIN comes after its data. Data past a FIN is so rare that the last number is the FIN's.
+        (false, true, false) => (Endpoint::SEEN_FIN, b'F', seq + i64::from(len) + 1 != end.last()),
+        (false, false, true) => {
+            let changed = packet.seq != end.rst;
+            end.rst = packet.seq;
+            (Endpoint::SEEN_RST, b'R', changed)
+        }
+        (false, false, false) if len > 0 => (Endpoint::SEEN_DATA, b'D', false),
+        (false, false, false) if flags.has(TcpFlags::ACK) => (Endpoint::SEEN_ACK, b'A', false),
+        (false, false, false) => return,
+    };
+    if end.see(mask) || changed {
+        notes.letter(from, letter);
+    }
+}
+
+/// Changes the phase of the side that sent (Zeek's `UpdateStateMachine`).
+fn transition(end: &mut Endpoint, peer: &mut Endpoint, from: Direction, flags: TcpFlags, len: u32) {
+    let fin = flags.has(TcpFlags::FIN);
+    let rst = flags.has(TcpFlags::RST);
+    match end.phase() {
+        Phase::Inactive => begin(end, peer, from, flags, len),
+        Phase::SynSent => {
+            if fin {
+                end.enter(Phase::Closed);
+            }
+            if rst {
+                end.enter(Phase::Reset);
+            }
+        }
+        Phase::Established | Phase::Partial => {
+            let syn = flags.has(TcpFlags::SYN) && !flags.has(TcpFlags::ACK);
+            if syn && end.phase() == Phase::Partial && peer.is_inactive() {
+                end.enter(Phase::SynSent);
+            }
+            if fin && !rst {
+                end.enter(Phase::Closed);
+                if peer.phase() == Phase::Reset && peer.before() == Phase::Closed {
+                    // The peer sent a FIN, then a RST: this was a normal end after all.
+                    peer.enter(Phase::Closed);
+                }
+            }
+            if rst {
+                end.enter(Phase::Reset);
+            }
+        }
+        // A RST after the FINs of both sides changes nothing.
+        Phase::Closed if rst && peer.phase() != Phase::Closed => end.enter(Phase::Reset),
+        Phase::Closed | Phase::Reset => {}
+    }
+    if fin || rst {
+        end.close();
+    }
+}
+
+/// The first packet of a side (Zeek's `UpdateInactiveState`).
+fn begin(end: &mut Endpoint, peer: &mut Endpoint, from: Direction, flags: TcpFlags, len: u32) {
+    let syn = flags.has(TcpFlags::SYN);
+    if syn && from == Direction::Resp {
+        if peer.phase() == Phase::SynSent {
+            peer.enter(Phase::Established);
+        }
+        end.enter(Phase::Established);
+    } else if syn && peer.saw_syn() {
+        // The SYN-ACK was captured before the SYN.
+        end.enter(Phase::Established);
+    } else if syn {
+        end.enter(Phase::SynSent);
+    }
+    if flags.has(TcpFlags::FIN) {
+        end.enter(Phase::Closed);
+    }
+    if flags.has(TcpFlags::RST) {
+        end.enter(Phase::Reset);
+    }
+    if end.is_inactive() {
+        // Some systems acknowledge a SYN before they answer it.
+        let early_ack = from == Direction::Resp && len == 0 && peer.phase() == Phase::SynSent;
+        if flags.has(TcpFlags::ACK) && peer.phase() == Phase::Established {
+            end.enter(Phase::Established);
+        } else if !early_ack {
+            end.enter(Phase::Partial);
+        }
+    }
+}
+
+/// Counts the bytes of `peer` before `number` that were acknowledged and not seen. `known` is where its bytes ended.
+fn note_gaps(
+    end: &Endpoint,
+    peer: &Endpoint,
+    from: Direction,
+    known: i64,
+    number: i64,
+    notes: &mut Notes<'_>,
+) {
+    let unseen = number > known;
+    if !unseen && notes.rare.is_none() {
+        return;
+    }
+    // In other states gaps arise falsely, from numbers of RSTs and streams whose start was not seen.
+    let believed = end.is_clean() && peer.is_clean();
+    let sender = if from == Direction::Orig { Direction::Resp } else { Direction::Orig };
+    let (mut gaps, mut bytes) = (0_u32, 0);
+    let mut missed = |length| {
+        gaps += 1;
+        bytes += length;
+    };
+    notes.rare().holes.acknowledge(sender, number, &mut missed);
+    if unseen {
+        missed((number - known).unsigned_abs());
+    }
+    if believed {
+        (0..gaps).for_each(|_| notes.repeated(sender, Repeated::Gap));
+        notes.rare().missed_bytes += bytes;
+    }
+}
+
+/// Keeps the holes: data beyond `known` opens one, data before it may fill some.
+fn note_data(from: Direction, known: i64, first: i64, past: i64, notes: &mut Notes<'_>) {
+    if first > known {
+        notes.rare().holes.open(from, known, first);
+    } else if first < known
+        && let Some(rare) = notes.rare.as_mut()
+    {
+        rare.holes.fill(from, first, past);
+    }
+}

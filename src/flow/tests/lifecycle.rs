@@ -1,0 +1,186 @@
+//! When flows begin, are reported and end; bursts inside them; what a full table does.
+
+use super::*;
+use Direction::{Orig, Resp};
+
+const S: u8 = TcpFlags::SYN;
+const A: u8 = TcpFlags::ACK;
+const F: u8 = TcpFlags::FIN;
+const R: u8 = TcpFlags::RST;
+
+fn handshake(net: &mut Net) {
+    net.send(tcp(Orig, 0.0, S, 100, 0, 0));
+    net.send(tcp(Resp, 0.01, S | A, 500, 101, 0));
+    net.send(tcp(Orig, 0.02, A, 101, 501, 0));
+}
+
+/// The idle time of a flow is over exactly at its end, whether a packet or a sweep finds out.
+#[test]
+fn timeouts_are_exact() {
+    let check = |packets: &[Packet], idle: f64, reason: EndReason| {
+        let last = (packets.last().unwrap().ts - EPOCH).as_secs_f64();
+        let run = |next: f64, sweep: bool| {
+            let mut net = Net::new(&Config::default());
+            for packet in packets {
+                net.send(*packet);
+            }
+            if sweep {
+                net.sweep(next);
+            } else {
+                net.send(Packet { ts: at(next), flags: TcpFlags(A), ..packets[0] });
+            }
+            net.ends()
+        };
+        for sweep in [false, true] {
+            assert_eq!(run(last + idle - 1e-6, sweep), [], "{packets:?}");
+            assert_eq!(run(last + idle, sweep), [reason], "{packets:?}");
+        }
+    };
+    let opening = [tcp(Orig, 0.0, S, 100, 0, 0), tcp(Resp, 0.5, S | A, 500, 101, 0)];
+    let then = |rest: &[Packet]| [&opening, rest].concat();
+    let fin = tcp(Orig, 1.0, F | A, 101, 501, 0);
+    check(&opening[..1], 60.0, EndReason::Idle);
+    check(&opening, 3600.0, EndReason::Idle);
+    check(&then(&[fin]), 300.0, EndReason::Idle);
+    check(&then(&[fin, tcp(Resp, 1.5, F | A, 501, 102, 0)]), 5.0, EndReason::Closed);
+    check(&then(&[tcp(Resp, 1.0, R, 501, 0, 0)]), 5.0, EndReason::Closed);
+    check(&[udp(Orig, 0.0, 9)], 60.0, EndReason::Idle);
+    check(&[packet(Orig, proto::ICMP, 8, 0, 0.0, 9)], 60.0, EndReason::Idle);
+}
+
+#[test]
+fn trailing_packets_are_counted_but_do_not_prolong() {
+    let mut net = Net::new(&Config::default());
+    handshake(&mut net);
+    net.send(tcp(Orig, 1.0, F | A, 101, 501, 0)).send(tcp(Resp, 2.0, F | A, 501, 102, 0));
+    net.send(tcp(Orig, 4.0, A, 102, 502, 0)).sweep(6.0).sweep(7.0);
+    let record = &net.reports()[0].record;
+    assert_eq!((record.last, record.counters.orig_pkts), (at(2.0), 4));
+    assert_eq!(net.ends(), [EndReason::Closed]);
+}
+
+#[test]
+fn a_new_syn_begins_a_new_connection() {
+    let check = |before: &[Packet], syn_seq: u32, flows: u64| {
+        let mut net = Net::new(&Config::default());
+        handshake(&mut net);
+        for packet in before {
+            net.send(*packet);
+        }
+        net.send(tcp(Orig, 3.0, S, syn_seq, 0, 0)).finish();
+        assert_eq!(net.table.stats().created, flows, "{before:?} {syn_seq}");
+    };
+    let fins = [tcp(Orig, 1.0, F | A, 101, 501, 0), tcp(Resp, 1.0, F | A, 501, 102, 0)];
+    check(&[], 100, 1);
+    check(&[], 9000, 2);
+    check(&fins[..1], 100, 1);
+    check(&fins, 100, 2);
+    check(&fins, 9000, 2);
+}
+
+#[test]
+fn interim_reports_once_a_minute_and_only_of_news() {
+    let mut net = Net::new(&Config::default());
+    handshake(&mut net);
+    for tick in 1..=30 {
+        let now = f64::from(tick) * 10.0;
+        if now < 200.0 {
+            net.send(tcp(Orig, now - 5.0, A, 101, 501, 0));
+        }
+        net.sweep(now);
+    }
+    let reports = net.reports();
+    let expected = [(at(55.0), 8, true), (at(115.0), 6, false), (at(175.0), 6, false), (at(185.0), 1, false)];
+    let got: Vec<_> = reports.iter().map(|r| (r.record.last, r.new.orig_pkts, r.first)).collect();
+    assert_eq!(got, expected);
+    assert!(reports.iter().all(|report| report.phase == ReportPhase::Interim));
+    assert_eq!(net.table.stats().interim_reports, 4);
+    net.finish();
+    let last = *net.reports().last().unwrap();
+    assert_eq!((last.new, last.record.counters.orig_pkts), (Counters::default(), 21));
+}
+
+/// (seconds, direction, flags, payload) after a handshake at 0 → (start, end, packets, initiator) of the bursts.
+fn check_bursts(
+    packets: &[(f64, Direction, u8, u32)],
+    sweeps: bool,
+    expected: &[(f64, f64, u32, Direction)],
+) {
+    let mut net = Net::new(&Config::default());
+    handshake(&mut net);
+    let mut tick = 10.0;
+    for &(seconds, from, flags, len) in packets {
+        while sweeps && tick <= seconds {
+            net.sweep(tick);
+            tick += 10.0;
+        }
+        net.send(tcp(from, seconds, flags, 101, 501, len));
+    }
+    net.finish();
+    let got: Vec<_> = net.exchanges().iter().map(|e| (e.start, e.end, e.packets, e.initiator)).collect();
+    let expected: Vec<_> =
+        expected.iter().map(|&(start, end, n, who)| (at(start), at(end), n, who)).collect();
+    assert_eq!(got, expected, "{packets:?}, sweeps: {sweeps}");
+    assert!(net.exchanges().iter().enumerate().all(|(n, e)| e.opens_flow == (n == 0) && e.answered));
+}
+
+#[test]
+fn bursts_begin_after_a_second_of_silence() {
+    for sweeps in [false, true] {
+        let check = |packets: &[_], expected: &[_]| check_bursts(packets, sweeps, expected);
+        // A young flow is one burst, whatever its gaps.
+        check(&[(5.0, Orig, A, 9), (9.9, Orig, A, 9)], &[(0.0, 9.9, 5, Orig)]);
+        check(
+            &[(9.5, Orig, A, 9), (10.4, Orig, A, 9), (11.4, Resp, A, 9)],
+            &[(0.0, 10.4, 5, Orig), (11.4, 11.4, 1, Resp)],
+        );
+        // A keep-alive without payload is a burst; the end of the connection is none.
+        check(
+            &[(30.0, Resp, A, 0), (30.1, Orig, A, 0), (60.0, Orig, F | A, 0), (60.1, Resp, A, 0)],
+            &[(0.0, 0.02, 3, Orig), (30.0, 30.1, 2, Resp)],
+        );
+        // The answer of a half-closed server is.
+        check(
+            &[(30.0, Orig, F | A, 0), (30.1, Resp, A, 0), (40.0, Resp, A, 70), (40.1, Resp, R, 0)],
+            &[(0.0, 0.02, 3, Orig), (40.0, 40.1, 2, Resp)],
+        );
+    }
+}
+
+#[test]
+fn first_speaker_and_payload_sizes() {
+    let mut net = Net::new(&Config::default());
+    handshake(&mut net);
+    net.send(tcp(Resp, 1.0, A, 501, 101, 70)).send(tcp(Orig, 1.1, A, 101, 571, 30)).finish();
+    let record = &net.reports()[0].record;
+    assert_eq!((record.first_speaker, record.orig_payload_max), (2, 30));
+}
+
+#[test]
+fn a_full_table_gives_up_unanswered_flows_first() {
+    let config = Config { max_flows: 8 * SHARDS, ..Config::default() };
+    let mut net = Net::new(&config);
+    let flow = |port, from, seconds| packet(from, proto::UDP, port, 4444, seconds, 1);
+    for port in 1..=4 {
+        net.send(flow(port, Orig, 0.0)).send(flow(port, Resp, 0.1));
+    }
+    for port in 1000..3000 {
+        net.send(flow(port, Orig, 1.0));
+        assert!(net.table.len() <= 8);
+    }
+    assert_eq!(net.table.stats().evicted, 2000 - 4);
+    net.finish();
+    let open: Vec<_> =
+        net.reports().into_iter().filter(|r| r.phase == ReportPhase::Final(EndReason::EndOfInput)).collect();
+    assert_eq!(open.iter().filter(|report| report.record.key.orig_port < 1000).count(), 4);
+    assert_eq!(net.table.stats().created, 2004);
+    assert_eq!(net.reports().len(), 2004);
+}
+
+#[test]
+fn time_that_runs_backwards_does_no_harm() {
+    let mut net = Net::new(&Config::default());
+    net.send(udp(Orig, 100.0, 1)).send(udp(Resp, 50.0, 1)).send(udp(Orig, -1e12, 1)).sweep(0.0).sweep(1e12);
+    assert_eq!(net.ends(), [EndReason::Idle]);
+    assert_eq!((net.reports()[0].record.first, net.reports()[0].record.last), (at(100.0), at(100.0)));
+}
