@@ -18,5 +18,6 @@ pub mod addr;
 pub mod capture;
 pub mod decode;
 pub mod flow;
+pub mod model;
 pub mod seed;
 pub mod time;

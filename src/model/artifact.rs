@@ -1,0 +1,322 @@
+//! A model as it is shipped: forest, transform, calibration, and where they come from.
+
+use serde::{Deserialize, Serialize};
+
+use super::calibration::Calibration;
+use super::error::ModelError;
+use super::forest::{Forest, MAX_FEATURES};
+use super::schema::{FeatureSpec, schema_sha256};
+use super::train::Params;
+use super::transform::Transform;
+
+/// A trained, calibrated model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    manifest: Manifest,
+    transform: Transform,
+    forest: Forest,
+    calibration: Calibration,
+}
+
+/// All of a model that people read: what `models/<name>.json` shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The question it answers: `c2`, `exfil`.
+    pub name: String,
+    /// Version, packet time and inputs of the training.
+    #[serde(flatten)]
+    pub provenance: Provenance,
+    /// Where the randomness of the forest came from.
+    pub seed: u64,
+    /// Number of trees.
+    pub trees: usize,
+    /// Rows each tree was grown on.
+    pub sample: usize,
+    /// Rows the forest was trained on.
+    pub training_rows: usize,
+    /// Held-out benign rows that p-values compare with; the smallest p-value is 1 / (`calibration_rows` + 1).
+    pub calibration_rows: usize,
+    /// Hash of names, directions and scales in order; see [`schema_sha256`].
+    pub schema_sha256: String,
+    /// The features in the order of a row.
+    pub features: Vec<ManifestFeature>,
+}
+
+/// A feature with what is typical of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ManifestFeature {
+    /// Name, direction and scale.
+    #[serde(flatten)]
+    pub spec: FeatureSpec,
+    /// Median of the benign training rows, in the feature's own unit.
+    pub median: f32,
+}
+
+/// Where a model comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Version of the model.
+    pub version: String,
+    /// Packet time of the newest training capture, RFC 3339.
+    pub trained_at: String,
+    /// The files it was trained and calibrated on.
+    pub inputs: Vec<TrainingInput>,
+    /// What else a reader should know.
+    pub notes: String,
+}
+
+/// One file that went into a model.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrainingInput {
+    /// File name without its folder.
+    pub file: String,
+    /// SHA-256 of the file in lower-case hexadecimal.
+    pub sha256: String,
+    /// Rows it gave.
+    pub rows: usize,
+}
+
+impl Model {
+    /// Learns the transform and the forest from `training` rows and the calibration from `held_out` rows. Both are benign raw
+    /// rows, row after row of `features.len()` values, and should share none, or p-values come out too small.
+    ///
+    /// # Errors
+    /// As [`Forest::train`]; also where `held_out` is no whole number of rows.
+    pub fn train(
+        name: &str,
+        features: &[FeatureSpec],
+        training: &[f32],
+        held_out: &[f32],
+        params: Params,
+        provenance: Provenance,
+    ) -> Result<Self, ModelError> {
+        let width = features.len();
+        let transform = Transform::fit(features, training)?;
+        if !held_out.len().is_multiple_of(width) {
+            return Err(ModelError::RowWidth { values: held_out.len(), features: width });
+        }
+        let mut oriented = training.to_vec();
+        transform.apply(&mut oriented);
+        let forest = Forest::train(width, &oriented, params)?;
+        let with_median =
+            |(spec, median): (&FeatureSpec, f32)| ManifestFeature { spec: spec.clone(), median };
+        let manifest = Manifest {
+            name: name.to_owned(),
+            provenance,
+            seed: params.seed,
+            trees: forest.trees(),
+            sample: forest.sample(),
+            training_rows: training.len() / width,
+            calibration_rows: 0,
+            schema_sha256: schema_sha256(features),
+            features: features.iter().zip(transform.medians()).map(with_median).collect(),
+        };
+        let mut model = Self { manifest, transform, forest, calibration: Calibration::default() };
+        let mut scores = vec![0.0; held_out.len() / width];
+        model.score_rows(held_out, &mut scores);
+        model.calibration = Calibration::fit(&scores);
+        model.manifest.calibration_rows = model.calibration.len();
+        Ok(model)
+    }
+
+    /// Puts a model together from what was stored, and checks that the parts belong together.
+    pub(super) fn from_parts(
+        manifest: Manifest,
+        forest: Forest,
+        calibration: Calibration,
+    ) -> Result<Self, ModelError> {
+        if calibration.len() != manifest.calibration_rows {
+            return Err(ModelError::invalid(
+                "calibration rows",
+                manifest.calibration_rows,
+                calibration.len(),
+            ));
+        }
+        let specs: Vec<FeatureSpec> = manifest.features.iter().map(|f| f.spec.clone()).collect();
+        let hash = schema_sha256(&specs);
+        if hash != manifest.schema_sha256 {
+            return Err(ModelError::invalid("schema hash", &manifest.schema_sha256, hash));
+        }
+        if let Some(bad) = manifest.features.iter().find(|f| !f.median.is_finite()) {
+            return Err(ModelError::invalid("median of a feature", bad.median, "finite"));
+        }
+        let transform = Transform::from_parts(manifest.features.iter().map(|f| (&f.spec, f.median)));
+        Ok(Self { manifest, transform, forest, calibration })
+    }
+
+    /// Scores raw rows: `rows` holds `out.len()` rows, row after row; see [`Forest::score_rows`].
+    pub fn score_rows(&self, rows: &[f32], out: &mut [f32]) {
+        self.forest.score_rows(&self.oriented(rows), out);
+    }
+
+    /// The share of held-out benign rows that score at least as high; see [`Calibration::p_value`].
+    pub fn p_value(&self, score: f32) -> f64 {
+        self.calibration.p_value(score)
+    }
+
+    /// Each feature's share of what sets a raw row apart, in the order of the features; see [`Forest::explain`].
+    pub fn explain(&self, row: &[f32]) -> Vec<f32> {
+        self.forest.explain(&self.oriented(row))
+    }
+
+    /// What people read of it.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The forest, which takes oriented rows.
+    pub fn forest(&self) -> &Forest {
+        &self.forest
+    }
+
+    /// The scores of held-out benign rows.
+    pub fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
+    /// Checks that the model was trained on the features that the program computes.
+    ///
+    /// # Errors
+    /// [`ModelError::SchemaMismatch`] naming the first feature that differs.
+    pub fn check_schema(&self, expected: &[FeatureSpec]) -> Result<(), ModelError> {
+        let found = self.manifest.features.iter().map(|f| &f.spec);
+        let longest = self.manifest.features.len().max(expected.len());
+        let pad = std::iter::repeat(None);
+        let pairs = found.map(Some).chain(pad.clone()).zip(expected.iter().map(Some).chain(pad));
+        match pairs.take(longest).enumerate().find(|(_, (found, expected))| found != expected) {
+            None => Ok(()),
+            Some((position, (found, expected))) => {
+                let describe =
+                    |f: Option<&FeatureSpec>| f.map_or("missing".to_owned(), FeatureSpec::describe);
+                Err(ModelError::SchemaMismatch {
+                    model: self.manifest.name.clone(),
+                    position,
+                    found: describe(found),
+                    expected: describe(expected),
+                })
+            }
+        }
+    }
+
+    /// A copy of raw rows as the forest wants them.
+    fn oriented(&self, rows: &[f32]) -> Vec<f32> {
+        let mut oriented = rows.to_vec();
+        self.transform.apply(&mut oriented);
+        oriented
+    }
+}
+
+impl Manifest {
+    /// The manifest as JSON for people.
+    ///
+    /// # Errors
+    /// [`ModelError::Manifest`] where a number cannot be written.
+    pub fn to_json(&self) -> Result<String, ModelError> {
+        serde_json::to_string_pretty(self).map_err(|e| ModelError::Manifest(e.to_string()))
+    }
+
+    /// Reads what [`Self::to_json`] wrote.
+    pub(super) fn from_json(json: &[u8]) -> Result<Self, ModelError> {
+        let manifest: Self = serde_json::from_slice(json).map_err(|e| ModelError::Manifest(e.to_string()))?;
+        match manifest.features.len() {
+            1..=MAX_FEATURES => Ok(manifest),
+            count => {
+                Err(ModelError::invalid("number of features", count, format_args!("1 to {MAX_FEATURES}")))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::rng::Rng;
+    use super::super::schema::{Direction, Scale};
+    use super::*;
+
+    pub(in super::super) fn specs() -> Vec<FeatureSpec> {
+        vec![
+            FeatureSpec::new("bytes", Direction::High, Scale::Log),
+            FeatureSpec::new("jitter", Direction::Low, Scale::Linear),
+            FeatureSpec::new("hour", Direction::Both, Scale::Linear),
+        ]
+    }
+
+    /// Rows of (heavy-tailed, around 1, uniform).
+    pub(in super::super) fn rows(count: usize, seed: u64) -> Vec<f32> {
+        let mut rng = Rng::new(seed, 0);
+        let mut row = || [1.0 / (rng.unit() + 1e-3), rng.unit() + rng.unit(), 24.0 * rng.unit()];
+        (0..count).flat_map(|_| row().map(|v| v as f32)).collect()
+    }
+
+    pub(in super::super) fn model(seed: u64) -> Model {
+        let provenance = Provenance {
+            version: "1".into(),
+            trained_at: "2025-01-01T08:00:03.120Z".into(),
+            inputs: vec![TrainingInput { file: "a.pcap".into(), sha256: "00".into(), rows: 1500 }],
+            notes: "made for a test".into(),
+        };
+        let params = Params { trees: 40, sample: 64, seed };
+        Model::train("c2", &specs(), &rows(1000, 1), &rows(500, 2), params, provenance).unwrap()
+    }
+
+    #[test]
+    fn the_innocent_side_is_never_odd() {
+        let model = model(1);
+        let score = |row: [f32; 3]| {
+            let mut out = [0.0];
+            model.score_rows(&row, &mut out);
+            out[0]
+        };
+        let medians: Vec<f32> = model.manifest.features.iter().map(|f| f.median).collect();
+        let typical = score([medians[0], medians[1], 12.0]);
+        assert_eq!(score([0.0, 50.0, 12.0]), typical);
+        assert!(score([1e9, medians[1], 12.0]) > typical + 0.05);
+        assert!(score([medians[0], -3.0, 12.0]) > typical + 0.05);
+        assert!(score([medians[0], medians[1], 99.0]) > typical);
+    }
+
+    #[test]
+    fn p_values_are_small_for_odd_rows_and_even_for_benign_ones() {
+        let model = model(2);
+        let mut scores = vec![0.0; 2000];
+        model.score_rows(&rows(2000, 77), &mut scores);
+        let mean = scores.iter().map(|s| model.p_value(*s)).sum::<f64>() / 2000.0;
+        assert!((mean - 0.5).abs() < 0.05, "{mean}");
+        let odd = [1e9, -3.0, 99.0];
+        let mut score = [0.0];
+        model.score_rows(&odd, &mut score);
+        assert_eq!(model.p_value(score[0]), 1.0 / 501.0);
+        assert!((model.explain(&odd).iter().sum::<f32>() - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn a_schema_mismatch_names_the_first_difference() {
+        let model = model(3);
+        assert_eq!(model.check_schema(&specs()), Ok(()));
+        let check = |change: &dyn Fn(&mut Vec<FeatureSpec>), needles: [&str; 3]| {
+            let mut expected = specs();
+            change(&mut expected);
+            let message = model.check_schema(&expected).unwrap_err().to_string();
+            assert!(needles.iter().all(|n| message.contains(n)), "{message}");
+        };
+        check(
+            &|s| s[1].name = "jolt".into(),
+            ["feature 1", "is jitter (low, linear)", "jolt (low, linear) here"],
+        );
+        check(&|s| s[0].scale = Scale::Linear, ["feature 0", "bytes (high, log)", "bytes (high, linear)"]);
+        check(&|s| s.truncate(2), ["feature 2", "hour", "missing here"]);
+        check(&|s| s.push(s[0].clone()), ["feature 3", "is missing", "bytes"]);
+        check(&|s| s.clear(), ["feature 0", "bytes", "missing"]);
+    }
+
+    #[test]
+    fn refuses_rows_of_another_width() {
+        let train = |training: &[f32], held_out: &[f32]| {
+            Model::train("x", &specs(), training, held_out, Params::default(), Provenance::default())
+        };
+        assert!(matches!(train(&[0.0; 7], &[]), Err(ModelError::RowWidth { .. })));
+        assert!(matches!(train(&[0.0; 9], &[0.0]), Err(ModelError::RowWidth { .. })));
+        assert!(matches!(train(&[0.0; 3], &[]), Err(ModelError::TooFewRows { .. })));
+        assert_eq!(train(&[0.0; 9], &[]).unwrap().p_value(0.9), 1.0);
+    }
+}

@@ -1,0 +1,33 @@
+//! Isolation forests over plain float rows: train, score, explain, calibrate, and the artifact that carries all of it.
+//!
+//! A [`Model`] takes raw feature rows (`&[f32]`, row after row), orients them ([`Transform`]), scores them with an
+//! isolation [`Forest`] and turns scores into p-values against held-out benign rows ([`Calibration`]). It knows nothing
+//! of networks, files or clocks: bytes and floats in, floats and bytes out.
+//!
+//! A value that cannot be known is `NaN` in a row; see [`Forest::score`] for what that does.
+//! The forest follows Liu, Ting and Zhou, "Isolation Forest" (ICDM 2008) and "Isolation-Based Anomaly Detection"
+//! (ACM TKDD 6(1), 2012).
+
+mod artifact;
+mod average_path;
+mod calibration;
+mod codec;
+mod error;
+mod explain;
+mod forest;
+pub mod metrics;
+#[cfg(test)]
+mod reference;
+mod rng;
+mod schema;
+mod score;
+mod train;
+mod transform;
+
+pub use artifact::{Manifest, ManifestFeature, Model, Provenance, TrainingInput};
+pub use calibration::Calibration;
+pub use error::ModelError;
+pub use forest::{Forest, MAX_FEATURES, MAX_SAMPLE, MAX_TREES};
+pub use schema::{Direction, FeatureSpec, Scale, schema_sha256};
+pub use train::Params;
+pub use transform::Transform;
