@@ -1,7 +1,6 @@
 //! Training and scoring a forest of 300 trees: 100,000 rows of 20 features, one thread.
 //!
 //! The answer is checked before it is timed: the batch scorer against the plain one, bit for bit.
-#![expect(missing_docs, reason = "criterion's macros write the entry points")]
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -50,7 +49,7 @@ fn bench(c: &mut Criterion) {
     group.sample_size(10).measurement_time(Duration::from_secs(5));
     group.throughput(Throughput::Elements(ROWS as u64));
     group.bench_function("score 100,000 rows", |b| {
-        b.iter(|| forest.score_rows(&rows, black_box(&mut scores)))
+        b.iter(|| forest.score_rows(&rows, black_box(&mut scores)));
     });
     group.throughput(Throughput::Elements(FEW as u64));
     group.bench_function("score rows with 3 of 20 values unknown", |b| {

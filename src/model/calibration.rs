@@ -105,6 +105,11 @@ fn narrow(count: usize) -> u32 {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::float_cmp,
+    reason = "tests compare exact answers and make small data"
+)]
 mod tests {
     use proptest::prelude::*;
 
