@@ -228,6 +228,11 @@ impl Manifest {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::float_cmp,
+    reason = "tests compare exact answers and make small data"
+)]
 pub(super) mod tests {
     use super::super::rng::Rng;
     use super::super::schema::{Direction, Scale};

@@ -34,6 +34,7 @@ impl AveragePath {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "tests compare exact answers and make small data")]
 mod tests {
     use super::*;
 

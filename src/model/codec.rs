@@ -192,6 +192,7 @@ impl<'a> Reader<'a> {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "tests compare exact answers and make small data")]
 mod tests {
     use proptest::prelude::*;
 

@@ -58,6 +58,11 @@ impl Walk<'_> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::float_cmp,
+    reason = "tests compare exact answers and make small data"
+)]
 mod tests {
     use proptest::prelude::*;
 

@@ -255,6 +255,11 @@ fn put<T>(slots: &mut [T], index: usize, value: T) {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::float_cmp,
+    reason = "tests compare exact answers and make small data"
+)]
 mod tests {
     use super::*;
 

@@ -75,6 +75,8 @@ fn centred_ranks(values: &[f32]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::cmp::Ordering;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -132,7 +134,11 @@ mod tests {
             for p in rows.iter().filter(|r| r.1) {
                 for n in rows.iter().filter(|r| !r.1) {
                     pairs += 1.0;
-                    won += if p.0 > n.0 { 1.0 } else if p.0 == n.0 { 0.5 } else { 0.0 };
+                    won += match p.0.cmp(&n.0) {
+                        Ordering::Greater => 1.0,
+                        Ordering::Equal => 0.5,
+                        Ordering::Less => 0.0,
+                    };
                 }
             }
             let expected = (pairs > 0.0).then(|| won / pairs);

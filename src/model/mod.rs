@@ -17,6 +17,7 @@ mod explain;
 mod forest;
 pub mod metrics;
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "tests compare exact answers and make small data")]
 mod reference;
 mod rng;
 mod schema;

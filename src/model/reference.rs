@@ -93,8 +93,8 @@ fn reference_paths(rows: &[Vec<f32>], trees: u64) -> Vec<f32> {
 fn rows() -> Vec<Vec<f32>> {
     let mut rng = Rng::new(5, 0);
     let mut bell = move || (0..6).map(|_| rng.unit()).sum::<f64>() as f32 - 3.0;
-    let centre = |i: usize| if i % 3 == 0 { 4.0 } else { 0.0 };
-    let stretch = |i: usize, f: usize| if i % 100 == 0 { 6.0 } else { 1.0 + f as f32 * 0.3 };
+    let centre = |i: usize| if i.is_multiple_of(3) { 4.0 } else { 0.0 };
+    let stretch = |i: usize, f: usize| if i.is_multiple_of(100) { 6.0 } else { 1.0 + f as f32 * 0.3 };
     (0..1500).map(|i| (0..FEATURES).map(|f| centre(i) + stretch(i, f) * bell()).collect()).collect()
 }
 

@@ -150,6 +150,11 @@ impl<'a> Tile<'a> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::float_cmp,
+    reason = "tests compare exact answers and make small data"
+)]
 mod tests {
     use proptest::prelude::*;
 

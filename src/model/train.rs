@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn rows_with_gaps_grow_valid_trees() {
-        let gap = |i: u16, every: u16| if i % every == 0 { f32::NAN } else { f32::from(i) };
+        let gap = |i: u16, every: u16| if i.is_multiple_of(every) { f32::NAN } else { f32::from(i) };
         let rows: Vec<f32> = (0..300_u16).flat_map(|i| [gap(i, 2), gap(i, 3)]).collect();
         let forest = Forest::train(2, &rows, Params { trees: 50, sample: 256, seed: 5 }).unwrap();
         assert_eq!(forest.trees(), 50);

@@ -92,6 +92,7 @@ fn median<'a>(values: impl Iterator<Item = &'a f32>) -> f32 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "tests compare exact answers and make small data")]
 mod tests {
     use super::*;
 
