@@ -22,5 +22,6 @@ pub mod export;
 pub mod features;
 pub mod flow;
 pub mod model;
+pub mod pipeline;
 pub mod seed;
 pub mod time;

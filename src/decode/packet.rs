@@ -37,6 +37,16 @@ pub mod proto {
     pub const SCTP: u8 = 132;
     /// MPLS inside IP.
     pub const MPLS: u8 = 137;
+
+    /// The name in rows and findings: Zeek's `transport_proto`.
+    pub const fn name(number: u8) -> &'static str {
+        match number {
+            TCP => "tcp",
+            UDP => "udp",
+            ICMP | ICMPV6 => "icmp",
+            _ => "unknown_transport",
+        }
+    }
 }
 
 /// TCP flags (RFC 9293, section 3.1).

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use crate::addr::Addr;
-use crate::decode::proto_name;
+use crate::decode::proto;
 use crate::features::{
     Channel, ChannelKey, ChannelView, FeatureStore, Host, Observed, Peer as ChannelPeer, observed_range,
     peer_name, vector_of,
@@ -102,10 +102,7 @@ impl Detector {
             scores.channels.push(ChannelScore { key: row.key.clone(), channel: row.channel.clone(), verdicts });
         }
         scores.findings.sort_by(|a, b| {
-            b.severity
-                .cmp(&a.severity)
-                .then(b.score.total_cmp(&a.score))
-                .then_with(|| a.id.cmp(&b.id))
+            b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id))
         });
         scores.hosts = host_scores(store, &scores.channels);
         scores
@@ -148,7 +145,7 @@ impl Detector {
                     ip: Some(row.channel.address),
                     name: name.map(|n| n.to_string()),
                     port: (row.key.port != 0).then_some(row.key.port),
-                    proto: proto_name(row.key.proto),
+                    proto: proto::name(row.key.proto),
                     service: row.channel.service.name().to_owned(),
                 },
                 score: verdict.score,

@@ -51,7 +51,7 @@ pub fn flow_row<'a>(flow: &'a FlowRecord, uid: &'a str, community_id: Option<&'a
         key.orig_port.into(),
         key.resp.into(),
         key.resp_port.into(),
-        proto_name(key.proto).into(),
+        proto::name(key.proto).into(),
         app.map(|a| a.service.zeek_name()).filter(|&name| name != "-").into(),
         lasted(duration.into()),
         lasted(flow.orig_bytes.into()),
@@ -69,16 +69,6 @@ pub fn flow_row<'a>(flow: &'a FlowRecord, uid: &'a str, community_id: Option<&'a
         app.and_then(|a| a.name.as_deref()).into(),
         app.and_then(|a| a.ja4.as_deref()).into(),
     ]
-}
-
-/// Zeek's `transport_proto`.
-const fn proto_name(number: u8) -> &'static str {
-    match number {
-        proto::TCP => "tcp",
-        proto::UDP => "udp",
-        proto::ICMP | proto::ICMPV6 => "icmp",
-        _ => "unknown_transport",
-    }
 }
 
 const fn state_name(state: ConnState) -> &'static str {
