@@ -1,7 +1,7 @@
 //! Who is the originator: the sender of the first packet, unless Zeek's heuristics say that the start was missed.
 
 use crate::addr::Addr;
-use crate::decode::{Direction, Packet, TcpFlags, proto};
+use crate::decode::{Direction, Packet, TcpFlags, icmp_counterpart, proto};
 use crate::flow::FlowKey;
 
 /// The key of the flow that a packet begins, and the packet's direction in it: [`Direction::Resp`] where the roles
@@ -64,11 +64,8 @@ fn is_answer(packet: &Packet) -> bool {
 
 /// ICMP messages that have no answer: their two directions are two flows, as in Zeek.
 fn is_one_way(packet: &Packet) -> bool {
-    match packet.proto {
-        proto::ICMP => !matches!(packet.src_port, 0 | 8..=10 | 13..=18),
-        proto::ICMPV6 => !matches!(packet.src_port, 128..=131 | 133..=136 | 139 | 140 | 144 | 145),
-        _ => false,
-    }
+    matches!(packet.proto, proto::ICMP | proto::ICMPV6)
+        && u8::try_from(packet.src_port).ok().and_then(|kind| icmp_counterpart(packet.proto, kind)).is_none()
 }
 
 /// Zeek's `likely_server_ports`, as its default scripts fill it, with telnet, POP3 and `WireGuard`.

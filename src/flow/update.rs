@@ -31,6 +31,8 @@ pub(super) fn count(mut flow: FlowMut<'_>, packet: &Packet, data: &[u8], out: &m
         notes.repeated(from, Repeated::BadChecksum);
     }
     let payload = match &mut flow.warm.transport {
+        // A later fragment: bytes of the flow, but no header that would say which.
+        _ if packet.headless => Payload::Stale,
         Transport::Tcp(tcp) => {
             let payload = tcp.update(from, packet, &mut notes);
             hot.life = Life::of_tcp(tcp);
