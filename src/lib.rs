@@ -16,6 +16,8 @@
 
 pub mod addr;
 pub mod capture;
+pub mod cli;
+pub mod config;
 pub mod decode;
 pub mod detect;
 pub mod export;

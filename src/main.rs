@@ -1,3 +1,5 @@
 //! The `undercurrent` program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    undercurrent::cli::run()
+}

@@ -7,10 +7,12 @@ mod gate;
 mod pass;
 mod schema;
 mod severity;
+mod training;
 
 pub use allowlist::{Allowlist, AllowlistError};
 pub use finding::{Behaviour, Evidence, Finding, Kind, Peer, Severity};
 pub use gate::{behaviour_of, can_judge};
-pub use pass::{ChannelScore, Detector, HostScore, Scores};
+pub use pass::{ChannelScore, Detector, HostScore, Scores, Verdict};
 pub use schema::{features_of, specs_of};
 pub use severity::REPORT_P;
+pub use training::{BenignCapture, train};

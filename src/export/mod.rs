@@ -16,6 +16,7 @@ mod error;
 mod file;
 pub mod findings;
 pub mod rows;
+pub mod scored;
 pub mod summary;
 pub mod table;
 pub mod text;

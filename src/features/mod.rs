@@ -15,6 +15,8 @@ mod vector;
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 pub use activity::{Activity, LifeHistogram, RecentActivity};
 pub use channel::{Channel, ChannelKey, IcmpState, PeakBucket, Peer, Traffic};
 pub use dns::DomainState;
@@ -34,10 +36,9 @@ use crate::seed::Seed;
 use crate::time::{Span, Timestamp};
 
 /// Bounds of the feature stage.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Monitored networks.
-    pub local: LocalNetworks,
     /// Most monitored hosts.
     pub max_hosts: usize,
     /// Most channels.
@@ -48,12 +49,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            local: LocalNetworks::default(),
-            max_hosts: 100_000,
-            max_channels: 262_144,
-            max_names: 262_144,
-        }
+        Self { max_hosts: 100_000, max_channels: 262_144, max_names: 262_144 }
     }
 }
 
@@ -79,9 +75,9 @@ struct LocalEnd {
 
 impl FeatureStore {
     /// Empty state.
-    pub fn new(config: &Config, seed: Seed) -> Self {
+    pub fn new(config: &Config, local: LocalNetworks, seed: Seed) -> Self {
         Self {
-            local: config.local.clone(),
+            local,
             seed,
             hosts: SharedMap::new(config.max_hosts, seed),
             channels: SharedMap::new(config.max_channels, seed),

@@ -9,7 +9,7 @@ mod workers;
 
 use crate::capture::Block;
 use crate::decode::{self, DecodeStats, Decoder, Packet};
-use crate::features::{self, FeatureStore};
+use crate::features::{self, FeatureStore, LocalNetworks};
 use crate::flow::{self, FlowEvent, FlowEventKind, FlowHasher, FlowPacket, FlowRecord, ReportPhase};
 use crate::seed::Seed;
 use crate::time::{Span, Timestamp};
@@ -25,6 +25,8 @@ const SEGMENT_PACKETS: u64 = 1 << 16;
 /// The stages' own settings.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
+    /// Monitored networks.
+    pub local: LocalNetworks,
     /// Decode stage.
     pub decode: decode::Config,
     /// Flow stage.
@@ -72,7 +74,7 @@ impl Pipeline {
             decoder: Decoder::new(config.decode.clone(), seed),
             hasher: FlowHasher::new(seed),
             workers: Workers::start(&config.flow, seed, threads),
-            store: FeatureStore::new(&config.features, seed),
+            store: FeatureStore::new(&config.features, config.local.clone(), seed),
             packets: Vec::new(),
             stats: Stats::default(),
             next_tick: None,

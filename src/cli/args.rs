@@ -1,0 +1,194 @@
+//! The flags of all verbs: the one source of help, man page and completions.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use ipnet::IpNet;
+
+use crate::detect::Severity;
+
+/// Network flow anomaly detector: finds covert C2 that lives long, and data that leaves.
+#[derive(Debug, Parser)]
+#[command(name = "undercurrent", version, max_term_width = 100)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Score captures offline, on packet time
+    Replay(ReplayArgs),
+    /// Fit the isolation forests on benign captures and write model files
+    Train(TrainArgs),
+    /// Score labelled captures and print detection metrics against the labels
+    Evaluate(EvaluateArgs),
+    /// Print the default configuration, every key with its meaning
+    PrintConfig,
+    /// Check a configuration file
+    CheckConfig {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print a completion script
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+    /// Print the man page (roff)
+    Man,
+}
+
+/// Flags of every verb that reads captures.
+#[derive(Debug, Args)]
+pub(super) struct CommonArgs {
+    /// Captures: pcap or pcapng, also .gz or .zst; - is standard input. Several are read as one timeline
+    #[arg(required = true, value_name = "INPUT")]
+    pub(super) inputs: Vec<PathBuf>,
+    /// Monitored network, repeatable [default: private, unique-local and link-local ranges]
+    #[arg(long, value_name = "CIDR", value_parser = parse_network)]
+    pub(super) local: Vec<IpNet>,
+    /// Packets to look at, as a libpcap filter
+    #[arg(long, value_name = "BPF")]
+    pub(super) filter: Option<String>,
+    /// Configuration file
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Threads in all; the outcome is the same for any number
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(super) threads: u16,
+    /// Seed of hashes and forests
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Print errors only
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+    /// Draw no progress bar
+    #[arg(long)]
+    pub(super) no_progress: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    #[command(flatten)]
+    pub(super) common: CommonArgs,
+    /// How findings are printed
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(super) format: Format,
+    /// Write every monitored host: features and scores (.csv, .jsonl or .parquet)
+    #[arg(long, value_name = "FILE")]
+    pub(super) hosts: Option<PathBuf>,
+    /// Write every channel (host, peer, service): features and scores (.csv, .jsonl or .parquet)
+    #[arg(long, value_name = "FILE")]
+    pub(super) channels: Option<PathBuf>,
+    /// Write every flow with Zeek's conn.log names (.csv, .jsonl or .parquet)
+    #[arg(long, value_name = "FILE")]
+    pub(super) flows: Option<PathBuf>,
+    /// Write one self-contained HTML page
+    #[arg(long, value_name = "FILE.html")]
+    pub(super) report: Option<PathBuf>,
+    /// Write what /metrics would serve at the end (Prometheus text format)
+    #[arg(long, value_name = "FILE")]
+    pub(super) metrics: Option<PathBuf>,
+    /// Write metrics over packet time (OpenMetrics, for promtool tsdb create-blocks-from)
+    #[arg(long, value_name = "FILE")]
+    pub(super) metrics_history: Option<PathBuf>,
+    /// Write the counters of the run
+    #[arg(long, value_name = "FILE.json")]
+    pub(super) summary: Option<PathBuf>,
+    /// Model directory [default: the shipped models]
+    #[arg(long, value_name = "DIR")]
+    pub(super) models: Option<PathBuf>,
+    /// File of what is known to be fine, repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(super) allowlist: Vec<PathBuf>,
+    /// Exit with 3 when a finding of this severity or above was made
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(super) fail_on: Option<SeverityArg>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TrainArgs {
+    #[command(flatten)]
+    pub(super) common: CommonArgs,
+    /// Where the model files go
+    #[arg(long, value_name = "DIR", default_value = "models")]
+    pub(super) output: PathBuf,
+    /// Trees of each forest
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(super) trees: u16,
+    /// Rows that each tree is grown on
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(2..=4096))]
+    pub(super) sample: u16,
+    /// Version written into the models
+    #[arg(long, value_name = "TEXT", default_value = "1")]
+    pub(super) model_version: String,
+    /// What a reader of the models should know
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(super) notes: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EvaluateArgs {
+    #[command(flatten)]
+    pub(super) common: CommonArgs,
+    /// Labels: CSV with the columns host, peer, kind, behaviour; optional: start, end, input, local
+    #[arg(long, value_name = "FILE.csv")]
+    pub(super) labels: PathBuf,
+    /// How the outcome is printed
+    #[arg(long, value_enum, default_value_t = EvaluateFormat::Table)]
+    pub(super) format: EvaluateFormat,
+    /// Model directory [default: the shipped models]
+    #[arg(long, value_name = "DIR")]
+    pub(super) models: Option<PathBuf>,
+    /// Score each input with models trained on the benign inputs of the other folds
+    #[arg(long, value_name = "FOLDS", value_parser = clap::value_parser!(u16).range(2..=100))]
+    pub(super) cross_validate: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Table,
+    /// One array
+    Json,
+    /// One object a line
+    Jsonl,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum EvaluateFormat {
+    /// For people
+    Table,
+    /// Markdown tables
+    Markdown,
+    /// One object
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SeverityArg {
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl From<SeverityArg> for Severity {
+    fn from(arg: SeverityArg) -> Self {
+        match arg {
+            SeverityArg::Low => Self::Low,
+            SeverityArg::Medium => Self::Medium,
+            SeverityArg::High => Self::High,
+            SeverityArg::Critical => Self::Critical,
+        }
+    }
+}
+
+/// A network, or an address as the network of itself.
+fn parse_network(text: &str) -> Result<IpNet, String> {
+    text.parse::<IpNet>()
+        .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
+        .map_err(|_| "not an address or a network such as 10.0.0.0/8".to_owned())
+}

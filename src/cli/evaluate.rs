@@ -1,0 +1,11 @@
+//! `evaluate`: score labelled captures.
+
+use std::process::ExitCode;
+
+use super::Failure;
+use super::args::EvaluateArgs;
+
+pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode, Failure> {
+    let _ = (&args.labels, &args.format, &args.models, &args.cross_validate, &args.common);
+    Ok(ExitCode::SUCCESS)
+}

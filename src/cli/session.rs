@@ -1,0 +1,112 @@
+//! Reading inputs through the pipeline: what `replay`, `train` and `evaluate` share.
+
+use std::path::{Path, PathBuf};
+
+use crate::capture::{Block, CaptureStats, Filter, Timeline};
+use crate::config::Config;
+use crate::flow::FlowRecord;
+use crate::pipeline::{Pipeline, Stats};
+use crate::seed::Seed;
+
+use super::args::CommonArgs;
+use super::{Failure, progress};
+
+/// The settings of a run: flags over configuration over defaults.
+pub(super) struct Settings {
+    pub(super) config: Config,
+    pub(super) seed: Seed,
+    threads: usize,
+    filter: Option<String>,
+    progress: bool,
+    quiet: bool,
+}
+
+/// What reading came to.
+pub(super) struct Reading {
+    pub(super) pipeline: Pipeline,
+    pub(super) capture: CaptureStats,
+    pub(super) inputs: Vec<(String, CaptureStats)>,
+    /// Frames that the filter did not ask for.
+    pub(super) filtered: u64,
+}
+
+impl Settings {
+    pub(super) fn new(args: &CommonArgs) -> Result<Self, Failure> {
+        let usage = |e: anyhow::Error| Failure::Usage(e);
+        let mut config = match &args.config {
+            Some(path) => Config::load(path).map_err(|e| usage(e.into()))?,
+            None => Config::default(),
+        };
+        if !args.local.is_empty() {
+            config.local.clone_from(&args.local);
+        }
+        if let Some(expression) = &args.filter {
+            Filter::compile(expression).map_err(|e| usage(e.into()))?;
+        }
+        Ok(Self {
+            config,
+            seed: Seed(args.seed),
+            threads: usize::from(args.threads),
+            filter: args.filter.clone(),
+            progress: !args.quiet && !args.no_progress,
+            quiet: args.quiet,
+        })
+    }
+
+    /// Reads the inputs as one timeline. `each_block` is shown the pipeline after each block, `ended` every flow
+    /// that ends.
+    pub(super) fn read(
+        &self,
+        inputs: &[PathBuf],
+        ended: &mut dyn FnMut(&FlowRecord),
+        each_block: &mut dyn FnMut(&Pipeline),
+    ) -> Result<Reading, Failure> {
+        let mut timeline = Timeline::open(inputs)?;
+        let mut filter = self.filter.as_deref().map(Filter::compile).transpose()?;
+        let mut pipeline = Pipeline::new(&self.config.pipeline(), self.seed, self.threads);
+        let bar = progress::bar(timeline.bytes_total(), self.progress);
+        let mut block = Block::default();
+        while timeline.next_block(&mut block)? {
+            if let Some(filter) = &mut filter {
+                filter.apply(&mut block);
+            }
+            block = pipeline.take(block, ended);
+            bar.set_position(timeline.bytes_read());
+            bar.set_message(format!("{} packets", pipeline.stats().frames));
+            each_block(&pipeline);
+        }
+        pipeline.finish(ended);
+        bar.finish_and_clear();
+        let reading = Reading {
+            pipeline,
+            capture: timeline.stats(),
+            inputs: timeline.per_input().map(|(name, stats)| (name.to_owned(), stats.clone())).collect(),
+            filtered: filter.map_or(0, |f| f.rejected() + f.unsupported().values().sum::<u64>()),
+        };
+        self.warn(&reading);
+        Ok(reading)
+    }
+
+    fn warn(&self, reading: &Reading) {
+        if self.quiet {
+            return;
+        }
+        for warning in &reading.capture.warnings {
+            eprintln!("undercurrent: {}: byte {}: {}", warning.input, warning.offset, warning.reason);
+        }
+        if reading.capture.warnings_dropped > 0 {
+            eprintln!("undercurrent: {} more warnings", reading.capture.warnings_dropped);
+        }
+    }
+}
+
+impl Reading {
+    pub(super) fn stats(&self) -> Stats {
+        self.pipeline.stats()
+    }
+}
+
+/// The name of a file without its folder.
+pub(super) fn base_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}

@@ -1,0 +1,73 @@
+//! `train`: fit the forests on benign captures.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use sha2::{Digest, Sha256};
+
+use crate::detect::{BenignCapture, Kind, train};
+use crate::export::write_file;
+use crate::model::Params;
+
+use super::args::TrainArgs;
+use super::session::{Settings, base_name};
+use super::{Failure, models};
+
+pub(super) fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
+    let settings = Settings::new(&args.common)?;
+    let captures = args
+        .common
+        .inputs
+        .iter()
+        .map(|input| read_benign(&settings, input))
+        .collect::<Result<Vec<_>, Failure>>()?;
+    let params =
+        Params { trees: usize::from(args.trees), sample: usize::from(args.sample), seed: args.common.seed };
+    std::fs::create_dir_all(&args.output)
+        .with_context(|| format!("cannot make the folder {}", args.output.display()))?;
+    for kind in Kind::ALL {
+        let model = train(kind, &captures, params, &args.model_version, &args.notes).with_context(|| {
+            format!("cannot train {}: more benign captures with long or repeated traffic are needed", kind.name())
+        })?;
+        let path = args.output.join(models::file_name(kind));
+        write_file(&path, &model.to_bytes()?)?;
+        let manifest = model.manifest();
+        write_file(&path.with_extension("json"), (manifest.to_json()? + "\n").as_bytes())?;
+        if !args.common.quiet {
+            eprintln!(
+                "{}: {} rows trained on, {} held out for calibration, {} captures",
+                path.display(),
+                manifest.training_rows,
+                manifest.calibration_rows,
+                manifest.provenance.inputs.len()
+            );
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads one capture by itself: hosts of different captures have nothing to do with each other.
+pub(super) fn read_benign(settings: &Settings, input: &Path) -> Result<BenignCapture, Failure> {
+    let reading = settings.read(&[input.to_owned()], &mut |_| (), &mut |_| ())?;
+    let last = reading.stats().last;
+    Ok(BenignCapture::new(base_name(input), sha256_of(input)?, last, reading.pipeline.store()))
+}
+
+/// SHA-256 of a file; empty for standard input, which cannot be read twice.
+fn sha256_of(path: &Path) -> anyhow::Result<String> {
+    if path == Path::new("-") {
+        return Ok(String::new());
+    }
+    let mut file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer).with_context(|| path.display().to_string())? {
+            0 => break,
+            n => hasher.update(buffer.get(..n).unwrap_or_default()),
+        }
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,88 @@
+//! From benign captures to models: which rows, which of them are held out, and what is written down of them.
+
+use crate::features::{FeatureStore, vector_of};
+use crate::model::{Model, ModelError, Params, Provenance, TrainingInput};
+use crate::time::Timestamp;
+
+use super::pass::rows_of;
+use super::{Kind, can_judge, features_of, specs_of};
+
+/// The judged rows of one benign capture.
+#[derive(Clone, Debug)]
+pub struct BenignCapture {
+    /// File name.
+    pub file: String,
+    /// SHA-256 of the file, lower-case hexadecimal.
+    pub sha256: String,
+    /// Its last packet.
+    pub last: Option<Timestamp>,
+    /// Rows by detector in the order of [`Kind::ALL`], one after the other.
+    rows: [Vec<f32>; 2],
+}
+
+/// A channel of one capture counts this often at most in a model: a capture of a thousand alike channels is no more
+/// evidence than one of some dozen.
+const ROWS_PER_CAPTURE: usize = 64;
+
+/// Every third capture is held out for calibration.
+const HELD_OUT_EVERY: usize = 3;
+
+impl BenignCapture {
+    /// The rows that pass the evidence gates, evenly thinned out to a bound.
+    pub fn new(file: String, sha256: String, last: Option<Timestamp>, store: &FeatureStore) -> Self {
+        let rows = rows_of(store);
+        let of_kind = |kind: Kind| -> Vec<f32> {
+            let judged: Vec<Vec<f32>> = rows
+                .iter()
+                .filter(|row| can_judge(kind, &row.view()))
+                .map(|row| vector_of(features_of(kind), &row.view()))
+                .collect();
+            let step = judged.len().div_ceil(ROWS_PER_CAPTURE).max(1);
+            judged.into_iter().step_by(step).flatten().collect()
+        };
+        Self { file, sha256, last, rows: Kind::ALL.map(of_kind) }
+    }
+
+    fn rows(&self, kind: Kind) -> &[f32] {
+        let [c2, exfil] = &self.rows;
+        match kind {
+            Kind::C2 => c2,
+            Kind::Exfil => exfil,
+        }
+    }
+
+    fn row_count(&self, kind: Kind) -> usize {
+        self.rows(kind).len() / features_of(kind).len()
+    }
+}
+
+/// Trains the model of a detector. Captures are split, not rows: every third capture with rows is held out for the
+/// calibration.
+///
+/// # Errors
+/// Where there are too few rows to train or calibrate on.
+pub fn train(
+    kind: Kind,
+    captures: &[BenignCapture],
+    params: Params,
+    version: &str,
+    notes: &str,
+) -> Result<Model, ModelError> {
+    let (mut training, mut held_out) = (Vec::new(), Vec::new());
+    let with_rows: Vec<&BenignCapture> = captures.iter().filter(|c| c.row_count(kind) > 0).collect();
+    for (index, capture) in with_rows.iter().enumerate() {
+        let part = if index % HELD_OUT_EVERY == HELD_OUT_EVERY - 1 { &mut held_out } else { &mut training };
+        part.extend_from_slice(capture.rows(kind));
+    }
+    let newest = with_rows.iter().filter_map(|c| c.last).max();
+    let provenance = Provenance {
+        version: version.to_owned(),
+        trained_at: newest.map(Timestamp::to_rfc3339).unwrap_or_default(),
+        inputs: with_rows
+            .iter()
+            .map(|c| TrainingInput { file: c.file.clone(), sha256: c.sha256.clone(), rows: c.row_count(kind) })
+            .collect(),
+        notes: notes.to_owned(),
+    };
+    Model::train(kind.name(), &specs_of(kind), &training, &held_out, params, provenance)
+}
