@@ -13,6 +13,8 @@ const RECORD_BYTES: usize = 16;
 /// Bytes more of a record header in Alexey Kuznetzov's variant: interface index, protocol, packet type.
 const KUZNETZOV_MORE_BYTES: usize = 8;
 
+const NANOS_PER_SEC: i64 = 1_000_000_000;
+
 const MAGIC_MICROS: u32 = 0xa1b2_c3d4;
 const MAGIC_NANOS: u32 = 0xa1b2_3c4d;
 const MAGIC_KUZNETZOV: u32 = 0xa1b2_cd34;
@@ -73,7 +75,10 @@ impl Classic {
             let Some(next) = behind.get(self.more_bytes + captured as usize..) else {
                 break Stop::Needs(RECORD_BYTES + self.more_bytes + captured as usize);
             };
-            let nanos = i64::from(self.order.u32(*fraction)) * self.nanos_per_unit;
+            // Programs that subtract times without a carry write negative fractions, and some write more than a
+            // second: neither may move the frame further than that.
+            let fraction = i64::from(self.order.u32(*fraction).cast_signed());
+            let nanos = (fraction * self.nanos_per_unit).clamp(-NANOS_PER_SEC, NANOS_PER_SEC);
             let ts = Timestamp::from_secs_nanos(i64::from(self.order.u32(*secs)), nanos);
             let offset = data.len() - behind.len() + self.more_bytes;
             sink.push(ts, offset, captured, self.order.u32(*wire), self.link);
@@ -86,6 +91,7 @@ impl Classic {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Builder, Frame, frame, read_all};
+    use super::super::walk::WIRE_MAX_BYTES;
     use super::*;
 
     fn check(bytes: &[u8], expected: &[Frame]) {
@@ -116,12 +122,28 @@ mod tests {
     }
 
     #[test]
-    fn times_and_lengths_that_lie() {
+    fn fractions_that_lie_move_a_frame_by_a_second_at_most() {
+        let time = |secs: u32, fraction: u32| {
+            let file = Builder::new(ByteOrder::Little).classic(0xa1b2_c3d4, 1).record(secs, fraction, 0, b"");
+            read_all(&file.bytes, 64).unwrap().0[0].ts.as_nanos()
+        };
+        assert_eq!(time(u32::MAX, 999_999), i64::from(u32::MAX) * 1_000_000_000 + 999_999_000);
+        assert_eq!(time(8, 8_915_240), 9_000_000_000);
+        assert_eq!(time(8, (-500_000_i32).cast_unsigned()), 7_500_000_000);
+        assert_eq!(time(0, i32::MIN.cast_unsigned()), -1_000_000_000);
+    }
+
+    #[test]
+    fn lengths_on_the_wire_that_lie_are_those_captured() {
         let builder = Builder::new(ByteOrder::Little).classic(0xa1b2_c3d4, 1);
-        let file = builder.record(u32::MAX, u32::MAX, 1, b"abc");
-        let nanos = i64::from(u32::MAX) * 1_000_001_000;
-        check(&file.bytes, &[frame(nanos, 3, b"abc")]);
-        assert_eq!(read_all(&file.bytes, 1 << 20).unwrap().1.wire_lengths_raised, 1);
+        let file = builder.record(0, 0, 1, b"abc").record(0, 0, u32::MAX, b"abc").record(
+            0,
+            0,
+            WIRE_MAX_BYTES,
+            b"abc",
+        );
+        check(&file.bytes, &[frame(0, 3, b"abc"), frame(0, 3, b"abc"), frame(0, WIRE_MAX_BYTES, b"abc")]);
+        assert_eq!(read_all(&file.bytes, 1 << 20).unwrap().1.wire_lengths_corrected, 2);
     }
 
     #[test]

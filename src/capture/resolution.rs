@@ -2,7 +2,7 @@
 
 use crate::time::Timestamp;
 
-const NANOS_PER_SEC: u128 = 1_000_000_000;
+const NANOS_PER_SEC: i128 = 1_000_000_000;
 
 /// Turns 64-bit ticks into packet time, saturating.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,20 +38,20 @@ impl Resolution {
         } else {
             10_u64.checked_pow(exponent - 9).map_or(Unit::Nothing, Unit::PerNano)
         };
-        Self { unit, offset_nanos: i128::from(offset_secs) * NANOS_PER_SEC.cast_signed() }
+        Self { unit, offset_nanos: i128::from(offset_secs) * NANOS_PER_SEC }
     }
 
     /// The time of a tick count, as near as 64-bit nanoseconds come, rounded down.
     #[expect(clippy::cast_possible_truncation, reason = "clamped to 64 bits before")]
     pub(super) fn timestamp(self, ticks: u64) -> Timestamp {
-        let wide = u128::from(ticks);
         let nanos = match self.unit {
-            Unit::Nanos(nanos) => wide * u128::from(nanos),
-            Unit::PerNano(ticks_per_nano) => u128::from(ticks / ticks_per_nano),
-            Unit::Log2PerSec(log2) => (wide * NANOS_PER_SEC) >> log2,
+            // As unsigned, counts of 63 bits and more lie past the year 2262: they are times before 1970.
+            Unit::Nanos(nanos) => i128::from(ticks.cast_signed()) * i128::from(nanos),
+            Unit::PerNano(ticks_per_nano) => i128::from(ticks / ticks_per_nano),
+            Unit::Log2PerSec(log2) => (i128::from(ticks) * NANOS_PER_SEC) >> log2,
             Unit::Nothing => 0,
         };
-        let nanos = nanos.cast_signed() + self.offset_nanos;
+        let nanos = nanos + self.offset_nanos;
         Timestamp::from_nanos(nanos.clamp(i64::MIN.into(), i64::MAX.into()) as i64)
     }
 }
@@ -78,8 +78,10 @@ mod tests {
         check(0xff, 0, u64::MAX, 0);
         check(6, -1, 0, -1_000_000_000);
         check(6, 5, 1, 5_000_001_000);
-        check(0, 0, u64::MAX, i64::MAX);
+        check(6, 0, u64::MAX, -1_000);
+        check(0, 0, u64::MAX >> 1, i64::MAX);
+        check(0, 0, 1 << 63, i64::MIN);
         check(9, i64::MIN, 0, i64::MIN);
-        check(0, i64::MAX, u64::MAX, i64::MAX);
+        check(0, i64::MAX, 1, i64::MAX);
     }
 }

@@ -15,8 +15,8 @@ pub struct CaptureStats {
     pub captured_bytes: u64,
     /// Bytes that they had on the wire.
     pub wire_bytes: u64,
-    /// Frames that claimed fewer bytes on the wire than were captured: taken as captured whole.
-    pub wire_lengths_raised: u64,
+    /// Frames that claimed fewer bytes on the wire than were captured, or more than 1 MiB: taken as captured whole.
+    pub wire_lengths_corrected: u64,
     /// What was not read, by reason. Damage that ends an input counts one, whatever lies behind it.
     pub skipped: BTreeMap<&'static str, u64>,
     /// Inputs that end in the middle of a record or of their compressed stream.
@@ -44,7 +44,7 @@ impl CaptureStats {
         self.frames += other.frames;
         self.captured_bytes += other.captured_bytes;
         self.wire_bytes += other.wire_bytes;
-        self.wire_lengths_raised += other.wire_lengths_raised;
+        self.wire_lengths_corrected += other.wire_lengths_corrected;
         for (reason, count) in &other.skipped {
             *self.skipped.entry(reason).or_default() += count;
         }

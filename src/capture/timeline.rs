@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 /// Bytes read of an input to learn the time of its first packet.
 const PEEK_BYTES: usize = 64 * 1024;
 /// Bytes read at once of each of several inputs that overlap in time.
-const MERGE_READ_BYTES: usize = 128 * 1024;
+const MERGE_READ_BYTES: usize = 64 * 1024;
 /// Inputs open at once. Those beyond wait, which is warned about: their packets then come late.
 const OPEN_MAX: usize = 256;
 /// Frames of a merged block, for captures of empty frames.
@@ -373,6 +373,28 @@ mod tests {
         let (frames, stats) = read(&inputs);
         assert_eq!(frames.len(), 2 * (OPEN_MAX + 3));
         assert_eq!(stats.warnings.len(), 3);
+    }
+
+    /// A pipe cannot be opened twice, so that it must stay open while it waits.
+    #[test]
+    fn a_pipe_is_merged_and_has_no_length() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, pipe) = (dir.path().join("file"), dir.path().join("pipe"));
+        let whole = frames(50);
+        std::fs::write(&file, classic_of(&whole[..30])).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let (to, late) = (pipe.clone(), classic_of(&whole[30..]));
+        let writer = std::thread::spawn(move || std::fs::write(to, late));
+        let mut timeline = Timeline::open(&[pipe, file]).unwrap();
+        let (mut block, mut got) = (Block::default(), Vec::new());
+        while timeline.next_block(&mut block).unwrap() {
+            got.extend(owned(&block));
+        }
+        writer.join().unwrap().unwrap();
+        assert_eq!((got, timeline.bytes_total()), (whole, None));
+        let names: Vec<&str> =
+            timeline.per_input().map(|(name, _)| name.rsplit('/').next().unwrap()).collect();
+        assert_eq!(names, ["pipe", "file"]);
     }
 
     #[test]

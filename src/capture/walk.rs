@@ -8,6 +8,9 @@ use crate::time::Timestamp;
 /// more is a lie or belongs to no network.
 pub(super) const CAPTURED_MAX_BYTES: u32 = 256 * 1024;
 
+/// The longest frame that any network hands over: twice what BIG TCP merges into one.
+pub(super) const WIRE_MAX_BYTES: u32 = 1 << 20;
+
 /// The byte order of a file or section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ByteOrder {
@@ -76,11 +79,12 @@ impl Sink<'_> {
         claimed_wire_len: u32,
         link: LinkType,
     ) {
-        let wire_len = claimed_wire_len.max(captured_len);
+        let believable = (captured_len..=WIRE_MAX_BYTES).contains(&claimed_wire_len);
+        let wire_len = if believable { claimed_wire_len } else { captured_len };
         self.stats.frames += 1;
         self.stats.captured_bytes += u64::from(captured_len);
         self.stats.wire_bytes += u64::from(wire_len);
-        self.stats.wire_lengths_raised += u64::from(captured_len > claimed_wire_len);
+        self.stats.wire_lengths_corrected += u64::from(!believable);
         self.frames.push(FrameRef { ts, offset: offset as u32, captured_len, wire_len, link });
     }
 }
