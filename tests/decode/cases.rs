@@ -224,7 +224,7 @@ fn broken_frames_are_counted_by_layer() {
     check(&[1, 2, 3], Layer::Link, false);
     check(&ethernet(0x8100, &[0, 1, 0x81, 0].repeat(40)), Layer::Link, false);
     check(&ethernet(0x0800, &[0x45, 0, 0]), Layer::Ip, false);
-    check(&ethernet(0x0800, &[0x60; 60]), Layer::Ip, false);
+    check(&ethernet(0x0800, &[0x50; 60]), Layer::Ip, false);
     check(&on_ethernet(ip(proto::TCP, &[1, 2, 3, 4, 5])), Layer::Transport, true);
     check(&on_ethernet(ip(proto::TCP, &[0; 20])), Layer::Transport, true);
     check(&on_ethernet(ip(proto::UDP, &[0, 1, 0, 2, 0, 7, 0, 0])), Layer::Transport, true);

@@ -19,13 +19,21 @@ pub(crate) struct Oracle<'a> {
     transport: Option<(u16, u16, u8, u32, u32, u16, &'a [u8])>,
 }
 
-/// Nothing where etherparse finds no IP packet, or finds something wrong.
+/// Nothing where etherparse finds no IP packet, or finds something wrong; nor where it is known to read less strictly
+/// or further than we do: an IPv4 length below that of the header, an authentication header in a later fragment,
+/// endless IPv6 extension headers.
 pub(crate) fn oracle(frame: &[u8]) -> Option<Oracle<'_>> {
     let sliced = LaxSlicedPacket::from_ethernet(frame).ok().filter(|sliced| sliced.stop_err.is_none())?;
     let (src, dst, proto): (IpAddr, IpAddr, IpNumber) = match &sliced.net {
         Some(LaxNetSlice::Ipv4(ip)) => {
+            let header = ip.header();
+            let (stated, least) = (usize::from(header.total_len()), header.slice().len());
+            if (1..least).contains(&stated) || ip.extensions().auth.is_some() && ip.is_payload_fragmented() {
+                return None;
+            }
             (ip.header().source_addr().into(), ip.header().destination_addr().into(), ip.payload_ip_number())
         }
+        Some(LaxNetSlice::Ipv6(ip)) if ip.extensions().clone().into_iter().count() > 8 => return None,
         Some(LaxNetSlice::Ipv6(ip)) => {
             (ip.header().source_addr().into(), ip.header().destination_addr().into(), ip.payload().ip_number)
         }
@@ -39,14 +47,19 @@ pub(crate) fn oracle(frame: &[u8]) -> Option<Oracle<'_>> {
             tcp.sequence_number(),
             tcp.acknowledgment_number(),
             tcp.window_size(),
-            tcp.payload(),
+            at_most_64_kib(tcp.payload()),
         )),
         Some(TransportSlice::Udp(udp)) => {
-            Some((udp.source_port(), udp.destination_port(), 0, 0, 0, 0, udp.payload()))
+            Some((udp.source_port(), udp.destination_port(), 0, 0, 0, 0, at_most_64_kib(udp.payload())))
         }
         _ => None,
     };
     Some(Oracle { src: src.into(), dst: dst.into(), proto: proto.0, transport })
+}
+
+/// As much of a jumbogram's payload as a packet counts as captured.
+fn at_most_64_kib(payload: &[u8]) -> &[u8] {
+    &payload[..payload.len().min(usize::from(u16::MAX))]
 }
 
 /// Our packet in the oracle's words; transport only where the oracle has one.
