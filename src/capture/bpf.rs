@@ -133,3 +133,82 @@ fn load_packet(op: Instruction, captured: &[u8], offset: usize) -> Option<u32> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pcap::{Capture, Linktype};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EXPRESSIONS: [&str; 14] = [
+        "",
+        "tcp",
+        "ip or ip6",
+        "udp port 53",
+        "host 10.0.0.1 and not tcp port 80",
+        "net 10.0.0.0/8",
+        "tcp[tcpflags] & (tcp-syn|tcp-fin) != 0",
+        "ip[8] < 64 and (ip[2:2] - (ip[0] & 0xf) * 4) > 20",
+        "vlan and ip",
+        "icmp6 and ip6[40] == 135",
+        "greater 100",
+        "len % 3 == 1",
+        "ether[0] & 1 != 0 and ether[len / 2] ^ 0x55 > 100",
+        "ether[6:4] << 3 != ether[10:4] >> 2 or -ether[1] == 5",
+    ];
+
+    fn both(expression: &str) -> (Program, pcap::BpfProgram) {
+        let compiled = Capture::dead(Linktype(1)).unwrap().compile(expression, true).unwrap();
+        let program = Program::new(compiled.get_instructions().iter().map(ToString::to_string)).unwrap();
+        (program, compiled)
+    }
+
+    #[test]
+    fn lengths_are_those_on_the_wire() {
+        let (program, _) = both("greater 1000");
+        assert!(program.accepts(&[0; 60], 1_000));
+        assert!(!program.accepts(&[0; 60], 999));
+    }
+
+    #[test]
+    fn programs_that_are_none_reject() {
+        let accepts = |lines: &[&str]| {
+            Program::new(lines.iter().map(|line| (*line).to_owned()))
+                .map(|program| program.accepts(&[1; 4], 4))
+        };
+        assert_eq!(accepts(&["6 0 0 1"]), Ok(true));
+        assert_eq!(accepts(&[]), Ok(false));
+        assert_eq!(accepts(&["5 0 0 4294967295"]), Ok(false));
+        assert_eq!(accepts(&["2 0 0 16", "6 0 0 1"]), Ok(false));
+        assert_eq!(accepts(&["52 0 0 0", "6 0 0 1"]), Ok(false));
+        assert!(accepts(&["6 0 0"]).is_err());
+        assert!(accepts(&["6 0 0 x"]).is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        /// libpcap's own machine is the oracle, where a frame was captured whole.
+        #[test]
+        fn agrees_with_libpcap(
+            mut frame in prop::collection::vec(any::<u8>(), 0..120),
+            ether_type in prop::sample::select(vec![0x0800_u16, 0x86dd, 0x8100, 0x0806]),
+            protocol in prop::sample::select(vec![1_u8, 6, 17, 58]),
+        ) {
+            if let Some(field) = frame.get_mut(12..14) {
+                field.copy_from_slice(&ether_type.to_be_bytes());
+            }
+            if let Some(fields) = frame.get_mut(14..34) {
+                fields[0] = 0x40 | fields[0] & 0x0f;
+                fields[6..8].fill(0);
+                fields[9] = protocol;
+            }
+            for expression in EXPRESSIONS {
+                let (program, oracle) = both(expression);
+                let wire_len = u32::try_from(frame.len()).unwrap();
+                prop_assert_eq!(program.accepts(&frame, wire_len), oracle.filter(&frame), "{}", expression);
+            }
+        }
+    }
+}

@@ -3,11 +3,9 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::classic::{self, Classic};
 use super::error::{CaptureError, Damage};
+use super::format::Format;
 use super::input::{End, Input};
-use super::pcapng::PcapNg;
-use super::sniff::explain_unknown;
 use super::walk::{Sink, Stop, Walk};
 use super::{Block, CaptureStats};
 
@@ -52,11 +50,6 @@ pub struct CaptureFile {
     stats: CaptureStats,
 }
 
-enum Format {
-    Classic(Classic),
-    PcapNg(PcapNg),
-}
-
 impl CaptureFile {
     /// Opens a path and reads the header; `-` is standard input.
     ///
@@ -91,10 +84,7 @@ impl CaptureFile {
             let from = usize::try_from(self.skip_bytes).unwrap_or(usize::MAX).min(filled);
             self.skip_bytes -= from as u64;
             let mut sink = Sink { frames: &mut block.frames, stats: &mut self.stats };
-            let walk = match &mut self.format {
-                Format::Classic(format) => format.walk(data, from, &mut sink),
-                Format::PcapNg(format) => format.walk(data, from, &mut sink),
-            };
+            let walk = self.format.walk(data, from, &mut sink);
             self.settle(walk, data, end);
         }
         match self.failure.take_if(|_| block.frames.is_empty()) {
@@ -129,18 +119,7 @@ impl CaptureFile {
     }
 
     fn from_input(mut input: Input) -> Result<Self, CaptureError> {
-        let mut head = [0; classic::HEADER_BYTES];
-        let (filled, end) = input.fill(&mut head);
-        let format = match end {
-            None => Self::parse_header(&head),
-            Some(_) => None,
-        };
-        let (format, carry, offset) = match format {
-            Some(Ok(Format::Classic(format))) => (Format::Classic(format), Vec::new(), head.len() as u64),
-            Some(Ok(format)) => (format, head.to_vec(), 0),
-            Some(Err(reason)) => return Err(CaptureError::Header { input: input.name, offset: 0, reason }),
-            None => return Err(no_header(input.name, head.get(..filled).unwrap_or_default(), end)),
-        };
+        let (format, carry, offset) = Format::begin(&mut input)?;
         Ok(Self {
             input,
             format,
@@ -153,11 +132,6 @@ impl CaptureFile {
             failure: None,
             stats: CaptureStats::default(),
         })
-    }
-
-    fn parse_header(head: &[u8; classic::HEADER_BYTES]) -> Option<Result<Format, String>> {
-        let classic = Classic::parse(head).map(|parsed| parsed.map(Format::Classic));
-        classic.or_else(|| PcapNg::parse(head).map(|parsed| parsed.map(Format::PcapNg)))
     }
 
     /// Puts what was carried over and one read behind it into the block. The block keeps its length from read to
@@ -205,7 +179,7 @@ impl CaptureFile {
             }
             Some(End::Complete) => {
                 self.end_truncated(&format!(
-                    "the capture ends in a record of {} bytes, {} of them there",
+                    "the capture ends in a record of at least {} bytes, {} of them there",
                     self.needs,
                     self.carry.len()
                 ));
@@ -233,27 +207,195 @@ impl CaptureFile {
     }
 }
 
-/// Why there is no header in what an input begins with.
-fn no_header(input: String, head: &[u8], end: Option<End>) -> CaptureError {
-    let offset = head.len() as u64;
-    let header = |reason: String| CaptureError::Header { input: input.clone(), offset, reason };
-    match end {
-        Some(End::Failed(source)) => CaptureError::Read { input, offset, source },
-        Some(End::Damaged(damage)) => header(damage.reason),
-        Some(End::CutShort) => header("the compressed stream ends before the file header does".to_owned()),
-        Some(End::Complete) if is_capture_magic(head) => {
-            header(format!("the file ends in its header, {} bytes of it there", head.len()))
-        }
-        Some(End::Complete) | None => {
-            let (reason, advice) = explain_unknown(head);
-            CaptureError::UnknownFormat { input, reason, advice }
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use proptest::prelude::*;
+
+    use super::super::testing::{classic_of, frame, frames, gzip, pcapng_of, read_all, zstd};
+    use super::super::walk::ByteOrder;
+    use super::*;
+
+    #[test]
+    fn compression_and_block_size_change_nothing() {
+        let expected = frames(200);
+        for plain in [classic_of(&expected), pcapng_of(&expected, ByteOrder::Big)] {
+            let (head, tail) = plain.split_at(plain.len() / 3);
+            let members = [gzip(head), gzip(b""), gzip(tail)].concat();
+            let skippable = [b"\x53\x2a\x4d\x18\x02\0\0\0hi".to_vec(), zstd(head), zstd(tail)].concat();
+            for bytes in [&plain, &gzip(&plain), &members, &zstd(&plain), &skippable] {
+                for block_bytes in [1, 7, 100, 4_096, BLOCK_BYTES] {
+                    let (got, stats) = read_all(bytes, block_bytes).unwrap();
+                    assert_eq!(got, expected);
+                    assert_eq!((stats.frames, stats.skipped.len(), stats.warnings.len()), (200, 0, 0));
+                    assert_eq!(
+                        stats.captured_bytes,
+                        expected.iter().map(|f| f.bytes.len() as u64).sum::<u64>()
+                    );
+                    assert_eq!(stats.wire_bytes, expected.iter().map(|f| u64::from(f.wire_len)).sum::<u64>());
+                }
+            }
         }
     }
-}
 
-/// Whether a header that was cut would have been one of a capture.
-fn is_capture_magic(head: &[u8]) -> bool {
-    let mut padded = [0; classic::HEADER_BYTES];
-    padded.iter_mut().zip(head).for_each(|(to, from)| *to = *from);
-    Classic::parse(&padded).is_some() || PcapNg::parse(&padded).is_some()
+    /// A cut capture gives the frames before the cut, and says that it was cut unless that fell between records.
+    #[test]
+    fn a_cut_at_every_byte_gives_a_prefix() {
+        let whole = frames(6);
+        for (plain, header) in [(classic_of(&whole), 24), (pcapng_of(&whole, ByteOrder::Little), 24)] {
+            for cut in 0..=plain.len() {
+                let Ok((got, stats)) = read_all(&plain[..cut], 64) else {
+                    assert!(cut < header, "cut at {cut} is an error");
+                    continue;
+                };
+                assert!(cut >= header && whole.starts_with(&got), "cut at {cut}");
+                let between = stats.truncated_inputs == 0;
+                assert_eq!(between, stats.warnings.is_empty());
+                assert_eq!(got.len() == 6, cut == plain.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_cut_compressed_stream_is_truncated() {
+        let whole = frames(2_000);
+        let plain = classic_of(&whole);
+        for packed in [gzip(&plain), zstd(&plain)] {
+            let (mut errors, mut truncated) = (0, 0);
+            for cut in (0..packed.len()).step_by(397) {
+                match read_all(&packed[..cut], 1_000) {
+                    Err(_) => errors += 1,
+                    Ok((got, stats)) => {
+                        assert!(whole.starts_with(&got));
+                        assert_eq!((stats.truncated_inputs, stats.warnings.len()), (1, 1), "cut at {cut}");
+                        truncated += 1;
+                    }
+                }
+            }
+            assert!(errors > 0 && truncated > 0);
+        }
+    }
+
+    #[test]
+    fn a_damaged_compressed_stream_ends_there() {
+        let plain = classic_of(&frames(2_000));
+        let mut gzipped = gzip(&plain);
+        let at = gzipped.len() - 5;
+        gzipped[at] ^= 0xff;
+        let (got, stats) = read_all(&gzipped, 1_000).unwrap();
+        assert_eq!(got.len(), 2_000);
+        assert_eq!(stats.skipped.get("damaged_compression"), Some(&1));
+        assert_eq!(stats.truncated_inputs, 0);
+    }
+
+    #[test]
+    fn inputs_without_a_header_are_errors() {
+        let check = |bytes: &[u8], message: &str| {
+            let error = read_all(bytes, 64).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.starts_with(message), "{error}");
+        };
+        check(b"", "test: byte 0: it is empty; nothing was captured");
+        check(b"\xd4\xc3\xb2\xa1\x02\0", "test: byte 6: the file ends in its header, 6 bytes of it there");
+        check(b"\x0a\x0d\x0d\x0a\x20\0\0\0", "test: byte 8: the file ends in its header");
+        check(
+            b"this is no capture at all",
+            "test: byte 0: it begins with \"this is \", which no capture file does",
+        );
+        check(b"BZh9", "test: byte 0: it is a bzip2 file; unpack it");
+        check(&gzip(b"text"), "test: byte 0: it begins with \"text\"");
+        check(
+            &gzip(&[0xff; 3_000])[..12],
+            "test: byte 0: the compressed stream ends before the file header does",
+        );
+        check(
+            b"\x1f\x8b\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+            "test: byte 0: the compressed stream is damaged",
+        );
+        let mut classic = classic_of(&[]);
+        classic[4] = 9;
+        check(&classic, "test: byte 0: pcap version 9.4 where 2.4 was expected");
+        let mut section = pcapng_of(&[], ByteOrder::Little);
+        section[8] = 0;
+        check(&section, "test: byte 0: a section header without the byte-order magic");
+    }
+
+    #[test]
+    fn a_path_that_is_no_file_is_an_error() {
+        let missing = CaptureFile::open(Path::new("/nonexistent/x.pcap")).err().unwrap();
+        assert_eq!(missing.to_string(), "/nonexistent/x.pcap: cannot be opened");
+        let directory = CaptureFile::open(Path::new("/")).err().unwrap();
+        assert_eq!(directory.to_string(), "/: byte 0: cannot be read");
+    }
+
+    /// Gives its bytes in twos, is interrupted between, and fails at the end.
+    struct Failing(Vec<u8>, usize);
+
+    impl Read for Failing {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            self.1 += 1;
+            if self.1.is_multiple_of(2) {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            if self.0.is_empty() {
+                return Err(io::Error::other("the disk is gone"));
+            }
+            let bytes = self.0.len().min(buf.len()).min(2);
+            buf[..bytes].copy_from_slice(&self.0[..bytes]);
+            self.0.drain(..bytes);
+            Ok(bytes)
+        }
+    }
+
+    #[test]
+    fn a_failing_disk_is_an_error_behind_the_frames() {
+        let plain = classic_of(&frames(5));
+        for bytes in [plain.clone(), gzip(&plain)] {
+            let mut file = CaptureFile::from_reader("test", Failing(bytes, 0)).unwrap();
+            let mut block = Block::default();
+            assert!(file.next_block(&mut block).unwrap());
+            assert_eq!(block.frames.len(), 5);
+            assert!(matches!(file.next_block(&mut block), Err(CaptureError::Read { .. })));
+            assert!(matches!(file.next_block(&mut block), Ok(false)));
+        }
+    }
+
+    /// Beginnings that open, to be followed by any bytes.
+    fn headers() -> Vec<Vec<u8>> {
+        let one = [frame(1, 60, b"abc")];
+        vec![
+            classic_of(&[]),
+            classic_of(&one),
+            pcapng_of(&[], ByteOrder::Little),
+            pcapng_of(&one, ByteOrder::Big),
+            gzip(&classic_of(&one))[..10].to_vec(),
+            zstd(&classic_of(&one))[..10].to_vec(),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Nothing panics, and the size of the blocks makes no difference.
+        #[test]
+        fn any_bytes_behind_a_header(header in 0..6_usize, tail in prop::collection::vec(any::<u8>(), 0..600)) {
+            let bytes = [headers()[header].clone(), tail].concat();
+            let small = read_all(&bytes, 5).map_err(|error| error.to_string());
+            let large = read_all(&bytes, BLOCK_BYTES).map_err(|error| error.to_string());
+            prop_assert_eq!(small, large);
+        }
+
+        /// Damage to single bytes neither panics nor depends on the size of the blocks.
+        #[test]
+        fn any_byte_changed(at in 0..1_500_usize, to in any::<u8>(), pcapng in any::<bool>()) {
+            let whole = frames(12);
+            let mut bytes = if pcapng { pcapng_of(&whole, ByteOrder::Big) } else { classic_of(&whole) };
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte = to;
+            }
+            let small = read_all(&bytes, 9).map_err(|error| error.to_string());
+            let large = read_all(&bytes, BLOCK_BYTES).map_err(|error| error.to_string());
+            prop_assert_eq!(small, large);
+        }
+    }
 }

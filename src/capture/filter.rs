@@ -102,3 +102,60 @@ fn dlt_of(link: LinkType) -> Linktype {
     };
     Linktype::from_name(name).unwrap_or(Linktype(link.0.into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::FrameRef;
+    use super::*;
+    use crate::time::Timestamp;
+
+    /// An IPv4 packet of a protocol, behind as many bytes of link layer as its type has.
+    fn block(frames: &[(u16, u8)]) -> Block {
+        let mut block = Block::default();
+        for (link, protocol) in frames {
+            let offset = u32::try_from(block.data.len()).unwrap();
+            if *link == 1 {
+                block.data.extend([0; 12]);
+                block.data.extend([0x08, 0x00]);
+            }
+            block.data.extend([0x45, 0, 0, 40, 0, 0, 0, 0, 64, *protocol]);
+            block.data.extend([10; 30]);
+            let captured_len = u32::try_from(block.data.len()).unwrap() - offset;
+            let (ts, link) = (Timestamp::default(), LinkType(*link));
+            block.frames.push(FrameRef { ts, offset, captured_len, wire_len: captured_len, link });
+        }
+        block
+    }
+
+    #[test]
+    fn keeps_what_is_asked_for_on_every_link_type() {
+        let mut filter = Filter::compile("tcp").unwrap();
+        let mut block = block(&[(1, 6), (101, 17), (101, 6), (65_000, 6), (1, 17), (1, 6)]);
+        filter.apply(&mut block);
+        let links: Vec<u16> = block.frames.iter().map(|frame| frame.link.0).collect();
+        assert_eq!(links, [1, 101, 1]);
+        assert_eq!(filter.rejected(), 2);
+        assert_eq!(filter.unsupported().get(&LinkType(65_000)), Some(&1));
+    }
+
+    #[test]
+    fn an_expression_for_one_link_type_drops_the_others() {
+        let mut filter = Filter::compile("type mgt").unwrap();
+        let mut block = block(&[(1, 6)]);
+        filter.apply(&mut block);
+        assert!(block.frames.is_empty());
+        assert_eq!(filter.unsupported().get(&LinkType(1)), Some(&1));
+    }
+
+    #[test]
+    fn errors_are_those_of_libpcap() {
+        let check = |expression: &str, message: &str| {
+            let error = Filter::compile(expression).unwrap_err().to_string();
+            assert!(error.contains(message) && error.contains(expression), "{error}");
+        };
+        check("tcp prot 80", "syntax error");
+        check("port 99999999", "99999999");
+        check("(", "syntax error");
+        assert!(Filter::compile("tcp\0").is_err());
+    }
+}

@@ -6,6 +6,7 @@ mod classic;
 mod error;
 mod file;
 mod filter;
+mod format;
 mod input;
 mod pcapng;
 mod resolution;

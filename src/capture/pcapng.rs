@@ -106,20 +106,20 @@ impl PcapNg {
                 "a block of type {kind:#x} claims {claimed} bytes, fewer than a block has"
             )));
         }
-        if total_bytes > BLOCK_MAX_BYTES {
-            return Err(match kind {
-                SECTION_HEADER | INTERFACE_DESCRIPTION | OLD_PACKET | SIMPLE_PACKET | ENHANCED_PACKET => {
-                    Stop::Damaged(Damage::new(
-                        "oversized_record",
-                        format!(
-                            "a block of type {kind:#x} claims {claimed} bytes, more than {BLOCK_MAX_BYTES}"
-                        ),
-                    ))
-                }
-                _ => Stop::Skip(total_bytes as u64),
-            });
+        let of_interest = matches!(
+            kind,
+            SECTION_HEADER | INTERFACE_DESCRIPTION | OLD_PACKET | SIMPLE_PACKET | ENHANCED_PACKET
+        );
+        if total_bytes > BLOCK_MAX_BYTES && of_interest {
+            return Err(Stop::Damaged(Damage::new(
+                "oversized_record",
+                format!("a block of type {kind:#x} claims {claimed} bytes, more than {BLOCK_MAX_BYTES}"),
+            )));
         }
-        let whole = bytes.get(..total_bytes).ok_or(Stop::Needs(total_bytes))?;
+        let whole = bytes.get(..total_bytes).ok_or(match total_bytes {
+            ..=BLOCK_MAX_BYTES => Stop::Needs(total_bytes),
+            _ => Stop::Skip(total_bytes as u64),
+        })?;
         let (before, trailer) = whole.split_last_chunk().ok_or(Stop::Needs(BLOCK_MIN_BYTES))?;
         if self.order.u32(*trailer) as usize != claimed {
             let trailer = self.order.u32(*trailer);
@@ -290,7 +290,7 @@ mod tests {
     fn section(order: ByteOrder) -> Builder {
         let builder = Builder::new(order).section();
         let options = builder.body();
-        builder.interface(1, 0, options)
+        builder.interface(1, 0, &options)
     }
 
     /// Reads with blocks of several sizes; gives the skipped counters as text.
@@ -310,7 +310,7 @@ mod tests {
             let builder = section(order).packet(0, 1_000_000, 60, b"abcde");
             let old = builder.body().u16(0).u16(9).ticks(2_000_000).u32(3).u32(70).raw(b"xyz");
             let simple = builder.body().u32(4).raw(b"wxyz");
-            let builder = builder.block(OLD_PACKET, old).block(SIMPLE_PACKET, simple);
+            let builder = builder.block(OLD_PACKET, &old).block(SIMPLE_PACKET, &simple);
             let expected = [
                 frame(1_000_000_000, 60, b"abcde"),
                 frame(2_000_000_000, 70, b"xyz"),
@@ -324,9 +324,9 @@ mod tests {
     fn a_simple_packet_is_as_long_as_the_snap_length() {
         let builder = Builder::new(ByteOrder::Little).section();
         let options = builder.body();
-        let builder = builder.interface(1, 3, options);
+        let builder = builder.interface(1, 3, &options);
         let body = builder.body().u32(900).raw(b"abc");
-        check(&builder.block(SIMPLE_PACKET, body).bytes, &[frame(0, 900, b"abc")], "");
+        check(&builder.block(SIMPLE_PACKET, &body).bytes, &[frame(0, 900, b"abc")], "");
     }
 
     #[test]
@@ -339,7 +339,7 @@ mod tests {
             };
             let options = builder.body().option(2, b"eth0x").option(9, &[0x8a]).option(14, &offset).u32(0);
             let builder =
-                builder.interface(276, 0, options).packet(1, 1_536, 60, b"a").packet(0, 7, 60, b"b");
+                builder.interface(276, 0, &options).packet(1, 1_536, 60, b"a").packet(0, 7, 60, b"b");
             let sll2 = Frame { link: LinkType(276), ..frame(101_500_000_000, 60, b"a") };
             check(&builder.bytes, &[sll2, frame(7_000, 60, b"b")], "");
         }
@@ -358,7 +358,7 @@ mod tests {
         let mut builder = section(ByteOrder::Big);
         for (kind, bytes) in [(4, 8), (5, 12), (10, 2_000_000), (0xbad, 3), (0x8000_0001, 64)] {
             let body = builder.body().raw(&vec![0xee; bytes]);
-            builder = builder.block(kind, body);
+            builder = builder.block(kind, &body);
         }
         check(&builder.packet(0, 1_000, 60, b"a").bytes, &[frame(1_000_000, 60, b"a")], "");
     }

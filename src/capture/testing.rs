@@ -77,9 +77,9 @@ impl Builder {
         self
     }
 
-    /// Seconds are split by the order of 32-bit halves that pcapng has, high first.
+    /// A time of pcapng: two halves, the high one first.
     pub(super) fn ticks(self, ticks: u64) -> Self {
-        self.u32((ticks >> 32) as u32).u32(ticks as u32)
+        self.u32(u32::try_from(ticks >> 32).unwrap()).u32(u32::try_from(ticks & 0xffff_ffff).unwrap())
     }
 
     pub(super) fn raw(mut self, bytes: &[u8]) -> Self {
@@ -98,7 +98,7 @@ impl Builder {
     }
 
     /// A pcapng block around a body, padded.
-    pub(super) fn block(self, kind: u32, body: Self) -> Self {
+    pub(super) fn block(self, kind: u32, body: &Self) -> Self {
         let padded = body.bytes.len().next_multiple_of(4);
         let total = u32::try_from(padded + 12).unwrap();
         let padding = vec![0; padded - body.bytes.len()];
@@ -111,13 +111,13 @@ impl Builder {
 
     pub(super) fn section(self) -> Self {
         let body = self.body().u32(0x1a2b_3c4d).u16(1).u16(0).raw(&[0xff; 8]);
-        self.block(0x0a0d_0d0a, body)
+        self.block(0x0a0d_0d0a, &body)
     }
 
     /// An interface description with options as they lie in the file.
-    pub(super) fn interface(self, link: u16, snap_len: u32, options: Self) -> Self {
+    pub(super) fn interface(self, link: u16, snap_len: u32, options: &Self) -> Self {
         let body = self.body().u16(link).u16(0).u32(snap_len).raw(&options.bytes);
-        self.block(1, body)
+        self.block(1, &body)
     }
 
     /// One option, padded.
@@ -129,7 +129,7 @@ impl Builder {
     /// An enhanced packet block.
     pub(super) fn packet(self, interface: u32, ticks: u64, wire_len: u32, bytes: &[u8]) -> Self {
         let body = self.body().u32(interface).ticks(ticks).u32(len_of(bytes)).u32(wire_len).raw(bytes);
-        self.block(6, body)
+        self.block(6, &body)
     }
 }
 
@@ -150,7 +150,7 @@ pub(super) fn classic_of(frames: &[Frame]) -> Vec<u8> {
 pub(super) fn pcapng_of(frames: &[Frame], order: ByteOrder) -> Vec<u8> {
     let builder = Builder::new(order).section();
     let options = builder.body().option(9, &[9]).u32(0);
-    let builder = builder.interface(1, 0, options);
+    let builder = builder.interface(1, 0, &options);
     let add = |builder: Builder, frame: &Frame| {
         builder.packet(0, frame.ts.as_nanos().unsigned_abs(), frame.wire_len, &frame.bytes)
     };

@@ -293,3 +293,109 @@ fn peek(mut file: CaptureFile) -> Result<(State, Option<Timestamp>), CaptureErro
     };
     Ok((state, first))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::{Frame, classic_of, frame, frames, gzip, owned, pcapng_of};
+    use super::super::walk::ByteOrder;
+    use super::*;
+
+    /// Writes the inputs to files and reads them as one timeline.
+    fn read(inputs: &[Vec<u8>]) -> (Vec<Frame>, CaptureStats) {
+        let dir = tempfile::tempdir().unwrap();
+        let paths: Vec<PathBuf> = (0..inputs.len()).map(|i| dir.path().join(i.to_string())).collect();
+        for (path, bytes) in paths.iter().zip(inputs) {
+            std::fs::write(path, bytes).unwrap();
+        }
+        let mut timeline = Timeline::open(&paths).unwrap();
+        let (mut block, mut frames, mut bytes_read) = (Block::default(), Vec::new(), 0);
+        while timeline.next_block(&mut block).unwrap() {
+            assert!(!block.frames.is_empty() && timeline.bytes_read() >= bytes_read);
+            bytes_read = timeline.bytes_read();
+            frames.extend(owned(&block));
+        }
+        let total = inputs.iter().map(|bytes| bytes.len() as u64).sum();
+        assert_eq!((timeline.bytes_read(), timeline.bytes_total()), (total, Some(total)));
+        assert_eq!(timeline.stats().frames, frames.len() as u64);
+        (frames, timeline.stats())
+    }
+
+    #[test]
+    fn parts_of_a_capture_are_the_capture() {
+        let whole = frames(3_000);
+        let (first, rest) = whole.split_at(1_000);
+        let (second, third) = rest.split_at(700);
+        let parts = [pcapng_of(third, ByteOrder::Big), classic_of(first), gzip(&classic_of(second))];
+        assert_eq!(read(&parts).0, whole);
+        let dealt: Vec<Vec<u8>> = (0..7)
+            .map(|part| classic_of(&whole.iter().skip(part).step_by(7).cloned().collect::<Vec<_>>()))
+            .collect();
+        assert_eq!(read(&dealt).0, whole);
+        assert_eq!(read(&[classic_of(&whole)]).0, whole);
+        assert_eq!(read(&[]).0, []);
+    }
+
+    #[test]
+    fn ties_are_in_the_order_of_the_inputs() {
+        let one = [frame(1, 60, b"a"), frame(5, 60, b"b")];
+        let two = [frame(5, 60, b"c"), frame(5, 60, b"d")];
+        let expected = [one.as_slice(), &two].concat();
+        assert_eq!(read(&[classic_of(&one), classic_of(&two)]).0, expected);
+        let expected = [&one[..1], &two, &one[1..]].concat();
+        assert_eq!(read(&[classic_of(&two), classic_of(&one)]).0, expected);
+    }
+
+    #[test]
+    fn frames_of_one_input_keep_their_order() {
+        let unordered = [frame(10, 60, b"a"), frame(4, 60, b"b"), frame(20, 60, b"c")];
+        let other = [frame(7, 60, b"x"), frame(15, 60, b"y")];
+        let expected = [&other[..1], &unordered[..2], &other[1..], &unordered[2..]].concat();
+        assert_eq!(read(&[classic_of(&unordered), classic_of(&other)]).0, expected);
+    }
+
+    #[test]
+    fn empty_and_damaged_inputs_are_counted_once() {
+        let whole = frames(4);
+        let cut = |bytes: Vec<u8>| bytes[..bytes.len() - 1].to_vec();
+        let inputs =
+            [classic_of(&[]), cut(classic_of(&whole)), classic_of(&whole[..1]), cut(classic_of(&whole[..1]))];
+        let (frames, stats) = read(&inputs);
+        assert_eq!((frames.len(), stats.truncated_inputs, stats.warnings.len()), (4, 2, 2));
+    }
+
+    #[test]
+    fn more_inputs_than_may_be_open_come_late_and_say_so() {
+        let inputs: Vec<Vec<u8>> = (0..i64::try_from(OPEN_MAX + 3).unwrap())
+            .map(|i| classic_of(&[frame(i, 60, b"a"), frame(1_000_000 + i, 60, b"b")]))
+            .collect();
+        let (frames, stats) = read(&inputs);
+        assert_eq!(frames.len(), 2 * (OPEN_MAX + 3));
+        assert_eq!(stats.warnings.len(), 3);
+    }
+
+    #[test]
+    fn an_input_that_cannot_be_read_is_an_error_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a"), classic_of(&frames(2))).unwrap();
+        assert!(Timeline::open(&[dir.path().join("a"), dir.path().join("b")]).is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        /// A stable sort by time of all frames is the oracle, where each input is in order.
+        #[test]
+        fn merges_as_a_sort_would(inputs in prop::collection::vec(prop::collection::vec(0..200_i64, 0..40), 0..6)) {
+            let inputs: Vec<Vec<Frame>> = (0_u8..).zip(inputs).map(|(i, mut times)| {
+                times.sort_unstable();
+                (0_u8..).zip(times).map(|(k, time)| frame(time, 60, &[i, k])).collect()
+            }).collect();
+            let mut expected = inputs.concat();
+            expected.sort_by_key(|frame| frame.ts);
+            let files: Vec<Vec<u8>> = inputs.iter().map(|frames| classic_of(frames)).collect();
+            prop_assert_eq!(read(&files).0, expected);
+        }
+    }
+}

@@ -54,3 +54,23 @@ impl<W: Write> PcapWriter<W> {
         Ok(self.inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{classic_of, frame, read_all};
+
+    #[test]
+    fn what_was_written_is_read() {
+        let frames = [frame(1_735_718_403_120_000_007, 1_500, b"abc"), frame(0, 0, b"")];
+        assert_eq!(read_all(&classic_of(&frames), 64).unwrap().0, frames);
+    }
+
+    #[test]
+    fn times_the_format_does_not_have_are_moved() {
+        let read =
+            |nanos: i64| read_all(&classic_of(&[frame(nanos, 0, b"")]), 64).unwrap().0[0].ts.as_nanos();
+        assert_eq!(read(i64::MIN), 0);
+        assert_eq!(read(-1), 0);
+        assert_eq!(read(i64::MAX) / 1_000_000_000, i64::from(u32::MAX));
+    }
+}

@@ -126,8 +126,7 @@ impl Decoder {
 
     /// Decodes from `next` on to the innermost IP packet, `depth` tunnels inside the frame.
     fn network(&mut self, next: Next<'_>, now: Timestamp, depth: u8) -> Result<Decoded, Refusal> {
-        let (view, version) = to_ip(next)?;
-        let datagram = ip::read(view, version)?;
+        let datagram = ip::read(to_ip(next)?)?;
         let (mut outer, payload) = self.datagram(&datagram, now);
         outer.packet.tunnel_depth = depth;
         if outer.packet.headless {

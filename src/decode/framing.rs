@@ -32,12 +32,8 @@ pub(super) enum Next<'a> {
     PppOe(View<'a>),
     /// An MPLS label (RFC 3032).
     Mpls(View<'a>),
-    /// An IP packet of the version that its first nibble states.
+    /// An IP packet; its first nibble says of which version, whatever announced it (as Zeek and Wireshark do).
     Ip(View<'a>),
-    /// IPv4 and nothing else.
-    Ipv4(View<'a>),
-    /// IPv6 and nothing else.
-    Ipv6(View<'a>),
 }
 
 /// Link-layer headers, tags and labels that are walked before an IP header: a frame may claim any number.
@@ -58,18 +54,17 @@ pub(super) mod ether_type {
     pub(in crate::decode) const MPLS_UPSTREAM: u16 = 0x8848;
     pub(in crate::decode) const PPPOE_SESSION: u16 = 0x8864;
     pub(in crate::decode) const QINQ: u16 = 0x88a8;
+    pub(in crate::decode) const MACSEC: u16 = 0x88e5;
     pub(in crate::decode) const BACKBONE_TAG: u16 = 0x88e7;
     pub(in crate::decode) const VN_TAG: u16 = 0x8926;
     pub(in crate::decode) const QINQ_OLD: u16 = 0x9100;
 }
 
-/// Walks to the IP header and returns it with the version that must follow, if one was announced.
-pub(super) fn to_ip(mut next: Next<'_>) -> Result<(View<'_>, Option<u8>), Refusal> {
+/// Walks to the IP header.
+pub(super) fn to_ip(mut next: Next<'_>) -> Result<View<'_>, Refusal> {
     for _ in 0..MAX_HEADERS {
         next = match next {
-            Next::Ip(view) => return Ok((view, None)),
-            Next::Ipv4(view) => return Ok((view, Some(4))),
-            Next::Ipv6(view) => return Ok((view, Some(6))),
+            Next::Ip(view) => return Ok(view),
             Next::Ethernet(view) => ethernet(view)?,
             Next::EtherType(kind, view) => by_ether_type(kind, view)?,
             Next::Llc(view) => llc(view)?,
@@ -97,10 +92,10 @@ pub(super) fn tagged(view: View<'_>, at: usize) -> Result<Next<'_>, Refusal> {
 
 fn by_ether_type(kind: u16, view: View<'_>) -> Result<Next<'_>, Refusal> {
     match kind {
-        ether_type::IPV4 => Ok(Next::Ipv4(view)),
-        ether_type::IPV6 => Ok(Next::Ipv6(view)),
+        ether_type::IPV4 | ether_type::IPV6 => Ok(Next::Ip(view)),
         ether_type::VLAN | ether_type::QINQ | ether_type::QINQ_OLD => tagged(view, 2),
         ether_type::VN_TAG => tagged(view, 4),
+        ether_type::MACSEC => macsec(view),
         ether_type::BACKBONE_TAG => view.skip(4).map(Next::Ethernet).ok_or(BROKEN_LINK),
         ether_type::MPLS | ether_type::MPLS_UPSTREAM => Ok(Next::Mpls(view)),
         ether_type::PPPOE_SESSION => Ok(Next::PppOe(view)),
@@ -109,6 +104,18 @@ fn by_ether_type(kind: u16, view: View<'_>) -> Result<Next<'_>, Refusal> {
         ether_type::ARP | ether_type::RARP => Err(Refusal::Skipped(Skip::Arp)),
         _ => Err(NOT_IP),
     }
+}
+
+/// IEEE 802.1AE: a security tag, and behind it the frame in the clear where neither its encryption nor its changed-text bit is
+/// set. The integrity check value at the end is left to the IP length.
+fn macsec(view: View<'_>) -> Result<Next<'_>, Refusal> {
+    const CHANNEL_ID: u8 = 0x20;
+    const ENCRYPTED_OR_CHANGED: u8 = 0x0c;
+    let control = view.byte(0).ok_or(BROKEN_LINK)?;
+    if control & ENCRYPTED_OR_CHANGED != 0 {
+        return Err(NOT_IP);
+    }
+    tagged(view, if control & CHANNEL_ID == 0 { 6 } else { 14 })
 }
 
 /// IEEE 802.2: SNAP (RFC 1042, 802.1H) or IP's own service access point.
@@ -121,7 +128,7 @@ fn llc(view: View<'_>) -> Result<Next<'_>, Refusal> {
             }
             _ => Err(NOT_IP),
         },
-        [0x06, 0x06, 0x03] => Ok(Next::Ipv4(view.after(3))),
+        [0x06, 0x06, 0x03] => Ok(Next::Ip(view.after(3))),
         _ => Err(NOT_IP),
     }
 }
@@ -145,8 +152,7 @@ fn ppp(view: View<'_>) -> Result<Next<'_>, Refusal> {
         (view.be16(0).ok_or(BROKEN_LINK)?, view.after(2))
     };
     match protocol {
-        0x0021 => Ok(Next::Ipv4(rest)),
-        0x0057 => Ok(Next::Ipv6(rest)),
+        0x0021 | 0x0057 => Ok(Next::Ip(rest)),
         0x0281 | 0x0283 => Ok(Next::Mpls(rest)),
         _ => Err(NOT_IP),
     }
@@ -172,13 +178,9 @@ fn mpls(view: View<'_>) -> Result<Next<'_>, Refusal> {
 mod tests {
     use super::*;
 
-    /// Offset of the IP header, and the version asked for.
-    fn check<'a>(
-        next: fn(View<'a>) -> Next<'a>,
-        bytes: &'a [u8],
-        expected: Result<(u32, Option<u8>), Refusal>,
-    ) {
-        let found = to_ip(next(View::whole(bytes))).map(|(view, version)| (view.offset(), version));
+    /// Offset of the IP header.
+    fn check<'a>(next: fn(View<'a>) -> Next<'a>, bytes: &'a [u8], expected: Result<u32, Refusal>) {
+        let found = to_ip(next(View::whole(bytes))).map(|view| view.offset());
         assert_eq!(found, expected, "{bytes:02x?}");
     }
 
@@ -189,18 +191,21 @@ mod tests {
     #[test]
     fn walks_ethernet_tags_and_labels() {
         let eth = |rest: &[u8], expected| check(Next::Ethernet, &after_addresses(rest), expected);
-        eth(&[0x08, 0x00, 0x45], Ok((14, Some(4))));
-        eth(&[0x86, 0xdd, 0x60], Ok((14, Some(6))));
-        eth(&[0x81, 0x00, 0, 1, 0x08, 0x00], Ok((18, Some(4))));
-        eth(&[0x88, 0xa8, 0, 1, 0x81, 0x00, 0, 2, 0x86, 0xdd], Ok((22, Some(6))));
-        eth(&[0x88, 0x47, 0, 0, 0, 1, 0, 0, 1, 1, 0x45], Ok((22, None)));
+        eth(&[0x08, 0x00, 0x45], Ok(14));
+        eth(&[0x86, 0xdd, 0x60], Ok(14));
+        eth(&[0x81, 0x00, 0, 1, 0x08, 0x00], Ok(18));
+        eth(&[0x88, 0xa8, 0, 1, 0x81, 0x00, 0, 2, 0x86, 0xdd], Ok(22));
+        eth(&[0x88, 0x47, 0, 0, 0, 1, 0, 0, 1, 1, 0x45], Ok(22));
         eth(&[0x88, 0x47, 0, 0, 1, 1, 0x10, 0], Err(NOT_IP));
-        eth(&[0x88, 0x64, 0x11, 0, 0, 1, 0, 9, 0x00, 0x21, 0x45], Ok((22, Some(4))));
+        eth(&[0x88, 0x64, 0x11, 0, 0, 1, 0, 9, 0x00, 0x21, 0x45], Ok(22));
         eth(&[0x88, 0x64, 0x11, 0, 0, 1, 0, 9, 0xc0, 0x21], Err(NOT_IP));
         eth(&[0x88, 0x64, 0x21, 0, 0, 1, 0, 9, 0x00, 0x21], Err(BROKEN_LINK));
-        eth(&[0x00, 0x20, 0xaa, 0xaa, 3, 0, 0, 0, 0x08, 0x00], Ok((22, Some(4))));
+        eth(&[0x00, 0x20, 0xaa, 0xaa, 3, 0, 0, 0, 0x08, 0x00], Ok(22));
         eth(&[0x00, 0x20, 0x42, 0x42, 3], Err(NOT_IP));
         eth(&[0x00, 0x02, 0xaa, 0xaa, 3, 0, 0, 0, 0x08, 0x00], Err(BROKEN_LINK));
+        let macsec = |control: u8| [&[0x88, 0xe5, control, 0][..], &[0; 12], &[0x08, 0x00]].concat();
+        eth(&macsec(0x20), Ok(30));
+        eth(&macsec(0x2c), Err(NOT_IP));
         eth(&[0x08, 0x06], Err(Refusal::Skipped(Skip::Arp)));
         eth(&[0x88, 0xcc], Err(NOT_IP));
         eth(&[0x81, 0x00, 0], Err(BROKEN_LINK));
@@ -210,7 +215,7 @@ mod tests {
     fn walks_pseudowires() {
         let inner = after_addresses(&[0x08, 0x00]);
         let with_word = [&[0x88, 0x47, 0, 0, 1, 1, 0, 0, 0, 0][..], &inner].concat();
-        check(Next::Ethernet, &after_addresses(&with_word), Ok((12 + 10 + 14, Some(4))));
+        check(Next::Ethernet, &after_addresses(&with_word), Ok(12 + 10 + 14));
     }
 
     #[test]
@@ -221,10 +226,10 @@ mod tests {
 
     #[test]
     fn reads_ppp_in_all_its_forms() {
-        check(Next::Ppp, &[0xff, 0x03, 0x00, 0x21], Ok((4, Some(4))));
-        check(Next::Ppp, &[0xff, 0x03, 0x21], Ok((3, Some(4))));
-        check(Next::Ppp, &[0x00, 0x57], Ok((2, Some(6))));
-        check(Next::Ppp, &[0x57], Ok((1, Some(6))));
+        check(Next::Ppp, &[0xff, 0x03, 0x00, 0x21], Ok(4));
+        check(Next::Ppp, &[0xff, 0x03, 0x21], Ok(3));
+        check(Next::Ppp, &[0x00, 0x57], Ok(2));
+        check(Next::Ppp, &[0x57], Ok(1));
         check(Next::Ppp, &[0xff, 0x03], Err(BROKEN_LINK));
         check(Next::Ppp, &[0x80, 0x21], Err(NOT_IP));
     }

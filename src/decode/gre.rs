@@ -38,8 +38,8 @@ fn version_0(flags: u16, kind: u16, view: View<'_>) -> Option<(Tunnel, Next<'_>)
             (Tunnel::Erspan, Next::Ethernet(inner.skip(if has_subheader { 20 } else { 12 })?))
         }
         // Version 2 of Cisco's web cache protocol puts four bytes before the packet; version 1 none.
-        WCCP if inner.byte(0)? >> 4 != 4 => (Tunnel::Gre, Next::Ipv4(inner.skip(4)?)),
-        WCCP => (Tunnel::Gre, Next::Ipv4(inner)),
+        WCCP if inner.byte(0)? >> 4 != 4 => (Tunnel::Gre, Next::Ip(inner.skip(4)?)),
+        WCCP => (Tunnel::Gre, Next::Ip(inner)),
         _ => (Tunnel::Gre, Next::EtherType(kind, inner)),
     })
 }
@@ -67,7 +67,7 @@ mod tests {
     fn check(header: &[u8], expected: Option<(Tunnel, u32)>) {
         let bytes = [header, &[0x45; 24]].concat();
         let found = enter(View::whole(&bytes)).map(|(kind, next)| match next {
-            Next::Ethernet(v) | Next::EtherType(_, v) | Next::Ipv4(v) | Next::Ppp(v) => (kind, v.offset()),
+            Next::Ethernet(v) | Next::EtherType(_, v) | Next::Ip(v) | Next::Ppp(v) => (kind, v.offset()),
             other => panic!("{other:?}"),
         });
         assert_eq!(found, expected, "{header:02x?}");

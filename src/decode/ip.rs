@@ -47,11 +47,9 @@ pub(super) struct Datagram<'a> {
     pub(super) broken: bool,
 }
 
-/// Reads the header at the start of `view`, which must be of `version` where one is given.
-pub(super) fn read(view: View<'_>, version: Option<u8>) -> Result<Datagram<'_>, Refusal> {
-    let stated = view.byte(0).ok_or(BROKEN_IP)? >> 4;
-    match stated {
-        _ if version.is_some_and(|version| version != stated) => Err(BROKEN_IP),
+/// Reads the header at the start of `view`, by the version that it states.
+pub(super) fn read(view: View<'_>) -> Result<Datagram<'_>, Refusal> {
+    match view.byte(0).ok_or(BROKEN_IP)? >> 4 {
         4 => v4(view),
         6 => v6(view),
         _ => Err(BROKEN_IP),
@@ -182,7 +180,7 @@ mod tests {
     fn v4_lengths_are_bounded_by_the_wire() {
         let check = |patch: &[(usize, u8)], expected: Option<(usize, usize)>| {
             let bytes = v4_header(patch, &[0; 10]);
-            let found = read(View::whole(&bytes), None).ok().map(|ip| (ip.len, ip.payload.wire()));
+            let found = read(View::whole(&bytes)).ok().map(|ip| (ip.len, ip.payload.wire()));
             assert_eq!(found, expected, "{patch:?}");
         };
         check(&[], Some((30, 10)));
@@ -197,17 +195,10 @@ mod tests {
     }
 
     #[test]
-    fn the_announced_version_must_follow() {
-        let bytes = v4_header(&[], &[]);
-        assert!(read(View::whole(&bytes), Some(4)).is_ok());
-        assert!(read(View::whole(&bytes), Some(6)).is_err());
-    }
-
-    #[test]
     fn v4_fragments_are_told() {
         let check = |high: u8, low: u8, expected: Option<usize>| {
             let bytes = v4_header(&[(6, high), (7, low)], &[0; 8]);
-            let found = read(View::whole(&bytes), None).unwrap().fragment.map(|piece| piece.offset);
+            let found = read(View::whole(&bytes)).unwrap().fragment.map(|piece| piece.offset);
             assert_eq!(found, expected);
         };
         check(0x40, 0, None);
@@ -220,7 +211,7 @@ mod tests {
     fn v6_extension_headers_are_walked() {
         let check = |next: u8, payload: &[u8], expected: (u8, usize, bool)| {
             let bytes = v6_header(next, payload);
-            let ip = read(View::whole(&bytes), None).unwrap();
+            let ip = read(View::whole(&bytes)).unwrap();
             assert_eq!((ip.proto, ip.payload.wire(), ip.broken), expected, "{next} {payload:02x?}");
         };
         let hop_then = |next: u8| [next, 0, 0, 0, 0, 0, 0, 0];
@@ -242,7 +233,7 @@ mod tests {
         let check = |field: u16, expected: Option<(u32, usize)>| {
             let field = field.to_be_bytes();
             let bytes = v6_header(44, &[17, 0, field[0], field[1], 0, 0, 0, 9, 1, 2, 3, 4]);
-            let ip = read(View::whole(&bytes), None).unwrap();
+            let ip = read(View::whole(&bytes)).unwrap();
             assert_eq!(ip.fragment.map(|piece| (piece.id, piece.offset)), expected);
             assert_eq!(ip.payload.wire(), 4);
         };

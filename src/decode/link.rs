@@ -30,8 +30,8 @@ pub(super) fn enter(link: LinkType, view: View<'_>) -> Result<Next<'_>, Refusal>
         107 => frame_relay(view),
         113 => sll(view, 14, 16),
         127 => wifi::radiotap(view),
-        228 => Ok(Next::Ipv4(view)),
-        229 => Ok(Next::Ipv6(view)),
+        228 => Ok(Next::Ip(view)),
+        229 => Ok(Next::Ip(view)),
         239 => nflog(view),
         // IP over InfiniBand: a global routing header of 40 bytes, then type and padding.
         242 => view.be16(40).map(|kind| Next::EtherType(kind, view.after(44))).ok_or(BROKEN_LINK),
@@ -49,8 +49,8 @@ fn loopback(view: View<'_>) -> Result<Next<'_>, Refusal> {
     let family = view.be32(0).ok_or(BROKEN_LINK)?;
     let family = if family > 0xffff { family.swap_bytes() } else { family };
     match family {
-        2 => Ok(Next::Ipv4(view.after(4))),
-        10 | 23 | 24 | 28 | 30 => Ok(Next::Ipv6(view.after(4))),
+        2 => Ok(Next::Ip(view.after(4))),
+        10 | 23 | 24 | 28 | 30 => Ok(Next::Ip(view.after(4))),
         _ => Err(NOT_IP),
     }
 }
@@ -92,8 +92,8 @@ fn frame_relay(view: View<'_>) -> Result<Next<'_>, Refusal> {
     // A zero after the control byte pads the header to an even length.
     let rest = rest.after(if rest.byte(1) == Some(0) { 2 } else { 1 });
     match rest.byte(0).ok_or(BROKEN_LINK)? {
-        0xcc => Ok(Next::Ipv4(rest.after(1))),
-        0x8e => Ok(Next::Ipv6(rest.after(1))),
+        0xcc => Ok(Next::Ip(rest.after(1))),
+        0x8e => Ok(Next::Ip(rest.after(1))),
         0x80 => match rest.array(1).ok_or(BROKEN_LINK)? {
             [0, 0, 0, high, low] => Ok(Next::EtherType(u16::from_be_bytes([*high, *low]), rest.after(6))),
             _ => Err(NOT_IP),
@@ -132,7 +132,7 @@ mod tests {
 
     /// Offset of the IP header behind a link header.
     fn check(link: u16, bytes: &[u8], expected: Result<u32, Refusal>) {
-        let found = enter(LinkType(link), View::whole(bytes)).and_then(to_ip).map(|(view, _)| view.offset());
+        let found = enter(LinkType(link), View::whole(bytes)).and_then(to_ip).map(|view| view.offset());
         assert_eq!(found, expected, "link type {link}: {bytes:02x?}");
     }
 

@@ -37,8 +37,8 @@ pub(super) enum Inner<'a> {
 pub(super) fn enter<'a>(packet: &Packet, payload: View<'a>) -> Inner<'a> {
     let ip_in_ip = |next| Inner::Begins(Tunnel::IpInIp, next);
     match packet.proto {
-        proto::IPV4 => ip_in_ip(Next::Ipv4(payload)),
-        proto::IPV6 => ip_in_ip(Next::Ipv6(payload)),
+        proto::IPV4 => ip_in_ip(Next::Ip(payload)),
+        proto::IPV6 => ip_in_ip(Next::Ip(payload)),
         proto::MPLS => ip_in_ip(Next::Mpls(payload)),
         // RFC 3378: version 3 and twelve reserved bits.
         proto::ETHERNET if payload.be16(0) == Some(0x3000) => ip_in_ip(Next::Ethernet(payload.after(2))),
@@ -72,8 +72,8 @@ fn vxlan(view: View<'_>) -> Option<Next<'_>> {
     match (flags & VALID_ID, flags & NEXT_PROTOCOL, next) {
         (0, _, _) => None,
         (_, 0, _) | (_, _, 3) => Some(Next::Ethernet(inner)),
-        (_, _, 1) => Some(Next::Ipv4(inner)),
-        (_, _, 2) => Some(Next::Ipv6(inner)),
+        (_, _, 1) => Some(Next::Ip(inner)),
+        (_, _, 2) => Some(Next::Ip(inner)),
         _ => None,
     }
 }
@@ -131,7 +131,7 @@ fn teredo(view: View<'_>) -> Option<Next<'_>> {
     let fills = usize::from(inner.be16(4)?) + 40 == inner.wire();
     let ends = [inner.be32(8)?, inner.be32(24)?];
     let plausible = ends.iter().any(|&end| end == ADDRESS_PREFIX || end == LINK_LOCAL);
-    (inner.byte(0)? >> 4 == 6 && fills && plausible).then_some(Next::Ipv6(inner))
+    (inner.byte(0)? >> 4 == 6 && fills && plausible).then_some(Next::Ip(inner))
 }
 
 #[cfg(test)]
@@ -142,9 +142,7 @@ mod tests {
     fn check(ports: (u16, u16), payload: &[u8], expected: Option<(Tunnel, u32)>) {
         let packet = Packet { proto: proto::UDP, src_port: ports.0, dst_port: ports.1, ..Packet::default() };
         let found = over_udp(&packet, View::whole(payload)).map(|(kind, next)| match next {
-            Next::Ethernet(v) | Next::EtherType(_, v) | Next::Ip(v) | Next::Ipv4(v) | Next::Ipv6(v) => {
-                (kind, v.offset())
-            }
+            Next::Ethernet(v) | Next::EtherType(_, v) | Next::Ip(v) => (kind, v.offset()),
             other => panic!("{other:?}"),
         });
         assert_eq!(found, expected, "{ports:?} {payload:02x?}");

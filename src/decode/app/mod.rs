@@ -2,6 +2,8 @@
 //! Every reader is bounded, never panics on any bytes, and keeps nothing of the payload but the fields below.
 
 mod dns;
+#[cfg(test)]
+mod fixtures;
 mod http;
 mod inspector;
 mod ja4;

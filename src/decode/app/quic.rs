@@ -18,7 +18,7 @@ const MIN_FIRST_DATAGRAM_LEN: usize = 1200;
 /// Puts a `ClientHello` together out of the Initial packets of one client, in whatever order its parts come.
 #[derive(Debug, Default)]
 pub(super) struct ClientInitial {
-    keys: Option<Keys>,
+    keys: Option<Box<Keys>>,
     crypto: Pieces,
 }
 
@@ -54,12 +54,12 @@ impl ClientInitial {
             let frames = keys.open(packet.first, packet.protected, packet.sealed_len)?;
             walk_crypto(&frames, |_, _| {}).map(|()| frames)
         };
-        let frames = if let Some(frames) = self.keys.as_ref().and_then(open) {
+        let frames = if let Some(frames) = self.keys.as_deref().and_then(open) {
             frames
         } else {
             let keys = Keys::of_client(packet.protocol, packet.dcid)?;
             let frames = open(&keys)?;
-            self.keys = Some(keys);
+            self.keys = Some(Box::new(keys));
             frames
         };
         walk_crypto(&frames, |at, bytes| {
@@ -180,4 +180,101 @@ fn skip_ack(r: &mut Reader<'_>, kind: u8) -> Option<()> {
         let (_ect0, _ect1, _ce) = (r.varint()?, r.varint()?, r.varint()?);
     }
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::app::fixtures::{crypto_frame, hello, seal};
+    use proptest::prelude::*;
+
+    const DCID: [u8; 8] = [0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08];
+    const V2: u32 = 0x6b33_43cf;
+
+    fn read_all(datagrams: &[Vec<u8>]) -> (Extent, AppInfo) {
+        let (mut client, mut info) = (ClientInitial::default(), AppInfo::default());
+        let extents = datagrams.iter().map(|datagram| client.read(datagram, &mut info));
+        (extents.last().unwrap(), info)
+    }
+
+    #[test]
+    fn reads_initials_of_each_version() {
+        let frames = crypto_frame(&hello(Some("quic.example"), &["h3"], 0), 0..usize::MAX);
+        for version in [1, V2, 0xff00_001d, 0xff00_001b, 0xface_b002] {
+            let (extent, info) = read_all(&[seal(version, &DCID, 2, &frames)]);
+            assert_eq!((extent, info.name.as_deref()), (Extent::Whole, Some("quic.example")), "{version:x}");
+            assert_eq!(info.alpn.as_deref(), Some("h3"));
+            assert!(info.ja4.unwrap().starts_with("q13d"));
+        }
+        assert_eq!(read_all(&[seal(0xff00_0001, &DCID, 0, &frames)]).0, Extent::Broken);
+    }
+
+    #[test]
+    fn joins_shuffled_frames_of_several_datagrams() {
+        let message = hello(Some("split.example"), &["h3"], 1700);
+        let ack = [0x02, 0x05, 0x00, 0x01, 0x01, 0x00, 0x02];
+        let ping_and_padding = [0x01, 0, 0, 0];
+        let late = [crypto_frame(&message, 1000..usize::MAX), ack.to_vec()].concat();
+        let early =
+            [crypto_frame(&message, 90..1000), ping_and_padding.to_vec(), crypto_frame(&message, 0..90)];
+        let datagrams = [seal(1, &DCID, 1, &late), seal(1, &DCID, 0, &early.concat())];
+        let (extent, info) = read_all(&datagrams);
+        assert_eq!((extent, info.name.as_deref()), (Extent::Whole, Some("split.example")));
+
+        let (extent, info) = read_all(&datagrams[..1]);
+        assert_eq!((extent, info), (Extent::Cut, AppInfo::default()));
+    }
+
+    #[test]
+    fn keeps_its_keys_until_a_retry() {
+        let message = hello(Some("late.example"), &["h3"], 1700);
+        let first = seal(1, &DCID, 0, &crypto_frame(&message, 0..1000));
+        let second = seal(1, &DCID, 1, &crypto_frame(&message, 1000..usize::MAX));
+        // The server has chosen another connection id: the keys stay.
+        let mut renamed = second.clone();
+        renamed[6..14].copy_from_slice(&[7; 8]);
+        assert_eq!(read_all(&[first.clone(), renamed]).0, Extent::Whole);
+        let retried = seal(1, &[9; 20], 1, &crypto_frame(&message, 1000..usize::MAX));
+        assert_eq!(read_all(&[first, retried]).0, Extent::Whole);
+    }
+
+    #[test]
+    fn a_cut_datagram_gives_what_is_there() {
+        let whole = seal(1, &DCID, 0, &crypto_frame(&hello(Some("cut.example"), &["h3"], 0), 0..usize::MAX));
+        let names: Vec<bool> =
+            (0..whole.len()).map(|len| read_all(&[whole[..len].to_vec()]).1.name.is_some()).collect();
+        let first = names.iter().position(|&known| known).unwrap();
+        assert!(first < 200 && names[first..].iter().all(|&known| known));
+    }
+
+    #[test]
+    fn knows_long_headers() {
+        let check = |bytes: &[u8], known| assert_eq!(is_long_header(bytes), known, "{bytes:x?}");
+        check(&[0xc0, 0, 0, 0, 1, 0, 0], true);
+        check(&[0xc0, b'Q', b'0', b'4', b'6', 0, 0], true);
+        check(&[0x80, 0, 0, 0, 1, 0, 0], false);
+        check(&[0x40, 0, 0, 0, 1, 0, 0], false);
+        check(&[0xc0, 0, 0, 0, 2, 0, 0], false);
+        check(&[0xc0, 0, 0, 0, 1, 21, 0], false);
+        check(&[0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], true);
+        check(&[0x80, 0, 0, 0, 0, 0, 0], false);
+        check(&[0xca, 0x1a, 0x2a, 0x3a, 0x4a, 0, 0], false);
+        assert!(is_google_quic(b"\x0d12345678Q043rest"));
+        assert!(!is_google_quic(b"\x0d12345678Q04"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn never_panics(version in prop::sample::select(vec![0, 1, V2, 0xff00_001d]), rest: Vec<u8>, frames: Vec<u8>) {
+            let datagram = [&[0xc3_u8][..], &u32::to_be_bytes(version), &rest].concat();
+            is_long_header(&datagram);
+            read_all(&[datagram]);
+            walk_crypto(&frames, |_, _| {});
+            if version != 0 {
+                read_all(&[seal(version, &DCID, 0, &frames)]);
+            }
+        }
+    }
 }

@@ -142,3 +142,57 @@ fn expand<const N: usize>(secret: &Hkdf<Sha256>, label: &[u8]) -> Option<[u8; N]
     secret.expand(&info, &mut out).ok()?;
     Some(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::app::AppInfo;
+    use crate::decode::app::fixtures::{HELLO_OF_RFC9001, hex, seal};
+    use crate::decode::app::quic::ClientInitial;
+    use crate::decode::app::tls::Extent;
+    use aes_gcm::Aes128Gcm;
+    use aes_gcm::aead::{Aead as _, Payload};
+
+    impl Keys {
+        /// Protects a packet by the book: AES-GCM with tag, then the header. The header ends in a packet number of four bytes.
+        pub(in crate::decode::app) fn seal(&self, header: &[u8], frames: &[u8]) -> Vec<u8> {
+            let number_at = header.len() - 4;
+            let mut nonce = self.iv;
+            nonce.iter_mut().skip(8).zip(&header[number_at..]).for_each(|(to, byte)| *to ^= byte);
+            let payload = Payload { msg: frames, aad: header };
+            let sealed = Aes128Gcm::from(self.payload.clone()).encrypt(&nonce.into(), payload).unwrap();
+            let mut packet = [header, &sealed].concat();
+            let mask = encrypted(&self.header, packet[number_at + 4..][..16].try_into().unwrap());
+            packet[0] ^= mask[0] & 0x0f;
+            packet[number_at..].iter_mut().zip(&mask[1..5]).for_each(|(to, byte)| *to ^= byte);
+            packet
+        }
+    }
+
+    /// The tag at the end of a packet depends on each of its bytes.
+    fn check(version: u32, begins: &str, ends: &str) {
+        let packet = seal(version, &hex("8394c8f03e515708"), 2, &hex(HELLO_OF_RFC9001));
+        assert_eq!(packet.len(), 1200);
+        assert!(packet.starts_with(&hex(begins)), "{:x?}", &packet[..32]);
+        assert!(packet.ends_with(&hex(ends)), "{:x?}", &packet[1184..]);
+
+        let mut info = AppInfo::default();
+        assert_eq!(ClientInitial::default().read(&packet, &mut info), Extent::Whole);
+        assert_eq!(info.name.as_deref(), Some("example.com"));
+        assert_eq!(info.alpn.as_deref(), Some("alpn"));
+    }
+
+    #[test]
+    fn the_client_initials_of_rfc9001_a2_and_rfc9369_a2() {
+        check(
+            1,
+            "c000000001088394c8f03e5157080000449e7b9aec34d1b1c98dd7689fb8ec11",
+            "7e78bfe706ca4cf5e9c5453e9f7cfd2b8b4c8d169a44e55c88d4a9a7f9474241e221af44860018ab0856972e194cd934",
+        );
+        check(
+            0x6b33_43cf,
+            "d76b3343cf088394c8f03e5157080000449ea0c95e82ffe67b6abcdb4298b485",
+            "9a37ddec600545473cfb5a05e08d0b209973b2172b4d21fb69745a262ccde96ba18b2faa745b6fe189cf772a9f84cbfc",
+        );
+    }
+}

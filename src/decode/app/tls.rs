@@ -186,3 +186,101 @@ fn sni(content: &[u8]) -> Option<&[u8]> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::app::fixtures::{hello, records};
+    use proptest::prelude::*;
+
+    fn read(stream: &[u8]) -> (Extent, AppInfo) {
+        let mut info = AppInfo::default();
+        (read_records(stream, &mut info), info)
+    }
+
+    #[test]
+    fn reads_name_protocol_and_fingerprint() {
+        let (extent, info) = read(&records(&hello(Some("WWW.Example.com"), &["h2", "http/1.1"], 0), 9999));
+        assert_eq!(extent, Extent::Whole);
+        assert_eq!((info.name.as_deref(), info.alpn.as_deref()), (Some("www.example.com"), Some("h2")));
+        assert_eq!(info.ja4.as_deref().unwrap().split_at(10).0, "t13d0304h2");
+        assert!(!info.hello_without_sni);
+    }
+
+    #[test]
+    fn tells_a_missing_name() {
+        let check = |sni, without| {
+            let (extent, info) = read(&records(&hello(sni, &[], 0), 9999));
+            assert_eq!(
+                (extent, info.hello_without_sni, info.name.is_none()),
+                (Extent::Whole, without, without)
+            );
+        };
+        check(None, true);
+        check(Some("192.0.2.1"), true);
+        check(Some(""), true);
+        check(Some("a b"), true);
+        check(Some("a"), false);
+    }
+
+    #[test]
+    fn records_may_split_a_message_anywhere() {
+        let message = hello(Some("split.example"), &["h2"], 40);
+        let whole = read(&records(&message, 9999));
+        for record_len in 1..message.len() {
+            assert_eq!(read(&records(&message, record_len)), whole, "records of {record_len}");
+        }
+    }
+
+    #[test]
+    fn cut_at_every_byte() {
+        let stream = records(&hello(Some("cut.example"), &["h2"], 0), 60);
+        let whole = read(&stream).1;
+        for len in 1..stream.len() {
+            let (extent, info) = read(&stream[..len]);
+            assert_eq!(extent, Extent::Cut, "{len} bytes");
+            assert_eq!((info.ja4, info.hello_without_sni), (None, false));
+            assert!(info.name.is_none() || info.name == whole.name);
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_hello() {
+        let check = |stream: &[u8], extent| assert_eq!(read(stream).0, extent, "{stream:x?}");
+        check(&[22, 3, 1, 0, 4, 2, 0, 0, 0], Extent::Broken);
+        check(&[23, 3, 1, 0, 4, 1, 0, 0, 0], Extent::Broken);
+        check(&[22, 3, 1, 0, 0], Extent::Broken);
+        check(&[22, 3, 1, 0xff, 0xff, 1], Extent::Broken);
+        check(&[22, 2, 1, 0, 4, 1, 0, 0, 0], Extent::Broken);
+        check(&[22, 3, 1, 0, 4, 1, 0, 0, 0], Extent::Broken);
+        // An extension block that states another length than its extensions have.
+        let mut message = hello(Some("a.example"), &[], 0);
+        let last = message.len() - 7;
+        message[last] ^= 1;
+        check(&records(&message, 9999), Extent::Broken);
+    }
+
+    #[test]
+    fn old_hellos_have_no_extensions() {
+        let body = [&[3, 1], &[7; 32][..], &[0, 0, 2, 0, 5, 1, 0]].concat();
+        let message = [&[1, 0, 0, u8::try_from(body.len()).unwrap()], &body[..]].concat();
+        let (extent, info) = read(&records(&message, 9999));
+        assert_eq!((extent, info.hello_without_sni), (Extent::Whole, true));
+        assert!(info.ja4.unwrap().starts_with("t10i010000_"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn never_panics(bytes: Vec<u8>, at in 0_usize..200, flip: u8) {
+            read(&bytes);
+            let mut info = AppInfo::default();
+            read_handshake(&bytes, Carrier::Quic, &mut info);
+            let mut stream = records(&hello(Some("a.example"), &["h2"], 0), 70);
+            let at = at % stream.len();
+            stream[at] = flip;
+            read(&stream);
+        }
+    }
+}
