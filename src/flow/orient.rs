@@ -52,9 +52,10 @@ fn is_answer(packet: &Packet) -> bool {
     let likely = |port| is_likely_server_port(packet.proto, port);
     let (from_server, to_server) = (likely(packet.src_port), likely(packet.dst_port));
     match packet.proto {
-        // A scan by SYN-ACKs goes to a server port; any other SYN-ACK comes from the responder. (Zeek flips it only
-        // when it comes from a likely server port, and so takes the servers of odd ports for originators.)
-        proto::TCP if packet.flags.has(TcpFlags::SYN | TcpFlags::ACK) => !to_server,
+        // A scan by SYN-ACKs comes from an odd port to a server port; any other SYN-ACK comes from the responder.
+        // (Zeek flips it only when it comes from a likely server port, and so takes the servers of odd ports for
+        // originators.)
+        proto::TCP if packet.flags.has(TcpFlags::SYN | TcpFlags::ACK) => from_server || !to_server,
         proto::TCP if packet.flags.has(TcpFlags::SYN) => false,
         proto::TCP => from_server && (!to_server || packet.src_port < packet.dst_port),
         proto::UDP => from_server && !to_server,
@@ -132,7 +133,7 @@ mod tests {
         check(proto::TCP, SYN | ACK, 443, 50_000, true);
         check(proto::TCP, SYN | ACK, 4444, 50_000, true);
         check(proto::TCP, SYN | ACK, 50_000, 443, false);
-        check(proto::TCP, SYN | ACK, 80, 443, false);
+        check(proto::TCP, SYN | ACK, 80, 6669, true);
         check(proto::TCP, ACK, 443, 50_000, true);
         check(proto::TCP, ACK, 50_000, 443, false);
         check(proto::TCP, ACK, 22, 443, true);

@@ -36,8 +36,8 @@ impl Tcp {
         if from == Direction::Orig { (orig, resp) } else { (resp, orig) }
     }
 
-    /// Whether a packet of these ends begins another connection: a SYN with another number, or any after the close
-    /// (Zeek's `IsReuse`).
+    /// Whether a packet of these ends begins another connection: a SYN with another number, or any after a FIN
+    /// or RST (Zeek's `IsReuse`).
     pub(super) fn is_reused_by(&self, packet: &Packet) -> bool {
         if !packet.flags.has(TcpFlags::SYN) {
             return false;
@@ -50,7 +50,7 @@ impl Tcp {
         } else {
             self.orig()
         };
-        self.both_closed() || packet.seq != started.start()
+        self.is_closing() || packet.seq != started.start()
     }
 
     pub(super) fn both_closed(&self) -> bool {

@@ -73,7 +73,7 @@ fn a_new_syn_begins_a_new_connection() {
     let fins = [tcp(Orig, 1.0, F | A, 101, 501, 0), tcp(Resp, 1.0, F | A, 501, 102, 0)];
     check(&[], 100, 1);
     check(&[], 9000, 2);
-    check(&fins[..1], 100, 1);
+    check(&fins[..1], 100, 2);
     check(&fins, 100, 2);
     check(&fins, 9000, 2);
 }
