@@ -207,6 +207,7 @@ fn display<T: fmt::Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S:
     to.collect_str(value)
 }
 
+#[expect(clippy::ref_option, reason = "the signature that serde calls")]
 fn optional_display<T: fmt::Display, S: Serializer>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
     match value {
         Some(value) => to.collect_str(value),

@@ -19,7 +19,11 @@ pub struct OutFile {
 }
 
 impl OutFile {
-    /// Opens the file. Fails where its folder does not exist or may not be written to.
+    /// Opens the file.
+    ///
+    /// # Errors
+    ///
+    /// Where its folder does not exist or may not be written to.
     pub fn create(path: &Path) -> Result<Self, ExportError> {
         Self::open(path).map_err(|source| ExportError::io(path, source))
     }
@@ -39,7 +43,21 @@ impl OutFile {
         &self.path
     }
 
+    /// A file without a name, for what does not fit in memory until this one is written. On the same disk where that can be.
+    pub(super) fn scratch(&self) -> io::Result<File> {
+        let beside_output =
+            if self.partial.is_some() { &self.path } else { &std::env::temp_dir().join("undercurrent") };
+        let path = beside(beside_output, "scratch")?;
+        let file = File::options().read(true).write(true).create_new(true).open(&path)?;
+        fs::remove_file(&path)?;
+        Ok(file)
+    }
+
     /// Writes what is buffered and gives the file its name.
+    ///
+    /// # Errors
+    ///
+    /// Where the disk is full, or the file cannot be renamed.
     pub fn finish(mut self) -> Result<(), ExportError> {
         self.complete().map_err(|source| ExportError::io(&self.path, source))
     }
@@ -74,6 +92,10 @@ impl Drop for OutFile {
 }
 
 /// Writes a whole file.
+///
+/// # Errors
+///
+/// As [`OutFile::create`] and [`OutFile::finish`].
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
     let mut out = OutFile::create(path)?;
     out.write_all(bytes).map_err(|source| ExportError::io(path, source))?;
@@ -81,7 +103,7 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
 }
 
 /// A hidden name in the folder of `path` that no other process uses.
-pub(super) fn beside(path: &Path, purpose: &str) -> io::Result<PathBuf> {
+fn beside(path: &Path, purpose: &str) -> io::Result<PathBuf> {
     let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
     let mut hidden = OsString::from(".");
     hidden.push(name);

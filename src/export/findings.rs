@@ -42,6 +42,10 @@ impl TableStyle {
 }
 
 /// Writes findings as a table and a line that counts them; without findings only the line.
+///
+/// # Errors
+///
+/// Where `out` cannot be written.
 pub fn write_table(
     out: &mut dyn Write,
     findings: &[Finding],
@@ -59,6 +63,10 @@ pub fn write_table(
 }
 
 /// Writes findings as one JSON array, an object a line.
+///
+/// # Errors
+///
+/// Where `out` cannot be written.
 pub fn write_json(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> {
     out.write_all(b"[")?;
     for (i, finding) in findings.iter().enumerate() {
@@ -69,6 +77,10 @@ pub fn write_json(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> {
 }
 
 /// Writes findings as JSON Lines: one object a line.
+///
+/// # Errors
+///
+/// Where `out` cannot be written.
 pub fn write_jsonl(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> {
     for finding in findings {
         serde_json::to_writer(&mut *out, finding)?;
@@ -94,7 +106,10 @@ pub(super) fn peer_lines(peer: &Peer) -> (String, Option<String>) {
     let ip = peer.ip.map(|ip| ip.to_string());
     let lines = match (&peer.name, ip) {
         (Some(name), Some(ip)) => (name.clone(), Some(at(&ip))),
-        (Some(name), None) => (name.clone(), Some(peer.port.map_or_else(|| service.to_owned(), |p| format!("port {p} {service}")))),
+        (Some(name), None) => (
+            name.clone(),
+            Some(peer.port.map_or_else(|| service.to_owned(), |p| format!("port {p} {service}"))),
+        ),
         (None, Some(ip)) => (at(&ip), None),
         (None, None) => (format!("several peers, {service}"), None),
     };
@@ -130,10 +145,9 @@ fn cells(finding: &Finding, wide: bool) -> Vec<Cell> {
     let (peer, address) = peer_lines(&finding.peer);
     let peer = address.map_or_else(|| peer.clone(), |address| format!("{peer}\n{address}"));
     let volume = format!("{}\n{}", text::bytes(finding.bytes_out), text::bytes(finding.bytes_in));
-    let when = when(finding);
     let reason = finding.evidence.first().map_or("", |e| &e.text);
-    let why = format!("{}: {}", headline(finding), printable(reason));
-    let why = if wide { why } else { format!("{why}\n{}", when.replace('\n', " ")) };
+    let why = format!("{}\n{}", headline(finding), printable(reason));
+    let why = if wide { why } else { format!("{why}\n{}", short_when(finding)) };
     let mut cells = vec![
         severity_cell(finding),
         Cell::new(finding.host),
@@ -142,7 +156,7 @@ fn cells(finding: &Finding, wide: bool) -> Vec<Cell> {
         Cell::new(why),
     ];
     if wide {
-        cells.insert(3, Cell::new(when));
+        cells.insert(3, Cell::new(when(finding)));
     }
     cells
 }
@@ -163,13 +177,13 @@ fn severity_cell(finding: &Finding) -> Cell {
     }
 }
 
-/// What the finding is, in two or three words: `C2 beacon`.
+/// What the finding is, in two or three words: `C2: beacon`.
 pub(super) fn headline(finding: &Finding) -> String {
     let kind = match finding.kind {
         Kind::C2 => "C2",
         Kind::Exfil => "Exfiltration",
     };
-    format!("{kind} {}", finding.behaviour.title())
+    format!("{kind}: {}", finding.behaviour.title())
 }
 
 /// From when to when, and how long: the date is not repeated within a day.
@@ -182,12 +196,15 @@ fn when(finding: &Finding) -> String {
     format!("{first}\n→ {end}\n{}", text::span(finding.last_seen - finding.first_seen))
 }
 
+/// When it began and how long it lasted, for narrow tables.
+fn short_when(finding: &Finding) -> String {
+    let (first, lasted) = (finding.first_seen, finding.last_seen - finding.first_seen);
+    format!("from {}, for {}", text::date_time(first), text::span(lasted))
+}
+
 fn closing_line(findings: &[Finding], scored: Scored) -> String {
-    let scope = format!(
-        "{} and {}",
-        text::counted(scored.hosts, "host"),
-        text::counted(scored.channels, "channel")
-    );
+    let scope =
+        format!("{} and {}", text::counted(scored.hosts, "host"), text::counted(scored.channels, "channel"));
     if findings.is_empty() {
         return format!("No findings: {scope} scored, none over the thresholds.");
     }
@@ -196,11 +213,7 @@ fn closing_line(findings: &[Finding], scored: Scored) -> String {
         .filter(|&(_, n)| n > 0)
         .map(|(severity, n)| format!("{} {}", text::count(n), severity.name()))
         .collect();
-    format!(
-        "{} ({}) in {scope}.",
-        text::counted(findings.len() as u64, "finding"),
-        severities.join(", "),
-    )
+    format!("{} ({}) in {scope}.", text::counted(findings.len() as u64, "finding"), severities.join(", "))
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@
 mod error;
 mod file;
 pub mod findings;
+pub mod metrics;
+pub mod report;
 pub mod rows;
 pub mod scored;
 pub mod summary;

@@ -1,4 +1,4 @@
-//! Synthetic findings for the tests of this stage.
+//! Synthetic findings and golden files for the tests of this stage.
 
 use crate::addr::Addr;
 use crate::detect::{Behaviour, Evidence, Finding, Kind, Peer, Severity};
@@ -86,11 +86,11 @@ pub(super) fn hostile() -> Finding {
 /// `count` different findings of all kinds, severities and behaviours, the highest score first.
 pub(super) fn many(count: u32) -> Vec<Finding> {
     let make = |i: u32| {
-        let mut finding = if i % 3 == 0 { upload() } else { beacon() };
+        let mut finding = if i.is_multiple_of(3) { upload() } else { beacon() };
         let all = Behaviour::ALL;
         finding.id = format!("{}-{i:08x}", finding.kind.name());
         finding.behaviour = all[i as usize % 5 + if finding.kind == Kind::Exfil { 3 } else { 0 }];
-        finding.host = Addr::from_v4([10, 0, (i / 250 % 256) as u8, (i % 250) as u8]);
+        finding.host = Addr::from_v4((0x0a00_0000 + i).to_be_bytes());
         finding.score = 1.0 - f64::from(i) / f64::from(count + 1) * 0.5;
         finding.p_value *= f64::from(i + 1);
         finding.severity = Severity::ALL[3 - (i * 4 / count.max(1)).min(3) as usize];
@@ -100,6 +100,16 @@ pub(super) fn many(count: u32) -> Vec<Finding> {
         finding
     };
     (0..count).map(make).collect()
+}
+
+/// Checks text against a committed file, by its path in the repository. `UPDATE_GOLDEN=1 cargo test` writes the file.
+pub(super) fn golden(path: &str, actual: &str) {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&file, actual).unwrap();
+    }
+    let expected = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(actual == expected, "{path} is not what is made now; run UPDATE_GOLDEN=1 cargo test\n{actual}");
 }
 
 fn evidence(feature: &str, value: f64, typical: f64, contribution: f64, text: &str) -> Evidence {

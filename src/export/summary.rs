@@ -76,6 +76,10 @@ pub struct ModelSummary {
 
 impl Summary {
     /// Writes the summary to a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_file`].
     pub fn write(&self, path: &Path) -> Result<(), ExportError> {
         let mut json =
             serde_json::to_vec_pretty(self).map_err(|e| ExportError::encode(path, e.to_string()))?;
@@ -133,9 +137,23 @@ mod tests {
         summary.write(&path).unwrap();
         let json: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         for key in [
-            "packets", "bytes", "first_packet", "last_packet", "flows", "hosts", "channels", "findings",
-            "decode_errors", "skipped", "truncated_inputs", "elapsed_s", "packets_per_second",
-            "peak_rss_bytes", "version", "models", "inputs",
+            "packets",
+            "bytes",
+            "first_packet",
+            "last_packet",
+            "flows",
+            "hosts",
+            "channels",
+            "findings",
+            "decode_errors",
+            "skipped",
+            "truncated_inputs",
+            "elapsed_s",
+            "packets_per_second",
+            "peak_rss_bytes",
+            "version",
+            "models",
+            "inputs",
         ] {
             assert!(json.get(key).is_some(), "{key}");
         }

@@ -167,7 +167,8 @@ mod tests {
         ] {
             assert_eq!(quantity(value), expected);
         }
-        for (value, expected) in [(0.0, "0"), (0.000_21, "0.00021"), (3e-7, "3e-7"), (0.5, "0.5"), (1.0, "1")] {
+        for (value, expected) in [(0.0, "0"), (0.000_21, "0.00021"), (3e-7, "3e-7"), (0.5, "0.5"), (1.0, "1")]
+        {
             assert_eq!(probability(value), expected);
         }
     }

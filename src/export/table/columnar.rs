@@ -17,7 +17,7 @@ use crate::export::{ExportError, OutFile};
 
 /// Rows of a row group, at most.
 const GROUP_ROWS: usize = 65_536;
-/// Cells of a row group, at most: bounds the memory of wide tables to some 50 MB.
+/// Cells of a row group, at most: bounds the memory of wide tables to some 100 MB.
 const GROUP_CELLS: usize = 1 << 22;
 
 pub(super) struct Writer {
@@ -118,7 +118,9 @@ impl Buffer {
     fn push(&mut self, value: &Value<'_>, kind: ColumnKind) -> Option<()> {
         match (&mut self.values, value) {
             (_, Value::Missing) => {}
-            (Values::Text(values), Value::Text(text)) => values.push(ByteArray::from(text.as_bytes().to_vec())),
+            (Values::Text(values), Value::Text(text)) => {
+                values.push(ByteArray::from(text.as_bytes().to_vec()));
+            }
             (Values::Int(values), Value::Int(int)) => values.push(*int),
             (Values::Int(values), Value::Time(ts)) => values.push(ts.as_nanos()),
             (Values::Float(values), Value::Float(float)) => values.push(*float),
@@ -170,9 +172,7 @@ fn column_type(column: &Column) -> Result<Type, ParquetError> {
         ColumnKind::Int => (PhysicalType::INT64, None),
         ColumnKind::Float | ColumnKind::Epoch => (PhysicalType::DOUBLE, None),
         ColumnKind::Bool => (PhysicalType::BOOLEAN, None),
-        ColumnKind::Time => {
-            (PhysicalType::INT64, Some(LogicalType::timestamp(true, TimeUnit::NANOS)))
-        }
+        ColumnKind::Time => (PhysicalType::INT64, Some(LogicalType::timestamp(true, TimeUnit::NANOS))),
     };
     Type::primitive_type_builder(&column.name, physical)
         .with_repetition(Repetition::OPTIONAL)

@@ -7,31 +7,29 @@ use crate::export::{ExportError, OutFile};
 #[derive(Debug)]
 pub(super) struct Writer {
     schema: Schema,
-    writer: csv::Writer<OutFile>,
+    out: csv::Writer<OutFile>,
     path: std::path::PathBuf,
 }
 
 impl Writer {
     pub(super) fn new(out: OutFile, schema: &Schema) -> Result<Self, ExportError> {
         let path = out.path().to_owned();
-        let mut writer = csv::Writer::from_writer(out);
-        writer
-            .write_record(schema.columns.iter().map(|c| c.name.as_bytes()))
-            .map_err(|e| failed(&path, e))?;
-        Ok(Self { schema: schema.clone(), writer, path })
+        let mut out = csv::Writer::from_writer(out);
+        out.write_record(schema.columns.iter().map(|c| c.name.as_bytes())).map_err(|e| failed(&path, e))?;
+        Ok(Self { schema: schema.clone(), out, path })
     }
 
     pub(super) fn write_row(&mut self, row: &[Value<'_>]) -> Result<(), ExportError> {
         for (column, value) in self.schema.pair(row, &self.path)? {
             let fit = value.fit(column.kind).ok_or_else(|| Schema::misfit(column, value, &self.path))?;
-            self.writer.write_field(cell(&fit, column.kind)).map_err(|e| failed(&self.path, e))?;
+            self.out.write_field(cell(&fit, column.kind)).map_err(|e| failed(&self.path, e))?;
         }
-        self.writer.write_record(None::<&[u8]>).map_err(|e| failed(&self.path, e))
+        self.out.write_record(None::<&[u8]>).map_err(|e| failed(&self.path, e))
     }
 
     pub(super) fn finish(self) -> Result<(), ExportError> {
-        let Self { writer, path, .. } = self;
-        let out = writer.into_inner().map_err(|e| ExportError::io(&path, e.into_error()))?;
+        let Self { out, path, .. } = self;
+        let out = out.into_inner().map_err(|e| ExportError::io(&path, e.into_error()))?;
         out.finish()
     }
 }

@@ -29,17 +29,21 @@ pub struct TableWriter {
 
 #[derive(Debug)]
 enum Format {
-    Csv(delimited::Writer),
+    Csv(Box<delimited::Writer>),
     JsonLines(json_lines::Writer),
     Parquet(Box<columnar::Writer>),
 }
 
 impl TableWriter {
-    /// Opens a table of the format that the ending of `path` names. Fails on another ending, and where the file cannot be opened.
+    /// Opens a table of the format that the ending of `path` names.
+    ///
+    /// # Errors
+    ///
+    /// On another ending, and where the file cannot be opened.
     pub fn create(path: &Path, schema: &Schema) -> Result<Self, ExportError> {
         let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
         let format = match ending.as_deref() {
-            Some("csv") => Format::Csv(delimited::Writer::new(OutFile::create(path)?, schema)?),
+            Some("csv") => Format::Csv(Box::new(delimited::Writer::new(OutFile::create(path)?, schema)?)),
             Some("jsonl") => Format::JsonLines(json_lines::Writer::new(OutFile::create(path)?, schema)),
             Some("parquet") => {
                 Format::Parquet(Box::new(columnar::Writer::new(OutFile::create(path)?, schema)?))
@@ -49,7 +53,11 @@ impl TableWriter {
         Ok(Self { format })
     }
 
-    /// Writes a row: a value for each column of the schema. Fails where the row does not fit the schema, and where the disk is full.
+    /// Writes a row: a value for each column of the schema.
+    ///
+    /// # Errors
+    ///
+    /// Where the row does not fit the schema, and where the disk is full.
     pub fn write_row(&mut self, row: &[Value<'_>]) -> Result<(), ExportError> {
         match &mut self.format {
             Format::Csv(writer) => writer.write_row(row),
@@ -59,6 +67,10 @@ impl TableWriter {
     }
 
     /// Completes the file. Without it nothing is left under the file's name.
+    ///
+    /// # Errors
+    ///
+    /// Where the disk is full, or the file cannot be renamed.
     pub fn finish(self) -> Result<(), ExportError> {
         match self.format {
             Format::Csv(writer) => writer.finish(),

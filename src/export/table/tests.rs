@@ -23,7 +23,14 @@ fn rows() -> Vec<Vec<Value<'static>>> {
     vec![
         vec!["10.0.0.1".into(), 3_u64.into(), 0.1.into(), true.into(), ts.into(), ts.into()],
         vec!["a,\"b\"\n\u{1b}[0m".into(), u64::MAX.into(), Value::Int(2), false.into(), ts.into(), ts.into()],
-        vec![Value::Missing, (-1_i64).into(), f64::NAN.into(), None::<bool>.into(), Value::Missing, Value::Missing],
+        vec![
+            Value::Missing,
+            (-1_i64).into(),
+            f64::NAN.into(),
+            None::<bool>.into(),
+            Value::Missing,
+            Value::Missing,
+        ],
     ]
 }
 

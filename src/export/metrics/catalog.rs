@@ -1,0 +1,104 @@
+//! Every metric there is: the one place for names, types, units, labels and meanings.
+
+/// How Prometheus treats a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricKind {
+    /// Only goes up.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// A gauge of value 1 whose labels tell something.
+    Info,
+    /// Observations in buckets.
+    Histogram,
+}
+
+/// One metric family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// Name in the text format, with its suffixes.
+    pub name: &'static str,
+    /// Type.
+    pub kind: MetricKind,
+    /// Base unit, empty for plain numbers.
+    pub unit: &'static str,
+    /// Label names.
+    pub labels: &'static [&'static str],
+    /// What it says, one sentence: the `# HELP` line.
+    pub help: &'static str,
+}
+
+impl MetricKind {
+    /// The name in `# TYPE` of `OpenMetrics`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Info => "info",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+impl Metric {
+    /// The name of the family in `OpenMetrics`: without the suffix of its type.
+    pub(super) fn family_name(&self) -> &'static str {
+        let suffix = match self.kind {
+            MetricKind::Counter => "_total",
+            MetricKind::Info => "_info",
+            MetricKind::Gauge | MetricKind::Histogram => "",
+        };
+        self.name.strip_suffix(suffix).unwrap_or(self.name)
+    }
+}
+
+/// Defines a constant for each metric and [`CATALOG`] of them all.
+macro_rules! catalog {
+    ($($ident:ident = $kind:ident $name:literal $unit:literal [$($label:literal),*] $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub(super) const $ident: Metric = Metric {
+                name: concat!("undercurrent_", $name),
+                kind: MetricKind::$kind,
+                unit: $unit,
+                labels: &[$($label),*],
+                help: $help,
+            };
+        )*
+        /// Every metric, in the order of the reference page.
+        pub const CATALOG: &[Metric] = &[$($ident),*];
+    };
+}
+
+catalog! {
+    BUILD_INFO = Info "build_info" "" ["version"] "Version of the running program; the value is 1.";
+    CAPTURE_PACKETS = Counter "capture_packets_total" "" [] "Packets read from the inputs or interfaces.";
+    CAPTURE_BYTES = Counter "capture_bytes_total" "bytes" [] "Bytes of these packets on the wire, link layer included.";
+    CAPTURE_DROPPED = Counter "capture_dropped_packets_total" "" ["reason"] "Packets that were not looked at, by reason.";
+    DECODE_ERRORS = Counter "decode_errors_total" "" ["layer"] "Packets that could not be decoded whole, by the layer that failed.";
+    FLOWS_ACTIVE = Gauge "flows_active" "" [] "Connections in the flow table.";
+    FLOW_TABLE_MAX = Gauge "flow_table_max_entries" "" [] "Connections that the flow table can hold; above it the oldest are evicted.";
+    FLOWS_EXPIRED = Counter "flows_expired_total" "" ["reason"] "Connections that left the flow table, by reason; evicted means the table was full.";
+    HOSTS_TRACKED = Gauge "hosts_tracked" "" [] "Monitored hosts with state.";
+    CHANNELS_TRACKED = Gauge "channels_tracked" "" [] "Channels (host, peer, service) with state.";
+    SCORING_DURATION = Histogram "scoring_duration_seconds" "seconds" [] "Time that a scoring pass took. Live sensor only.";
+    LAST_SCORED = Gauge "last_scored_timestamp_seconds" "seconds" [] "Packet time of the last scoring pass.";
+    HOST_SCORE = Gauge "host_anomaly_score" "" ["host", "detector"] "Anomaly score of a top-K host, 0 to 1; to be compared with the score threshold.";
+    HOST_BYTES_OUT = Gauge "host_bytes_out" "bytes" ["host"] "IP bytes that a top-K host sent outside in the newest window.";
+    HOST_BYTES_IN = Gauge "host_bytes_in" "bytes" ["host"] "IP bytes that a top-K host received from outside in the newest window.";
+    HOST_PACKETS_OUT = Gauge "host_packets_out" "" ["host"] "Packets that a top-K host sent outside in the newest window.";
+    HOST_PACKETS_IN = Gauge "host_packets_in" "" ["host"] "Packets that a top-K host received from outside in the newest window.";
+    HOST_FLOWS = Gauge "host_flows" "" ["host"] "Connections of a top-K host with the outside in the newest window.";
+    HOST_PEERS = Gauge "host_peers" "" ["host"] "Peers outside that a top-K host talked to in the newest window.";
+    HOSTS_OVER_THRESHOLD = Gauge "hosts_over_threshold" "" ["detector", "severity"] "Hosts whose score is at or over the threshold of the severity; true beyond the top K.";
+    SCORE_THRESHOLD = Gauge "score_threshold" "" ["detector", "severity"] "Score from which a host is of the severity.";
+    SCORE = Histogram "score" "" ["detector"] "Scores of all monitored hosts, one observation a host and scoring pass.";
+    FINDINGS = Counter "findings_total" "" ["detector", "severity", "behaviour"] "Findings made.";
+    MODEL_INFO = Info "model_info" "" ["detector", "name", "version", "sha256"] "The model that scores; the value is 1.";
+    MODEL_TRAINED = Gauge "model_trained_timestamp_seconds" "seconds" ["detector"] "When the model was trained.";
+    MODEL_DRIFT = Gauge "model_score_drift_ratio" "ratio" ["detector"] "How far the scores are from the benign ones that the model was calibrated with; 0 is no drift.";
+    TOPK_LIMIT = Gauge "topk_limit_hosts" "" [] "Hosts of each detector that have series of their own, at most.";
+    TOPK_EVICTIONS = Counter "topk_evictions_total" "" ["reason"] "Hosts that lost their series, by reason.";
+    CHECKPOINT_AGE = Gauge "checkpoint_age_seconds" "seconds" [] "Age of the last checkpoint. Live sensor only.";
+    CONFIG_RELOADED = Gauge "config_last_reload_successful" "" [] "Whether the last reload of the configuration succeeded (1) or failed (0). Live sensor only.";
+}

@@ -1,0 +1,21 @@
+//! Prometheus metrics: one table of what there is ([`CATALOG`]), from which the scrape, the history and the
+//! reference page are made.
+//!
+//! Series are few by rule: per-host series exist only for the hosts that the caller chose (top K of each detector), and
+//! no label holds a peer, a port or a name.
+
+mod catalog;
+mod families;
+mod history;
+mod reference;
+mod snapshot;
+mod text_format;
+
+pub use catalog::{CATALOG, Metric, MetricKind};
+pub use history::MetricsHistory;
+pub use reference::render_reference;
+pub use snapshot::{Buckets, HostScore, HostVolume, MetricsSnapshot, ModelState, PerSeverity};
+pub use text_format::{CONTENT_TYPE, render_text};
+
+#[cfg(test)]
+mod tests;
