@@ -140,6 +140,16 @@ impl Forest {
             .map(|((splits, leaves), counts)| Tree { splits, leaves, counts })
     }
 
+    /// The splits of all trees, `1 << height` slots each.
+    pub(super) fn splits(&self) -> &[Split] {
+        &self.splits
+    }
+
+    /// The path lengths of all trees, `1 << height` each.
+    pub(super) fn leaves(&self) -> &[f32] {
+        &self.leaves
+    }
+
     /// Steps from the root to the lowest level.
     pub(super) fn height(&self) -> u32 {
         self.height

@@ -10,6 +10,7 @@
 
 mod artifact;
 mod average_path;
+mod batch;
 mod calibration;
 mod codec;
 mod error;

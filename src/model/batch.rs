@@ -1,0 +1,136 @@
+//! Takes many rows through a forest at once: the fast way to path lengths of rows without gaps.
+
+use super::forest::{Forest, Split};
+
+/// Rows that are taken through all trees before the next ones: few enough that they and one tree stay in the L1 cache.
+pub(super) const TILE: usize = 128;
+/// Rows that walk a tree together. Each step of a walk waits for the one before it, so several walks that do not
+/// wait for each other keep the processor busy. 8 was faster than 4 and 16.
+const LANES: usize = 8;
+/// Slots of a tree of 256 rows, the usual sample.
+const USUAL_SLOTS: usize = 256;
+
+/// One feature of [`LANES`] rows.
+type Lanes = [f32; LANES];
+
+/// Up to [`TILE`] rows on their way through the forest.
+#[derive(Default)]
+pub(super) struct Tile<'a> {
+    rows: &'a [f32],
+    width: usize,
+    /// For each row its place among those of which all values are known.
+    places: Vec<Option<usize>>,
+    /// The known rows in groups of [`LANES`], turned: `stride` entries a group, one a feature and zeros after them.
+    turned: Vec<Lanes>,
+    stride: usize,
+    /// Path lengths of the known rows so far; lanes behind the last row hold no row.
+    sums: Vec<[f64; LANES]>,
+}
+
+impl<'a> Tile<'a> {
+    /// Takes `count` rows of `width` values.
+    pub(super) fn fill(&mut self, rows: &'a [f32], width: usize, count: usize) {
+        self.rows = rows;
+        self.width = width;
+        self.stride = if width <= 64 { width.next_power_of_two().max(32) } else { width };
+        self.places.clear();
+        self.turned.clear();
+        let mut known = 0;
+        for row in 0..count {
+            let values = self.row(row);
+            if values.len() < width || values.iter().any(|v| v.is_nan()) {
+                self.places.push(None);
+                continue;
+            }
+            self.places.push(Some(known));
+            let group = known / LANES * self.stride;
+            self.turned.resize(group + self.stride, [0.0; LANES]);
+            for (value, lanes) in values.iter().zip(self.turned.iter_mut().skip(group)) {
+                if let Some(lane) = lanes.get_mut(known % LANES) {
+                    *lane = *value;
+                }
+            }
+            known += 1;
+        }
+        self.sums.clear();
+        self.sums.resize(known.div_ceil(LANES), [0.0; LANES]);
+    }
+
+    /// Takes the known rows through all trees, in the order of the trees.
+    pub(super) fn walk(&mut self, forest: &Forest) {
+        match (1 << forest.height(), self.stride) {
+            (USUAL_SLOTS, 32) => self.walk_usual::<32>(forest),
+            (USUAL_SLOTS, 64) => self.walk_usual::<64>(forest),
+            _ => self.walk_any(forest),
+        }
+    }
+
+    /// The sum of a row's path lengths; nothing for a row with a gap.
+    pub(super) fn path_sum(&self, row: usize) -> Option<f64> {
+        let place = self.places.get(row).copied().flatten()?;
+        self.sums.get(place / LANES)?.get(place % LANES).copied()
+    }
+
+    /// The values of one row, fewer than `width` where the input ends early.
+    pub(super) fn row(&self, row: usize) -> &'a [f32] {
+        let start = (row * self.width).min(self.rows.len());
+        let end = (start + self.width).min(self.rows.len());
+        self.rows.get(start..end).unwrap_or_default()
+    }
+
+    fn walk_any(&mut self, forest: &Forest) {
+        for tree in forest.iter() {
+            for (rows, sums) in self.turned.chunks_exact(self.stride).zip(&mut self.sums) {
+                add_any(tree.splits, tree.leaves, forest.height(), rows, sums);
+            }
+        }
+    }
+
+    fn walk_usual<const STRIDE: usize>(&mut self, forest: &Forest) {
+        let (splits, _) = forest.splits().as_chunks();
+        let (leaves, _) = forest.leaves().as_chunks();
+        let (groups, _) = self.turned.as_chunks::<STRIDE>();
+        for (splits, leaves) in splits.iter().zip(leaves) {
+            for (rows, sums) in groups.iter().zip(&mut self.sums) {
+                add_usual(splits, leaves, rows, sums);
+            }
+        }
+    }
+}
+
+/// Walks [`LANES`] rows down a tree of any height and adds their path lengths to `sums`.
+#[expect(clippy::indexing_slicing, reason = "a hot loop; slots stay below `2 << height` by construction")]
+fn add_any(splits: &[Split], leaves: &[f32], height: u32, rows: &[Lanes], sums: &mut [f64; LANES]) {
+    let mut slots = [1_usize; LANES];
+    for _ in 0..height {
+        for (lane, slot) in slots.iter_mut().enumerate() {
+            let split = splits[*slot];
+            *slot = 2 * *slot + usize::from(rows[split.feature as usize][lane] > split.threshold);
+        }
+    }
+    for (slot, sum) in slots.iter().zip(sums) {
+        *sum += f64::from(leaves[slot - splits.len()]);
+    }
+}
+
+/// [`add_any`] where the sizes are powers of two that the compiler knows: the masks change no index, and without a
+/// branch for bounds it is a quarter faster.
+#[expect(clippy::indexing_slicing, reason = "the masks keep every index in its array")]
+fn add_usual<const STRIDE: usize>(
+    splits: &[Split; USUAL_SLOTS],
+    leaves: &[f32; USUAL_SLOTS],
+    rows: &[Lanes; STRIDE],
+    sums: &mut [f64; LANES],
+) {
+    let mut slots = [1_u32; LANES];
+    for _ in 0..USUAL_SLOTS.ilog2() {
+        for (lane, slot) in slots.iter_mut().enumerate() {
+            let split = splits[*slot as usize & (USUAL_SLOTS - 1)];
+            let value = rows[split.feature as usize & (STRIDE - 1)][lane];
+            *slot = 2 * *slot + u32::from(value > split.threshold);
+        }
+    }
+    for (slot, sum) in slots.iter().zip(sums) {
+        *sum += f64::from(leaves[*slot as usize & (USUAL_SLOTS - 1)]);
+    }
+}
