@@ -27,6 +27,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
         Params { trees: usize::from(args.trees), sample: usize::from(args.sample), seed: args.common.seed };
     std::fs::create_dir_all(&args.output)
         .with_context(|| format!("cannot make the folder {}", args.output.display()))?;
+    let captures: Vec<&BenignCapture> = captures.iter().collect();
     for kind in Kind::ALL {
         let model = train(kind, &captures, params, &args.model_version, &args.notes).with_context(|| {
             format!("cannot train {}: more benign captures with long or repeated traffic are needed", kind.name())
@@ -37,7 +38,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
         write_file(&path.with_extension("json"), (manifest.to_json()? + "\n").as_bytes())?;
         if !args.common.quiet {
             eprintln!(
-                "{}: {} rows trained on, {} held out for calibration, {} captures",
+                "{}: {} rows trained on, {} cross-validated scores to calibrate by, {} captures",
                 path.display(),
                 manifest.training_rows,
                 manifest.calibration_rows,

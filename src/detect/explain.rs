@@ -48,11 +48,11 @@ pub fn evidence_of(
 /// The features that a behaviour consists of; the first is always told.
 const fn defines(behaviour: Behaviour) -> &'static [&'static str] {
     match behaviour {
-        Behaviour::Beacon => &["interval_regularity", "interval_evidence", "keep_alive_regularity"],
-        Behaviour::LongConnection => &["longest_connection", "keep_alive_regularity"],
-        Behaviour::DnsTunnel => &["dns_names", "dns_label_bytes", "dns_unusual_types"],
+        Behaviour::Beacon => &["periodicity", "keep_alive_periodicity"],
+        Behaviour::LongConnection => &["longest_connection", "keep_alive_periodicity"],
+        Behaviour::DnsTunnel => &["dns_names", "dns_bytes_carried", "dns_label_bytes", "dns_unusual_types"],
         Behaviour::IcmpTunnel => &["icmp_bytes", "icmp_variety", "icmp_payload_out"],
-        Behaviour::Interactive => &["peer_driven", "inner_bursts"],
+        Behaviour::Interactive => &["peer_driven"],
         Behaviour::BulkUpload => &["payload_out", "bytes_out_peak_5m"],
         Behaviour::SlowDrip => &["upload_bursts", "payload_out", "chunk_regularity"],
         Behaviour::StagedUpload => &["staged_share", "payload_out"],
@@ -88,7 +88,7 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
     let channel = view.channel;
     let of_flows = |what: &str| format!("{} of {} connections {what}", percent(value), channel.flows);
     match feature.name {
-        "interval_regularity" | "interval_evidence" => match view.regularity {
+        "periodicity" => match view.regularity {
             Some(r) => format!(
                 "active every {} ± {:.0} %, {} times",
                 duration(r.interval_s),
@@ -97,7 +97,7 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
             ),
             None => format!("active {} times, too few to tell a pace", channel.activities),
         },
-        "keep_alive_regularity" => match view.inner_regularity {
+        "keep_alive_periodicity" => match view.inner_regularity {
             Some(r) => format!(
                 "inside open connections a message every {} ± {:.0} %",
                 duration(r.interval_s),
@@ -105,12 +105,9 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
             ),
             None => "no pace inside connections".to_owned(),
         },
-        "check_ins" => format!("{} bursts of activity", channel.activities),
         "size_regularity" => format!("what it sends is alike in size from burst to burst ({})", percent(value)),
-        "bytes_per_check_in" => format!("a burst carries {} (median)", bytes(value)),
         "persistence" => format!("active during {} of the time watched", percent(value)),
         "longest_connection" => format!("one connection open for {}", duration(value)),
-        "inner_bursts" => format!("{value:.0} separate exchanges inside open connections"),
         "peer_driven" => format!("the peer began {} of the exchanges inside open connections", percent(value)),
         "producer_consumer_ratio" | "out_producer_consumer_ratio" => format!(
             "sent {} and received {} of payload",
@@ -124,18 +121,15 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
             if channel.service.name().is_empty() { "an unknown protocol" } else { channel.service.name() },
             view.key.port
         ),
-        "tls_without_sni" => of_flows("began TLS without naming a server"),
-        "unnamed_peer" | "out_unnamed_peer" => "nothing names the peer: no DNS answer, no SNI, no Host".to_owned(),
-        "unidentified_protocol" => "the protocol is none that is known".to_owned(),
+        "weak_identity" => "the client does not name the server that it wants".to_owned(),
+        "dns_bytes_carried" => format!("names under {} carried {}", domain(view), bytes(value)),
         "prevalence" | "out_prevalence" => {
             format!("{} of {} monitored hosts talk to this peer", view.hosts_of_peer, view.observed.hosts)
         }
         "dns_names" => format!("asked for {value:.0} different names under {}", domain(view)),
         "dns_label_bytes" => format!("names under {} carry {value:.0} bytes on average", domain(view)),
         "dns_unusual_types" => format!("{} of the questions ask for TXT, NULL and other seldom types", percent(value)),
-        "dns_entropy" => format!("the names have {value:.1} bits of entropy a symbol"),
         "dns_answer_bytes" => format!("answers carry {} on average that are no addresses", bytes(value)),
-        "dns_rate" => format!("{value:.2} questions a second"),
         "icmp_bytes" | "icmp_payload_out" => format!("ICMP carried {}", bytes(value)),
         "icmp_variety" => format!("{} of the echo messages carry new content", percent(value)),
         "icmp_payload_max" => format!("ICMP messages of up to {}", bytes(value)),
@@ -144,9 +138,7 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
         "bytes_out_peak_5m" => format!("up to {} left within five minutes", bytes(value)),
         "upload_bursts" => format!("{value:.0} uploads among the last {} bursts", channel.recent.len()),
         "chunk_regularity" => format!("the uploads are alike in size ({})", percent(value)),
-        "upload_time" => format!("over {}", duration(value)),
         "cleartext_transfer" => "not encrypted by a known protocol".to_owned(),
-        "dns_label_bytes_out" => format!("{} left inside DNS names", bytes(value)),
         "staged_share" => {
             format!("the host had pulled {} from inside before", bytes(view.host.pulled_inside as f64))
         }

@@ -2,7 +2,7 @@
 //!
 //! A forest says how odd a row is, not what it is, and rows of two packets are odd too. No verdict comes before its gate.
 
-use crate::decode::proto;
+use crate::decode::app::Service;
 use crate::features::ChannelView;
 
 use super::{Behaviour, Kind};
@@ -21,6 +21,8 @@ const TUNNEL_NAMES: u64 = 40;
 const TUNNEL_LABEL_BYTES: f64 = 16.0;
 /// ICMP payload, both ways, that can carry data.
 const ICMP_BYTES: u64 = 4_000;
+/// Payload of a ping at most, unless somebody asks for more (Linux 56 bytes, Windows 32; monitoring up to 128).
+const ICMP_PING_BYTES: u32 = 128;
 /// Bursts inside connections of a session.
 const SESSION_BURSTS: u64 = 8;
 /// Payload that matters as an upload.
@@ -41,16 +43,27 @@ pub fn can_judge(kind: Kind, view: &ChannelView<'_>) -> bool {
         return false;
     }
     match kind {
-        Kind::C2 => {
-            view.key.outbound
-                && (view.regularity.is_some()
-                    || channel.longest.as_secs_f64() >= LONG_CONNECTION_S / 2.0
-                    || channel.inner_bursts >= SESSION_BURSTS / 2
-                    || channel.dns.as_ref().is_some_and(|d| d.distinct_names() >= TUNNEL_NAMES / 2)
-                    || is_icmp(view) && icmp_payload(view) >= ICMP_BYTES / 2)
-        }
+        Kind::C2 if !view.key.outbound => false,
+        Kind::C2 => match &channel.dns {
+            Some(dns) => dns.distinct_names() >= TUNNEL_NAMES / 4,
+            None if view.is_icmp() => icmp_payload(view) >= ICMP_BYTES / 2,
+            None => !is_infrastructure(channel.service) && is_conversation(view),
+        },
         Kind::Exfil => channel.traffic.payload_out >= UPLOAD_BYTES / 4,
     }
+}
+
+/// Whether a TCP or UDP channel has a pace, a length or a course.
+fn is_conversation(view: &ChannelView<'_>) -> bool {
+    view.regularity.is_some()
+        || view.channel.longest.as_secs_f64() >= LONG_CONNECTION_S / 2.0
+        || view.channel.inner_bursts >= SESSION_BURSTS / 2
+}
+
+/// Services whose very job is to repeat: a resolver is judged by the domains that are asked for, the others say too little
+/// to carry orders.
+const fn is_infrastructure(service: Service) -> bool {
+    matches!(service, Service::Dns | Service::Ntp | Service::Dhcp | Service::Discovery)
 }
 
 /// What the channel does, where it does something that a detector reports: the most specific behaviour that has its
@@ -68,14 +81,16 @@ pub fn behaviour_of(kind: Kind, view: &ChannelView<'_>) -> Option<Behaviour> {
 fn c2_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
     let channel = view.channel;
     if let Some(dns) = &channel.dns {
-        let carries = dns.distinct_names() >= TUNNEL_NAMES
-            && dns.mean_label_bytes() >= TUNNEL_LABEL_BYTES
-            && dns.distinct_names() * 2 > dns.queries;
-        return carries.then_some(Behaviour::DnsTunnel);
+        let (names, label) = (dns.distinct_names(), dns.mean_label_bytes());
+        let unusual = dns.unusual_type_share() > 0.5 && dns.mean_answer_bytes() >= TUNNEL_LABEL_BYTES;
+        let carries = label >= TUNNEL_LABEL_BYTES || unusual && label >= TUNNEL_LABEL_BYTES / 2.0;
+        let fresh = names >= TUNNEL_NAMES && names * 2 > dns.queries;
+        return (carries && fresh).then_some(Behaviour::DnsTunnel);
     }
-    if is_icmp(view) {
+    if view.is_icmp() {
         let odd = channel.icmp.payload_changes.max(channel.icmp.reply_mismatches) >= 8;
-        return (odd && icmp_payload(view) >= ICMP_BYTES).then_some(Behaviour::IcmpTunnel);
+        let bulky = channel.icmp.payload_max > ICMP_PING_BYTES && icmp_payload(view) >= 16 * ICMP_BYTES;
+        return (odd && icmp_payload(view) >= ICMP_BYTES || bulky).then_some(Behaviour::IcmpTunnel);
     }
     let answered = channel.traffic.packets_in > 0;
     let paced = view.regularity.is_some_and(|r| {
@@ -102,7 +117,7 @@ fn exfil_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
     if out < UPLOAD_BYTES {
         return None;
     }
-    if is_icmp(view) {
+    if view.is_icmp() {
         return (channel.icmp.payload_changes >= 8).then_some(Behaviour::IcmpTunnel);
     }
     if channel.dns.is_some() {
@@ -112,19 +127,14 @@ fn exfil_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
     if ratio < UPLOAD_RATIO {
         return None;
     }
-    let uploads = channel.recent.iter().filter(|b| b.bytes_out >= 1000 && b.bytes_out > b.bytes_in).count();
     let peak_share = channel.peak_out.peak() as f64 / channel.traffic.bytes_out.max(1) as f64;
     if out >= STAGED_BYTES && view.host.pulled_inside >= out / 2 {
         Some(Behaviour::StagedUpload)
-    } else if uploads >= DRIP_BURSTS && peak_share <= DRIP_PEAK_SHARE {
+    } else if view.uploads() >= DRIP_BURSTS && peak_share <= DRIP_PEAK_SHARE {
         Some(Behaviour::SlowDrip)
     } else {
         Some(Behaviour::BulkUpload)
     }
-}
-
-fn is_icmp(view: &ChannelView<'_>) -> bool {
-    matches!(view.key.proto, proto::ICMP | proto::ICMPV6)
 }
 
 fn icmp_payload(view: &ChannelView<'_>) -> u64 {

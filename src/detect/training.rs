@@ -24,8 +24,8 @@ pub struct BenignCapture {
 /// evidence than one of some dozen.
 const ROWS_PER_CAPTURE: usize = 64;
 
-/// Every third capture is held out for calibration.
-const HELD_OUT_EVERY: usize = 3;
+/// Folds of the calibration.
+const FOLDS: usize = 5;
 
 impl BenignCapture {
     /// The rows that pass the evidence gates, evenly thinned out to a bound.
@@ -56,33 +56,44 @@ impl BenignCapture {
     }
 }
 
-/// Trains the model of a detector. Captures are split, not rows: every third capture with rows is held out for the
-/// calibration.
+/// Trains the model of a detector on all captures, and calibrates it by cross-conformal prediction (Vovk 2015): captures,
+/// not rows, are dealt into folds; each fold is scored by a forest of the others; p-values compare with all of these scores.
+/// So no row is compared with scores of rows that its forest had seen, and none is lost to calibration.
 ///
 /// # Errors
-/// Where there are too few rows to train or calibrate on.
+/// Where there are too few rows to train on.
 pub fn train(
     kind: Kind,
-    captures: &[BenignCapture],
+    captures: &[&BenignCapture],
     params: Params,
     version: &str,
     notes: &str,
 ) -> Result<Model, ModelError> {
-    let (mut training, mut held_out) = (Vec::new(), Vec::new());
-    let with_rows: Vec<&BenignCapture> = captures.iter().filter(|c| c.row_count(kind) > 0).collect();
-    for (index, capture) in with_rows.iter().enumerate() {
-        let part = if index % HELD_OUT_EVERY == HELD_OUT_EVERY - 1 { &mut held_out } else { &mut training };
-        part.extend_from_slice(capture.rows(kind));
+    let used: Vec<&BenignCapture> = captures.iter().copied().filter(|c| c.row_count(kind) > 0).collect();
+    let rows_where = |wanted: &dyn Fn(usize) -> bool| -> Vec<f32> {
+        let chosen = used.iter().enumerate().filter(|(index, _)| wanted(*index));
+        chosen.flat_map(|(_, capture)| capture.rows(kind)).copied().collect()
+    };
+    let specs = specs_of(kind);
+    let mut scores = Vec::new();
+    for fold in 0..FOLDS.min(used.len()) {
+        let held_out = rows_where(&|index| index % FOLDS == fold);
+        let others = rows_where(&|index| index % FOLDS != fold);
+        let model = Model::train(kind.name(), &specs, &others, &[], params, Provenance::default())?;
+        let start = scores.len();
+        scores.resize(start + held_out.len() / specs.len(), 0.0);
+        model.score_rows(&held_out, scores.get_mut(start..).unwrap_or_default());
     }
-    let newest = with_rows.iter().filter_map(|c| c.last).max();
+    let newest = used.iter().filter_map(|c| c.last).max();
     let provenance = Provenance {
         version: version.to_owned(),
         trained_at: newest.map(Timestamp::to_rfc3339).unwrap_or_default(),
-        inputs: with_rows
+        inputs: used
             .iter()
             .map(|c| TrainingInput { file: c.file.clone(), sha256: c.sha256.clone(), rows: c.row_count(kind) })
             .collect(),
         notes: notes.to_owned(),
     };
-    Model::train(kind.name(), &specs_of(kind), &training, &held_out, params, provenance)
+    let all = rows_where(&|_| true);
+    Ok(Model::train(kind.name(), &specs, &all, &[], params, provenance)?.calibrated_by(&scores))
 }

@@ -4,8 +4,8 @@
 
 use crate::decode::app::Service;
 use crate::decode::proto;
-use crate::features::periodicity::{Regularity, median, regularity, size_regularity};
-use crate::features::{Channel, ChannelKey, Host, Peer};
+use crate::features::periodicity::{Regularity, regularity, size_regularity};
+use crate::features::{Channel, ChannelKey, DomainState, Host, Peer};
 use crate::time::{Span, Timestamp};
 
 /// Which side of the benign median is suspicious.
@@ -150,22 +150,33 @@ impl<'a> ChannelView<'a> {
         matches!(self.key.peer, Peer::Domain(_))
     }
 
-    fn dns(&self, value: impl Fn(&crate::features::DomainState) -> f64) -> f64 {
-        self.channel.dns.as_ref().map_or(0.0, |dns| value(dns))
+    /// A value of conversations: missing for domains and ICMP.
+    fn if_conversation(&self, value: f64) -> f64 {
+        if self.is_domain() || self.is_icmp() { f64::NAN } else { value }
     }
 
-    fn is_icmp(&self) -> bool {
+    fn dns(&self, value: impl Fn(&DomainState) -> f64) -> f64 {
+        self.channel.dns.as_ref().map_or(f64::NAN, |dns| value(dns))
+    }
+
+    fn icmp(&self, value: impl Fn(&Channel) -> f64) -> f64 {
+        if self.is_icmp() { value(self.channel) } else { f64::NAN }
+    }
+
+    /// Bursts of the recent ones that look like uploads.
+    pub fn uploads(&self) -> usize {
+        self.channel.recent.iter().filter(|b| b.bytes_out >= 1000 && b.bytes_out > b.bytes_in).count()
+    }
+
+    fn weak_identity(&self) -> f64 {
+        let nameless = self.channel.name.is_none() && self.channel.service == Service::Http;
+        let no_sni = self.channel.hello_without_sni as f64 / self.channel.flows.max(1) as f64;
+        no_sni.min(1.0).max(flag(nameless))
+    }
+
+    /// Whether the channel is ICMP.
+    pub fn is_icmp(&self) -> bool {
         matches!(self.key.proto, proto::ICMP | proto::ICMPV6)
-    }
-
-    /// DNS messages a second over the life of the channel.
-    fn dns_rate(&self) -> f64 {
-        self.dns(|dns| dns.queries as f64 / self.span().as_secs_f64().max(1.0))
-    }
-
-    fn typical_size(&self, of: impl Fn(&crate::features::Activity) -> f64) -> f64 {
-        let mut sizes: Vec<f64> = self.channel.recent.iter().map(of).collect();
-        median(&mut sizes).unwrap_or(f64::NAN)
     }
 
     fn out_sizes(&self) -> Vec<f64> {
@@ -181,7 +192,8 @@ impl<'a> ChannelView<'a> {
     }
 
     fn prevalence(&self) -> f64 {
-        if self.observed.hosts < 2 {
+        const FEWEST_HOSTS: usize = 4;
+        if self.observed.hosts < FEWEST_HOSTS {
             return f64::NAN;
         }
         self.hosts_of_peer as f64 / self.observed.hosts as f64
@@ -207,6 +219,12 @@ const HTTP_PORTS: [u16; 9] = [80, 631, 3128, 5357, 8000, 8008, 8060, 8080, 49152
 /// Ports that promise a protocol which is recognised when it is really spoken.
 const CLAIMED_PORTS: [u16; 8] = [21, 22, 25, 53, 80, 443, 8080, 8443];
 
+/// Regularity with the evidence for it: few intervals weigh little however even they are.
+fn weighed(regularity: Regularity) -> f64 {
+    const HALF_SURE_NATS: f64 = 10.0;
+    regularity.score() * (1.0 - (-regularity.evidence() / HALF_SURE_NATS).exp())
+}
+
 const fn flag(set: bool) -> f64 {
     if set { 1.0 } else { 0.0 }
 }
@@ -230,320 +248,85 @@ macro_rules! feature {
     };
 }
 
-/// Features of the `c2` model, a row a channel.
+/// Features of the `c2` model, a row a channel. Few and composite: an isolation forest splits at random, so every feature on
+/// which a channel is ordinary hides the ones on which it is not.
 pub const C2: &[Feature] = &[
-    feature!(
-        "interval_regularity",
-        "",
-        Larger,
-        Linear,
-        "1 minus MAD / median of the intervals between bursts, relative to a Poisson process, missed beats folded (after RITA v5)",
-        |v| v.regularity.map_or(0.0, |r| r.score())
-    ),
-    feature!(
-        "interval_evidence",
-        "nats",
-        Larger,
-        Log,
-        "log-likelihood ratio of the intervals' dispersion against random timing, summed over intervals",
-        |v| v.regularity.map_or(0.0, |r| r.evidence())
-    ),
-    feature!("check_ins", "", Larger, Log, "bursts of activity", |v| v.channel.activities as f64),
-    feature!(
-        "size_regularity",
-        "",
-        Larger,
-        Linear,
-        "1 minus MAD / median of payload bytes out a burst (after RITA v5)",
-        |v| size_regularity(&mut v.out_sizes()).unwrap_or(0.0)
-    ),
-    feature!(
-        "bytes_per_check_in",
-        "bytes",
-        Smaller,
-        Log,
-        "median payload bytes of a burst, both ways",
-        |v| v.typical_size(|b| f64::from(b.bytes_out) + f64::from(b.bytes_in))
-    ),
-    feature!(
-        "persistence",
-        "",
-        Larger,
-        Linear,
-        "share of the observed time in which the channel lived and was active",
-        |v| v.persistence()
-    ),
-    feature!(
-        "longest_connection",
-        "seconds",
-        Larger,
-        Log,
-        "longest connection, open ones included (Zeek, RITA)",
-        |v| v.channel.longest.as_secs_f64()
-    ),
-    feature!(
-        "keep_alive_regularity",
-        "",
-        Larger,
-        Linear,
-        "regularity of the bursts inside open connections",
-        |v| v.inner_regularity.map_or(0.0, |r| r.score())
-    ),
-    feature!("inner_bursts", "", Larger, Log, "bursts inside open connections", |v| v.channel.inner_bursts
-        as f64),
-    feature!(
-        "peer_driven",
-        "",
-        Larger,
-        Linear,
-        "share of the bursts inside open connections that the peer began",
-        |v| if v.channel.inner_bursts >= 3 {
-            v.channel.peer_driven as f64 / v.channel.inner_bursts as f64
-        } else {
-            0.0
-        }
-    ),
-    feature!(
-        "producer_consumer_ratio",
-        "",
-        Larger,
-        Linear,
+    feature!("periodicity", "", Larger, Linear,
+        "regularity of the bursts (1 minus MAD / median relative to a Poisson process, missed beats folded; after RITA v5), weighed by the evidence against chance",
+        |v| v.if_conversation(v.regularity.map_or(0.0, weighed))),
+    feature!("keep_alive_periodicity", "", Larger, Linear, "the same of the bursts inside open connections",
+        |v| v.if_conversation(v.inner_regularity.map_or(0.0, weighed))),
+    feature!("size_regularity", "", Larger, Linear, "1 minus MAD / median of payload bytes out a burst (after RITA v5)",
+        |v| v.if_conversation(size_regularity(&mut v.out_sizes()).unwrap_or(0.0))),
+    feature!("persistence", "", Larger, Linear, "share of the observed time in which the channel lived and was active",
+        |v| v.persistence()),
+    feature!("longest_connection", "seconds", Larger, Log, "longest connection, open ones included (Zeek, RITA)",
+        |v| v.if_conversation(v.channel.longest.as_secs_f64())),
+    feature!("peer_driven", "", Larger, Linear, "share of the bursts inside open connections that the peer began, of five or more",
+        |v| v.if_conversation(if v.channel.inner_bursts >= 5 { v.channel.peer_driven as f64 / v.channel.inner_bursts as f64 } else { 0.0 })),
+    feature!("producer_consumer_ratio", "", Larger, Linear,
         "(payload out - in) / (out + in), -1 to 1 (Bullard and Gerth 2014)",
-        |v| v.producer_consumer_ratio()
-    ),
-    feature!(
-        "failed_share",
-        "",
-        Larger,
-        Linear,
-        "share of connection attempts without answer or refused, of three or more",
-        |v| if v.channel.flows >= 3 { v.channel.failed as f64 / v.channel.flows as f64 } else { 0.0 }
-    ),
-    feature!(
-        "unresolved",
-        "",
-        Larger,
-        Linear,
-        "share of flows to an address that DNS did not give the host; missing where the host's DNS is not seen",
-        |v| v.unresolved_share()
-    ),
-    feature!(
-        "port_mismatch",
-        "",
-        Larger,
-        Linear,
-        "how far the protocol is from what the port promises",
-        |v| v.port_mismatch()
-    ),
-    feature!(
-        "tls_without_sni",
-        "",
-        Larger,
-        Linear,
-        "share of flows whose TLS ClientHello names no server",
-        |v| v.channel.hello_without_sni as f64 / v.channel.flows.max(1) as f64
-    ),
-    feature!(
-        "unnamed_peer",
-        "",
-        Larger,
-        Linear,
-        "1 where neither DNS, SNI nor Host name the peer",
-        |v| flag(!v.is_domain() && v.channel.name.is_none())
-    ),
-    feature!(
-        "unidentified_protocol",
-        "",
-        Larger,
-        Linear,
-        "1 where payload flows and no protocol was recognised",
-        |v| flag(v.channel.service == Service::Unknown && v.has_payload() && v.is_tcp_or_udp())
-    ),
-    feature!(
-        "prevalence",
-        "",
-        Smaller,
-        Linear,
-        "share of monitored hosts that talk to this peer; missing where one host is seen (BAYWATCH)",
-        |v| v.prevalence()
-    ),
-    feature!("dns_names", "", Larger, Log, "distinct names asked under the registered domain (RITA)", |v| v
-        .dns(|d| d.distinct_names() as f64)),
-    feature!(
-        "dns_label_bytes",
-        "bytes",
-        Larger,
-        Linear,
-        "mean bytes of names left of the registered domain",
-        |v| v.dns(|d| d.mean_label_bytes())
-    ),
-    feature!(
-        "dns_unusual_types",
-        "",
-        Larger,
-        Linear,
-        "share of questions for types that clients seldom ask for",
-        |v| v.dns(|d| d.unusual_type_share())
-    ),
-    feature!(
-        "dns_entropy",
-        "bits",
-        Larger,
-        Linear,
-        "entropy of the symbols left of the registered domain",
-        |v| v.dns(|d| d.entropy_bits())
-    ),
-    feature!("dns_answer_bytes", "bytes", Larger, Log, "mean bytes of answers that are no addresses", |v| v
-        .dns(|d| d.mean_answer_bytes())),
-    feature!("dns_rate", "hertz", Larger, Log, "questions a second under the registered domain", |v| v
-        .dns_rate()),
-    feature!("icmp_bytes", "bytes", Larger, Log, "ICMP payload bytes, both ways", |v| if v.is_icmp() {
-        (v.channel.traffic.payload_out + v.channel.traffic.payload_in) as f64
-    } else {
-        0.0
-    }),
-    feature!(
-        "icmp_variety",
-        "",
-        Larger,
-        Linear,
-        "share of echo messages whose payload changed, or was not returned as sent",
-        |v| {
-            if !v.is_icmp() {
-                return 0.0;
-            }
-            let odd = v.channel.icmp.payload_changes.max(v.channel.icmp.reply_mismatches) as f64;
-            (odd / v.channel.traffic.packets_out.max(1) as f64).min(1.0)
-        }
-    ),
-    feature!(
-        "icmp_payload_max",
-        "bytes",
-        Larger,
-        Log,
-        "largest payload of an ICMP message that the host sent",
-        |v| if v.is_icmp() { f64::from(v.channel.icmp.payload_max) } else { 0.0 }
-    ),
+        |v| v.if_conversation(v.producer_consumer_ratio())),
+    feature!("failed_share", "", Larger, Linear, "share of connection attempts without answer or refused, of three or more",
+        |v| v.if_conversation(if v.channel.flows >= 3 { v.channel.failed as f64 / v.channel.flows as f64 } else { 0.0 })),
+    feature!("unresolved", "", Larger, Linear, "share of flows to an address that DNS did not give the host; missing where the host's DNS is not seen",
+        |v| v.unresolved_share()),
+    feature!("port_mismatch", "", Larger, Linear, "how far the protocol is from what the port promises, 0 to 1",
+        |v| v.if_conversation(v.port_mismatch())),
+    feature!("weak_identity", "", Larger, Linear, "share of flows of TLS that names no server, or 1 for a cleartext protocol that does not name one",
+        |v| v.if_conversation(v.weak_identity())),
+    feature!("prevalence", "", Smaller, Linear, "share of monitored hosts that talk to this peer; missing where fewer than four hosts are seen (BAYWATCH)",
+        |v| v.prevalence()),
+    feature!("dns_bytes_carried", "bytes", Larger, Log, "bytes in distinct names left of the registered domain; missing for other channels",
+        |v| v.dns(|d| d.distinct_names() as f64 * d.mean_label_bytes())),
+    feature!("dns_label_bytes", "bytes", Larger, Log, "mean bytes of names left of the registered domain",
+        |v| v.dns(|d| d.mean_label_bytes())),
+    feature!("dns_names", "", Larger, Log, "distinct names asked under the registered domain (RITA)",
+        |v| v.dns(|d| d.distinct_names() as f64)),
+    feature!("dns_unusual_types", "", Larger, Linear, "share of questions for types that clients seldom ask for",
+        |v| v.dns(|d| d.unusual_type_share())),
+    feature!("dns_answer_bytes", "bytes", Larger, Log, "mean bytes of answers that are no addresses",
+        |v| v.dns(|d| d.mean_answer_bytes())),
+    feature!("icmp_bytes", "bytes", Larger, Log, "ICMP payload bytes, both ways; missing for other channels",
+        |v| v.icmp(|c| (c.traffic.payload_out + c.traffic.payload_in) as f64)),
+    feature!("icmp_variety", "", Larger, Linear, "share of echo messages whose payload changed, or was not returned as sent",
+        |v| v.icmp(|c| {
+            let odd = c.icmp.payload_changes.max(c.icmp.reply_mismatches) as f64;
+            (odd / c.traffic.packets_out.max(1) as f64).min(1.0)
+        })),
+    feature!("icmp_payload_max", "bytes", Larger, Log, "largest payload of an ICMP message that the host sent",
+        |v| v.icmp(|c| f64::from(c.icmp.payload_max))),
 ];
 
 /// Features of the `exfil` model, a row a channel to a peer that is not monitored.
 pub const EXFIL: &[Feature] = &[
-    feature!("payload_out", "bytes", Larger, Log, "payload bytes that the host sent to the peer", |v| v
-        .channel
-        .traffic
-        .payload_out
-        as f64),
-    feature!(
-        "out_producer_consumer_ratio",
-        "",
-        Larger,
-        Linear,
-        "(payload out - in) / (out + in) (Bullard and Gerth 2014)",
-        |v| v.producer_consumer_ratio()
-    ),
-    feature!(
-        "share_of_host_bytes_out",
-        "",
-        Larger,
-        Linear,
-        "share of all bytes that the host sent outside",
-        |v| v.share_of_host_bytes_out()
-    ),
-    feature!("bytes_out_peak_5m", "bytes", Larger, Log, "most IP bytes out in five minutes", |v| v
-        .channel
-        .peak_out
-        .peak()
-        as f64),
-    feature!(
-        "upload_bursts",
-        "",
-        Larger,
-        Log,
-        "bursts of the recent ones that sent 1 kB or more and more than they received",
-        |v| v.channel.recent.iter().filter(|b| b.bytes_out >= 1000 && b.bytes_out > b.bytes_in).count()
-            as f64
-    ),
-    feature!(
-        "chunk_regularity",
-        "",
-        Larger,
-        Linear,
-        "1 minus MAD / median of payload bytes out of upload bursts",
+    feature!("payload_out", "bytes", Larger, Log, "payload bytes that the host sent to the peer",
+        |v| v.channel.traffic.payload_out as f64),
+    feature!("out_producer_consumer_ratio", "", Larger, Linear, "(payload out - in) / (out + in) (Bullard and Gerth 2014)",
+        |v| v.producer_consumer_ratio()),
+    feature!("share_of_host_bytes_out", "", Larger, Linear, "share of all bytes that the host sent outside",
+        |v| v.share_of_host_bytes_out()),
+    feature!("bytes_out_peak_5m", "bytes", Larger, Log, "most IP bytes out in five minutes",
+        |v| v.channel.peak_out.peak() as f64),
+    feature!("upload_bursts", "", Larger, Log, "bursts of the recent ones that sent 1 kB or more and more than they received",
+        |v| v.uploads() as f64),
+    feature!("chunk_regularity", "", Larger, Linear, "1 minus MAD / median of payload bytes out of upload bursts",
         |v| {
             let mut sizes: Vec<f64> = v.out_sizes().into_iter().filter(|s| *s >= 1000.0).collect();
             size_regularity(&mut sizes).unwrap_or(0.0)
-        }
-    ),
-    feature!(
-        "upload_time",
-        "seconds",
-        Larger,
-        Log,
-        "time between first and last packet of the channel",
-        |v| v.span().as_secs_f64()
-    ),
-    feature!(
-        "out_port_mismatch",
-        "",
-        Larger,
-        Linear,
-        "how far the protocol is from what the port promises",
-        |v| v.port_mismatch()
-    ),
-    feature!(
-        "cleartext_transfer",
-        "",
-        Larger,
-        Linear,
-        "1 for FTP, SMTP, cleartext HTTP or an unknown protocol",
-        |v| flag(
-            v.is_tcp_or_udp()
-                && v.has_payload()
-                && matches!(
-                    v.channel.service,
-                    Service::Ftp | Service::Smtp | Service::Http | Service::Irc | Service::Unknown
-                )
-        )
-    ),
-    feature!(
-        "out_unresolved",
-        "",
-        Larger,
-        Linear,
-        "share of flows to an address that DNS did not give the host",
-        |v| v.unresolved_share()
-    ),
-    feature!(
-        "out_unnamed_peer",
-        "",
-        Larger,
-        Linear,
-        "1 where neither DNS, SNI nor Host name the peer",
-        |v| flag(!v.is_domain() && v.channel.name.is_none())
-    ),
-    feature!("out_prevalence", "", Smaller, Linear, "share of monitored hosts that talk to this peer", |v| v
-        .prevalence()),
-    feature!(
-        "dns_label_bytes_out",
-        "bytes",
-        Larger,
-        Log,
-        "bytes carried in DNS names under the registered domain",
-        |v| v.dns(|d| d.label_bytes as f64)
-    ),
-    feature!("icmp_payload_out", "bytes", Larger, Log, "ICMP payload bytes out", |v| if v.is_icmp() {
-        v.channel.traffic.payload_out as f64
-    } else {
-        0.0
-    }),
-    feature!(
-        "staged_share",
-        "",
-        Larger,
-        Linear,
-        "bytes that the host pulled from monitored hosts, as a share of what it sent to the peer",
-        |v| v.staged_share()
-    ),
+        }),
+    feature!("out_port_mismatch", "", Larger, Linear, "how far the protocol is from what the port promises", |v| v.port_mismatch()),
+    feature!("cleartext_transfer", "", Larger, Linear, "1 for FTP, SMTP, cleartext HTTP or an unknown protocol",
+        |v| flag(v.is_tcp_or_udp() && v.has_payload()
+            && matches!(v.channel.service, Service::Ftp | Service::Smtp | Service::Http | Service::Irc | Service::Unknown))),
+    feature!("out_unresolved", "", Larger, Linear, "share of flows to an address that DNS did not give the host",
+        |v| v.unresolved_share()),
+    feature!("out_prevalence", "", Smaller, Linear, "share of monitored hosts that talk to this peer",
+        |v| v.prevalence()),
+    feature!("icmp_payload_out", "bytes", Larger, Log, "ICMP payload bytes out",
+        |v| if v.is_icmp() { v.channel.traffic.payload_out as f64 } else { 0.0 }),
+    feature!("staged_share", "", Larger, Linear, "bytes that the host pulled from monitored hosts, as a share of what it sent to the peer",
+        |v| v.staged_share()),
 ];
 
 #[cfg(test)]

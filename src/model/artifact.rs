@@ -119,6 +119,14 @@ impl Model {
         Ok(model)
     }
 
+    /// The same model with p-values against other benign scores: those of rows that its own training had not seen.
+    #[must_use]
+    pub fn calibrated_by(mut self, benign_scores: &[f32]) -> Self {
+        self.calibration = Calibration::fit(benign_scores);
+        self.manifest.calibration_rows = self.calibration.len();
+        self
+    }
+
     /// Puts a model together from what was stored, and checks that the parts belong together.
     pub(super) fn from_parts(
         manifest: Manifest,

@@ -48,8 +48,8 @@ impl Transform {
         self.0.iter().map(|c| c.median)
     }
 
-    /// Orients rows in place: row after row of [`Self::features`] values. `NaN` stays, infinities become the
-    /// largest finite values.
+    /// Orients rows in place: row after row of [`Self::features`] values. a value that
+    /// is not known (`NaN`) becomes the median, which says nothing against the row; infinities become the largest finite values.
     pub fn apply(&self, rows: &mut [f32]) {
         if self.0.is_empty() {
             return;
@@ -64,10 +64,7 @@ impl Transform {
 
 impl Column {
     fn orient(self, value: f32) -> f32 {
-        if value.is_nan() {
-            return value;
-        }
-        let value = value.clamp(f32::MIN, f32::MAX);
+        let value = if value.is_nan() { self.median } else { value.clamp(f32::MIN, f32::MAX) };
         let oriented = match self.direction {
             Direction::High => value.max(self.median),
             Direction::Low => -value.min(self.median),
