@@ -9,8 +9,8 @@ use crate::decode::app::reader::Reader;
 
 /// Resource records looked at in one message.
 const MAX_RECORDS: u16 = 64;
-/// Questions looked at in one message: multicast queries ask several.
-const MAX_QUESTIONS: u16 = 16;
+/// Questions looked at in one message: multicast queries ask up to 20 or so.
+const MAX_QUESTIONS: u16 = 32;
 /// Records that a section of a believable message has at most.
 const MAX_SECTION: u16 = 512;
 /// Addresses kept of one message.

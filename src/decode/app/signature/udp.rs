@@ -10,6 +10,7 @@ pub(in crate::decode::app) fn udp(datagram: &[u8], resp_port: u16) -> Guess {
     let on_port = match resp_port {
         123 if is_ntp(datagram) => Some(Service::Ntp),
         67 | 68 if is_dhcp(datagram) => Some(Service::Dhcp),
+        546 | 547 if is_dhcpv6(datagram) => Some(Service::Dhcp),
         500 if is_ike(datagram) => Some(Service::Vpn),
         4500 if is_nat_traversal(datagram) => Some(Service::Vpn),
         5353 | 5355 if dns::is_dns(datagram) => Some(Service::Discovery),
@@ -48,6 +49,13 @@ fn is_ntp(datagram: &[u8]) -> bool {
 fn is_dhcp(datagram: &[u8]) -> bool {
     let cookie = datagram.get(236..240);
     matches!(datagram.first(), Some(1 | 2)) && cookie == Some(&[0x63, 0x82, 0x53, 0x63])
+}
+
+/// A known message type and a first option that fits (RFC 8415, sections 8 and 21.1); relayed messages are not looked for.
+fn is_dhcpv6(datagram: &[u8]) -> bool {
+    let mut r = Reader::at(datagram, 4);
+    let option = r.u16().zip(r.vec16());
+    matches!(datagram.first(), Some(1..=11)) && option.is_some_and(|(code, _)| (1..=255).contains(&code))
 }
 
 /// An ISAKMP header that states the length it has (RFC 7296, section 3.1).
@@ -120,6 +128,8 @@ mod tests {
         let dhcp = [padded(&[1, 1, 6], 236), vec![0x63, 0x82, 0x53, 0x63]].concat();
         check(&dhcp, 67, Some(Service::Dhcp));
         check(&dhcp[..239], 67, None);
+        check(&[1, 7, 7, 7, 0, 8, 0, 2, 0, 0], 547, Some(Service::Dhcp));
+        check(&[1, 7, 7, 7, 0, 8, 0, 9, 0, 0], 547, None);
         check(b"M-SEARCH * HTTP/1.1\r\nHost: x", 1900, Some(Service::Discovery));
         check(&padded(b"\x80\xf0\0\x10\0\x01\0\0\0\0\0\0\x20CK", 50), 137, Some(Service::Discovery));
         check(&padded(b"\x11\x0a\x12\x34", 90), 138, Some(Service::Discovery));
