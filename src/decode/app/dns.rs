@@ -4,18 +4,19 @@
 use std::sync::Arc;
 
 use crate::addr::Addr;
-use crate::decode::app::name::{MAX_LEN, is_name_byte};
+use crate::decode::app::dns_name::{Name, NameEnd, read_name, skip_name};
 use crate::decode::app::reader::Reader;
 
 /// Resource records looked at in one message.
 const MAX_RECORDS: u16 = 64;
-/// Questions looked at in one message: multicast queries ask several.
-const MAX_QUESTIONS: u16 = 16;
+/// Questions looked at in one message: multicast queries ask up to 20 or so.
+const MAX_QUESTIONS: u16 = 32;
 /// Records that a section of a believable message has at most.
 const MAX_SECTION: u16 = 512;
 /// Addresses kept of one message.
 const MAX_ADDRESSES: usize = 32;
-const HEADER_LEN: usize = 12;
+/// Bytes before the first question.
+pub(super) const HEADER_LEN: usize = 12;
 
 const TYPE_A: u16 = 1;
 const TYPE_AAAA: u16 = 28;
@@ -158,10 +159,12 @@ fn read_rest(r: &mut Reader<'_>, header: &Header, message: &mut DnsMessage) -> O
         let (kind, _class, _ttl) = (r.u16()?, r.u16()?, r.u32()?);
         let declared = usize::from(r.u16()?);
         let data = r.take_up_to(declared);
-        if i < header.answers {
+        let is_cut = data.len() < declared;
+        let is_address = matches!(kind, TYPE_A | TYPE_AAAA);
+        if i < header.answers && !(is_cut && is_address) {
             note_answer(kind, data, message);
         }
-        if data.len() < declared {
+        if is_cut {
             return None;
         }
     }
@@ -181,97 +184,173 @@ fn note_answer(kind: u16, data: &[u8], message: &mut DnsMessage) {
     }
 }
 
-/// The text of a name while it is read. Fits every legal name: 255 bytes with lengths are 253 of text.
-struct Name {
-    text: [u8; MAX_LEN],
-    len: usize,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::app::fixtures::vec;
+    use crate::decode::app::name::{MAX_LEN, is_name_byte};
+    use proptest::prelude::*;
 
-impl Default for Name {
-    fn default() -> Self {
-        Self { text: [0; MAX_LEN], len: 0 }
-    }
-}
+    const QUERY: [u8; 4] = [0x01, 0x00, 0, 1];
+    const RESPONSE: [u8; 4] = [0x81, 0x80, 0, 1];
 
-impl Name {
-    fn push_label(&mut self, label: &[u8]) {
-        if self.len > 0 {
-            self.push(b'.');
-        }
-        for &byte in label {
-            // A dot inside of a label must not look like the end of one.
-            let printable = is_name_byte(byte) && byte != b'.';
-            self.push(if printable { byte.to_ascii_lowercase() } else { b'?' });
-        }
+    fn name(labels: &[&[u8]]) -> Vec<u8> {
+        [labels.iter().flat_map(|label| vec::<1>(label)).collect(), vec![0]].concat()
     }
 
-    fn push(&mut self, byte: u8) {
-        if let Some(slot) = self.text.get_mut(self.len) {
-            *slot = byte;
-            self.len += 1;
-        }
+    fn question(labels: &[&[u8]], qtype: u8) -> Vec<u8> {
+        [name(labels), vec![0, qtype, 0, 1]].concat()
     }
 
-    fn text(&self) -> &str {
-        self.text.get(..self.len).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
+    fn record(owner: &[u8], kind: u8, data: &[u8]) -> Vec<u8> {
+        [owner, &[0, kind, 0, 1, 0, 0, 0, 60], &vec::<2>(data)].concat()
     }
-}
 
-enum NameEnd {
-    Whole,
-    Cut,
-    Invalid,
-}
+    /// A message with one question and as many answers and other records as the counts say.
+    fn message(flags: [u8; 4], answers: u8, others: u8, parts: &[Vec<u8>]) -> Vec<u8> {
+        [&[0x12, 0x34], &flags[..], &[0, answers, 0, 0, 0, others], &parts.concat()].concat()
+    }
 
-fn skip_name(r: &mut Reader<'_>) -> Option<()> {
-    matches!(read_name(r, None), NameEnd::Whole).then_some(())
-}
+    const POINTER: &[u8] = &[0xc0, 12];
 
-/// Reads a name, following compression pointers (RFC 1035, section 4.1.4) only where its text is wanted. Each pointer must go
-/// further back than all before it, so that a name ends.
-fn read_name(r: &mut Reader<'_>, mut text: Option<&mut Name>) -> NameEnd {
-    let mut at = *r;
-    let mut floor = r.pos();
-    let mut wire_len = 1;
-    let mut jumped = false;
-    loop {
-        let Some(len) = at.u8() else { return NameEnd::Cut };
-        match len {
-            0 => break,
-            1..=63 => {
-                let label = at.take_up_to(usize::from(len));
-                wire_len += 1 + usize::from(len);
-                if wire_len > MAX_LEN {
-                    return NameEnd::Invalid;
-                }
-                if let Some(text) = text.as_deref_mut() {
-                    text.push_label(label);
-                }
-                if label.len() < usize::from(len) {
-                    return NameEnd::Cut;
+    fn response() -> Vec<u8> {
+        let parts = [
+            question(&[b"www", b"Example", b"com"], 1),
+            record(POINTER, 5, b"\x01x\xc0\x10"),
+            record(&[0xc0, 33], 1, &[192, 0, 2, 7]),
+            record(&[0xc0, 33], 28, &[0x20; 16]),
+            record(&[0], 41, &[1, 2, 3]),
+        ];
+        message(RESPONSE, 3, 1, &parts)
+    }
+
+    #[test]
+    fn reads_a_response() {
+        let message = parse_dns(&response()).unwrap();
+        let addresses = vec![Addr::from_v4([192, 0, 2, 7]), Addr::from_v6([0x20; 16])];
+        let expected = DnsMessage {
+            id: 0x1234,
+            is_response: true,
+            rcode: 0,
+            name: "www.example.com".into(),
+            qtype: 1,
+            addresses,
+            other_answer_bytes: 4,
+            complete: true,
+        };
+        assert_eq!(message, expected);
+    }
+
+    #[test]
+    fn a_cut_message_is_not_complete() {
+        let whole = response();
+        let full = parse_dns(&whole).unwrap();
+        for len in 0..whole.len() {
+            match parse_dns(&whole[..len]) {
+                None => assert!(len < HEADER_LEN),
+                Some(cut) => {
+                    assert!(!cut.complete && full.name.starts_with(&*cut.name), "{len} bytes");
+                    assert!(full.addresses.starts_with(&cut.addresses));
+                    assert!(cut.other_answer_bytes <= full.other_answer_bytes);
                 }
             }
-            0xc0.. => {
-                let Some(low) = at.u8() else { return NameEnd::Cut };
-                let target = usize::from(u16::from_be_bytes([len & 0x3f, low]));
-                if !(HEADER_LEN..floor).contains(&target) {
-                    return NameEnd::Invalid;
-                }
-                if !jumped {
-                    *r = at;
-                }
-                if text.is_none() {
-                    return NameEnd::Whole;
-                }
-                jumped = true;
-                floor = target;
-                at.seek(target);
-            }
-            _ => return NameEnd::Invalid,
         }
     }
-    if !jumped {
-        *r = at;
+
+    #[test]
+    fn tunnels_put_anything_into_labels() {
+        let check = |labels: &[&[u8]], qtype, text: &str| {
+            let message = parse_dns(&message(QUERY, 0, 0, &[question(labels, qtype)])).unwrap();
+            assert_eq!((&*message.name, message.qtype, message.complete), (text, u16::from(qtype), true));
+        };
+        check(&[b"\xbc\xca.Zb\xff", b"t", b"example"], 10, "???zb?.t.example");
+        check(&[b"dnscat", b"0011aabb"], 15, "dnscat.0011aabb");
+        check(&[&[b'A'; 63], b"x"], 25, &format!("{}.x", "a".repeat(63)));
+        check(&[], 2, "");
+        let long = [&[b'a'; 63][..], &[b'b'; 63], &[b'c'; 63], &[b'd'; 61]];
+        check(&long, 16, &long.map(|label| String::from_utf8_lossy(label).into_owned()).join("."));
+        let null = record(POINTER, 10, &[0xee; 900]);
+        let answer = message(RESPONSE, 1, 0, &[question(&[b"a"], 10), null]);
+        assert_eq!(parse_dns(&answer).unwrap().other_answer_bytes, 900);
     }
-    NameEnd::Whole
+
+    #[test]
+    fn multicast_messages_may_have_no_question_or_several() {
+        let answers = message([0x84, 0, 0, 0], 1, 0, &[record(&name(&[b"tv", b"local"]), 1, &[10, 0, 0, 9])]);
+        let found = parse_dns(&answers).unwrap();
+        assert_eq!((&*found.name, found.qtype, found.addresses.len(), found.complete), ("", 0, 1, true));
+
+        let both = [question(&[b"a", b"local"], 255), [POINTER, &[0, 28, 0x80, 1]].concat()];
+        let found = parse_dns(&message([0, 0, 0, 2], 0, 0, &both)).unwrap();
+        assert_eq!((&*found.name, found.complete), ("a.local", true));
+    }
+
+    #[test]
+    fn pointers_only_go_back() {
+        let check = |rest: &[u8], known| {
+            let bytes = message(QUERY, 0, 0, &[rest.to_vec(), vec![0, 1, 0, 1]]);
+            assert_eq!(parse_dns(&bytes).is_some(), known, "{rest:x?}");
+        };
+        check(&[0xc0, 12], false);
+        check(&[0xc0, 14], false);
+        check(&[0xc0, 4], false);
+        check(&[1, b'a', 0xc0, 12], false);
+        check(&[0x40, b'a', 0], false);
+        // In a record, a pointer to itself or ahead spoils the record, not the question.
+        let looped = message(RESPONSE, 1, 0, &[question(&[b"a"], 1), record(&[0xc0, 19], 1, &[1, 2, 3, 4])]);
+        assert!(!parse_dns(&looped).unwrap().complete);
+    }
+
+    #[test]
+    fn refuses_what_is_no_query_and_no_response() {
+        let check = |flags: [u8; 4], answers, known| {
+            let bytes = message(flags, answers, 0, &[question(&[b"a"], 1)]);
+            assert_eq!(parse_dns(&bytes).is_some(), known, "{flags:x?}");
+        };
+        check(QUERY, 0, true);
+        check([0x01, 0x20, 0, 1], 0, true);
+        check([0x29, 0, 0, 1], 0, false);
+        check([0x01, 0x03, 0, 1], 0, false);
+        check([0x81, 0x0f, 0, 1], 0, false);
+        check([0x01, 0, 0, 0], 0, false);
+        check([0x01, 0, 0x40, 1], 0, false);
+        check([0x81, 0x81, 0, 0], 0, false);
+        let bad_class = message(QUERY, 0, 0, &[name(&[b"a"]), vec![0, 1, 0, 9]]);
+        assert_eq!(parse_dns(&bad_class), None);
+        let too_long: Vec<&[u8]> = vec![&[b'a'; 63]; 4];
+        assert_eq!(parse_dns(&message(QUERY, 0, 0, &[question(&too_long, 1)])), None);
+        assert!(parse_dns(&[0, 1, 0x81, 0x81, 0, 0, 0, 0, 0, 0, 0, 0]).is_some());
+        assert_eq!(parse_dns(&[0; 40]), None);
+    }
+
+    #[test]
+    fn looks_at_no_more_than_its_bounds() {
+        let parts: Vec<Vec<u8>> = std::iter::once(question(&[b"a"], 1))
+            .chain((0..80).map(|i| record(POINTER, 1, &[10, 0, 0, i])))
+            .collect();
+        let found = parse_dns(&message(RESPONSE, 80, 0, &parts)).unwrap();
+        assert_eq!((found.addresses.len(), found.complete), (MAX_ADDRESSES, false));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn never_panics(bytes: Vec<u8>, at in 0_usize..200, flip: u8) {
+            parse_dns(&bytes);
+            let mut whole = response();
+            let at = at % whole.len();
+            whole[at] = flip;
+            if let Some(found) = parse_dns(&whole) {
+                prop_assert!(found.name.len() <= MAX_LEN);
+                prop_assert!(found.name.bytes().all(is_name_byte));
+            }
+            prop_assert_eq!(is_dns(&whole), parse_dns(&whole).is_some());
+        }
+
+        #[test]
+        fn random_bytes_are_no_message(bytes in prop::collection::vec(any::<u8>(), 12..300)) {
+            prop_assert_eq!(parse_dns(&bytes), None);
+        }
+    }
 }

@@ -8,6 +8,8 @@ use crate::decode::app::{AppInfo, name};
 /// Longest method: those that are registered have at most 17 letters.
 const MAX_METHOD_LEN: usize = 20;
 
+const COMMON_METHODS: [&[u8]; 7] = [b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH"];
+
 /// What a client of cleartext HTTP/2 says first, as far as it looks like a request (RFC 9113, section 3.4).
 pub(super) const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 
@@ -24,12 +26,21 @@ pub(super) fn read_head(stream: &[u8], info: &mut AppInfo) -> Extent {
     }
     let Some(rest) = rest.strip_prefix(b" ").filter(|_| method_len >= 3) else { return Extent::Broken };
     let mut lines = whole_lines(rest);
-    let Some(line) = lines.next() else {
-        return if rest.iter().copied().all(is_text_byte) { Extent::Cut } else { Extent::Broken };
-    };
-    let Some((target, b"HTTP/1.1" | b"HTTP/1.0")) = split_at_last_space(line) else { return Extent::Broken };
-
-    info.method = std::str::from_utf8(method).ok().map(Arc::from);
+    let line = lines.next();
+    let (target, version) = split_at_last_space(line.unwrap_or(rest));
+    let is_versioned = line.is_some() && version.starts_with(b"HTTP/1.");
+    // A line that was cut, or one of HTTP/0.9, tells its method where there can be no doubt.
+    let is_plain =
+        COMMON_METHODS.contains(&method) && rest.starts_with(b"/") && (line.is_none() || version.is_empty());
+    if is_versioned || is_plain {
+        info.method = std::str::from_utf8(method).ok().map(Arc::from);
+    }
+    match line {
+        None if rest.iter().copied().all(is_text_byte) => return Extent::Cut,
+        Some(_) if is_versioned => {}
+        Some(_) if is_plain => return Extent::Whole,
+        _ => return Extent::Broken,
+    }
     if let Some(authority) = authority_of(method, target) {
         info.name = host_of(authority);
         return Extent::Whole;
@@ -60,10 +71,11 @@ fn whole_lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     lines.map_while(|line| line.strip_suffix(b"\n")).map(|line| line.strip_suffix(b"\r").unwrap_or(line))
 }
 
-fn split_at_last_space(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = line.iter().rposition(|&byte| byte == b' ')?;
+/// Target and version of a request line.
+fn split_at_last_space(line: &[u8]) -> (&[u8], &[u8]) {
+    let at = line.iter().rposition(|&byte| byte == b' ').unwrap_or(line.len());
     let (target, version) = line.split_at(at);
-    Some((target, version.get(1..)?))
+    (target, version.strip_prefix(b" ").unwrap_or_default())
 }
 
 /// The host that the request line names, which counts more than the Host field (RFC 9112, section 3.2.2).
@@ -125,7 +137,12 @@ mod tests {
         );
         check(b"RPC_IN_DATA / HTTP/1.1\r\n", Cut, Some("RPC_IN_DATA"), None);
         check(b"GET / HTTP/1.1\r\nHost: a.exa", Cut, Some("GET"), None);
-        check(b"GET / HT", Cut, None, None);
+        check(b"GET / HTTP/1.0.8\r\n\r\n", Whole, Some("GET"), None);
+        check(b"GET /\r\n", Whole, Some("GET"), None);
+        check(b"GET / HT", Cut, Some("GET"), None);
+        check(b"GET /a/long/pa", Cut, Some("GET"), None);
+        check(b"FOO /a/long/pa", Cut, None, None);
+        check(b"OPTIONS sip:x@exam", Cut, None, None);
         check(b"G", Cut, None, None);
     }
 

@@ -182,3 +182,178 @@ fn step_after(extent: Extent, if_broken: Step) -> Step {
         Extent::Broken => if_broken,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::app::fixtures::{crypto_frame, hello, records, seal};
+    use Direction::{Orig, Resp};
+    use proptest::prelude::*;
+
+    const ISN: u32 = u32::MAX - 100;
+
+    /// Feeds segments of one flow, each at its offset in the stream of its sender.
+    fn follow(port: u16, segments: &[(Direction, usize, &[u8])]) -> (Progress, AppInfo) {
+        let mut inspector = Inspector::default();
+        let mut progress = Progress::NeedMore;
+        for &(from, at, bytes) in segments {
+            assert_eq!(progress, Progress::NeedMore, "fed after the end");
+            progress =
+                inspector.feed(proto::TCP, port, from, ISN.wrapping_add(u32::try_from(at).unwrap()), bytes);
+        }
+        assert!(progress == Progress::NeedMore || inspector.held.is_none());
+        (progress, inspector.into_info())
+    }
+
+    fn whole(port: u16, stream: &[u8]) -> AppInfo {
+        let (progress, info) = follow(port, &[(Orig, 0, stream)]);
+        assert_eq!(progress, Progress::Done);
+        info
+    }
+
+    fn streams() -> [(u16, Vec<u8>); 4] {
+        [
+            (8080, records(&hello(Some("split.example"), &["h2"], 0), 9999)),
+            (443, records(&hello(Some("records.example"), &["h2"], 90), 50)),
+            (80, b"POST /x HTTP/1.1\r\nHost: split.example:8080\r\n".to_vec()),
+            (53, b"\0\x13\xab\xcd\x01\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01".to_vec()),
+        ]
+    }
+
+    #[test]
+    fn split_at_every_byte_is_as_whole() {
+        for (port, stream) in streams() {
+            let expected = whole(port, &stream);
+            assert_ne!(expected.service, Service::Unknown);
+            for at in 1..stream.len() {
+                let (first, second) = stream.split_at(at);
+                let mut inspector = Inspector::default();
+                let mut progress = inspector.feed(proto::TCP, port, Orig, ISN, first);
+                if progress == Progress::NeedMore {
+                    progress = inspector.feed(
+                        proto::TCP,
+                        port,
+                        Orig,
+                        ISN.wrapping_add(u32::try_from(at).unwrap()),
+                        second,
+                    );
+                }
+                assert_eq!(
+                    (progress, inspector.into_info()),
+                    (Progress::Done, expected.clone()),
+                    "split at {at}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn overtaken_and_repeated_segments() {
+        let stream = records(&hello(Some("order.example"), &["h2"], 0), 9999);
+        let expected = whole(443, &stream);
+        for at in 20..stream.len() - 1 {
+            let (a, b) = stream.split_at(at);
+            let (b, c) = b.split_at(1);
+            let reordered = follow(443, &[(Orig, 0, a), (Orig, at + 1, c), (Orig, at, b)]);
+            assert_eq!(reordered, (Progress::Done, expected.clone()));
+            let repeated =
+                follow(443, &[(Orig, 0, a), (Orig, 0, a), (Orig, at, b), (Orig, at - 9, &stream[at - 9..])]);
+            assert_eq!(repeated, (Progress::Done, expected.clone()));
+        }
+        // Where the very first segment is overtaken: on ports on which a hello is likely.
+        let (first, second) = stream.split_at(100);
+        assert_eq!(follow(443, &[(Orig, 100, second), (Orig, 0, first)]), (Progress::Done, expected));
+    }
+
+    #[test]
+    fn a_hello_that_stays_cut_tells_its_name() {
+        let stream = records(&hello(Some("early.example"), &["h2"], 0), 9999);
+        let (progress, info) =
+            follow(443, &[(Orig, 0, &stream[..stream.len() - 1]), (Resp, 0, b"\x16\x03\x03\0\x09\x02")]);
+        assert_eq!((progress, info.service), (Progress::NeedMore, Service::Tls));
+        assert_eq!((info.name.as_deref(), info.ja4), (Some("early.example"), None));
+    }
+
+    #[test]
+    fn midstream_records_are_tls_without_a_name() {
+        let (progress, info) =
+            follow(9, &[(Resp, 0, b"\x17\x03\x03\x01\0\xee"), (Orig, 0, b"\x17\x03\x03\x01\0\xee")]);
+        assert_eq!(
+            (progress, info),
+            (Progress::NeedMore, AppInfo { service: Service::Tls, ..AppInfo::default() })
+        );
+    }
+
+    #[test]
+    fn a_later_payload_tells_better() {
+        let info = follow(9, &[(Resp, 0, b"220 hello\r\n"), (Orig, 0, b"EHLO x\r\n")]).1;
+        assert_eq!(info.service, Service::Smtp);
+        let info = follow(
+            9,
+            &[(Resp, 0, b"HTTP/1.1 200 OK\r\n\r\n"), (Orig, 0, b"GET / HTTP/1.1\r\nHost: a.example\r\n")],
+        )
+        .1;
+        assert_eq!((info.service, info.name.as_deref()), (Service::Http, Some("a.example")));
+        let info =
+            follow(9, &[(Resp, 0, b"+OK ready\r\n"), (Orig, 0, b"USER joe\r\n"), (Resp, 9, b"+OK\r\n")]).1;
+        assert_eq!(info, AppInfo::default());
+    }
+
+    #[test]
+    fn gives_up_after_its_bounds() {
+        let mut inspector = Inspector::default();
+        let fed = (1..100).find(|&i| inspector.feed(proto::TCP, 9, Orig, i, b"\xee\xee") == Progress::Done);
+        assert_eq!(fed, Some(u32::from(MAX_PAYLOADS)));
+
+        let mut head = b"GET / HTTP/1.1\r\n".to_vec();
+        head.resize(9000, b'x');
+        let (progress, info) =
+            follow(9, &[(Orig, 0, &head), (Orig, 9000, &[b'x'; 9000]), (Orig, 18000, b"x")]);
+        assert_eq!((progress, info.service, info.name), (Progress::Done, Service::Http, None));
+        assert_eq!(Inspector::default().feed(proto::ICMP, 0, Orig, 0, b"x"), Progress::Done);
+    }
+
+    #[test]
+    fn flows_with_nothing_to_learn_hold_nothing() {
+        for payload in [&b"\xee\xee\xee"[..], b"random", b"\0\0\0\0", b"\x17\x03\x03\x01\0\xee"] {
+            let mut inspector = Inspector::default();
+            inspector.feed(proto::TCP, 9, Orig, 1, payload);
+            inspector.feed(proto::UDP, 9, Resp, 0, payload);
+            assert!(inspector.held.is_none());
+        }
+    }
+
+    #[test]
+    fn follows_a_quic_hello_over_datagrams() {
+        let message = hello(Some("quic.example"), &["h3"], 1700);
+        let server = seal(1, b"server", 0, &[1]);
+        let [second, first] = [crypto_frame(&message, 1000..usize::MAX), crypto_frame(&message, 0..1000)];
+        let mut inspector = Inspector::default();
+        let mut feed = |from, datagram: &[u8]| inspector.feed(proto::UDP, 443, from, 0, datagram);
+        assert_eq!(feed(Orig, &seal(1, b"client00", 1, &second)), Progress::NeedMore);
+        assert_eq!(feed(Resp, &server), Progress::NeedMore);
+        assert_eq!(feed(Orig, b"\x40 a short header"), Progress::NeedMore);
+        assert_eq!(feed(Orig, &seal(1, b"client00", 0, &first)), Progress::Done);
+        let info = inspector.into_info();
+        assert_eq!((info.service, info.name.as_deref()), (Service::Quic, Some("quic.example")));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
+        #[test]
+        fn never_panics_and_ends(
+            payloads in prop::collection::vec((any::<bool>(), any::<u32>(), any::<Vec<u8>>(), 0_usize..4), 20),
+            is_tcp: bool,
+        ) {
+            let mut inspector = Inspector::default();
+            let starts: [&[u8]; 4] = [b"", b"\x16\x03\x01\x02\0\x01\0", b"GET / HTTP/1.1\r\n", b"\xc0\0\0\0\x01\x02"];
+            let mut fed = payloads.iter().map(|(is_orig, seq, bytes, start)| {
+                let payload = [starts[*start], bytes].concat();
+                let from = if *is_orig { Orig } else { Resp };
+                inspector.feed(if is_tcp { proto::TCP } else { proto::UDP }, 443, from, *seq, &payload)
+            });
+            prop_assert!(fed.any(|progress| progress == Progress::Done));
+        }
+    }
+}

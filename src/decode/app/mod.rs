@@ -2,6 +2,7 @@
 //! Every reader is bounded, never panics on any bytes, and keeps nothing of the payload but the fields below.
 
 mod dns;
+mod dns_name;
 #[cfg(test)]
 mod fixtures;
 mod http;

@@ -1,32 +1,13 @@
-//! Tells a protocol from the first bytes of a payload. A look at one or two bytes refuses most of what is not known.
+//! Services over TCP.
 
 use crate::decode::app::http::HTTP2_PREFACE;
 use crate::decode::app::reader::Reader;
-use crate::decode::app::{Service, dns, quic, tls};
-
-/// What the first bytes look like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Guess {
-    /// Nothing known.
-    Nothing,
-    /// The beginning of something that needs more bytes to tell.
-    Prefix,
-    /// This service, and nothing more to learn.
-    Sure(Service),
-    /// This service; a later payload may tell more, or better.
-    Hint(Service),
-    /// A TLS record with the beginning of a `ClientHello`.
-    ClientHello,
-    /// Perhaps an HTTP request.
-    Request,
-    /// A QUIC long-header packet.
-    Quic,
-}
-
-use Guess::{Hint, Nothing, Prefix, Sure};
+use crate::decode::app::signature::Guess::{self, Hint, Nothing, Prefix, Sure};
+use crate::decode::app::signature::{is_dns_of_other_opcode, is_openvpn_reset};
+use crate::decode::app::{Service, dns, tls};
 
 /// The first bytes that one side of a TCP connection sends; `resp_port` decides only where the bytes fit several.
-pub(super) fn tcp(stream: &[u8], resp_port: u16) -> Guess {
+pub(in crate::decode::app) fn tcp(stream: &[u8], resp_port: u16) -> Guess {
     let Some(&first) = stream.first() else { return Nothing };
     match first {
         0x14..=0x17 => tls_record(stream),
@@ -39,36 +20,9 @@ pub(super) fn tcp(stream: &[u8], resp_port: u16) -> Guess {
     }
 }
 
-/// A datagram. Protocols whose bytes say little are believed on their own port only.
-pub(super) fn udp(datagram: &[u8], resp_port: u16) -> Guess {
-    let on_port = match resp_port {
-        123 if is_ntp(datagram) => Some(Service::Ntp),
-        67 | 68 if is_dhcp(datagram) => Some(Service::Dhcp),
-        500 if is_ike(datagram) => Some(Service::Vpn),
-        4500 if is_nat_traversal(datagram) => Some(Service::Vpn),
-        5353 | 5355 if dns::is_dns(datagram) => Some(Service::Discovery),
-        137 | 138 if is_netbios(datagram) => Some(Service::Discovery),
-        3702 if datagram.starts_with(b"<") => Some(Service::Discovery),
-        _ => None,
-    };
-    if let Some(service) = on_port {
-        return Sure(service);
-    }
-    match datagram {
-        [_, _, _, _, 0x21, 0x12, 0xa4, 0x42, ..] if is_stun(datagram) => Sure(Service::Stun),
-        [0x80..=0xff, ..] if quic::is_long_header(datagram) => Guess::Quic,
-        [1..=4, 0, 0, 0, ..] if is_wireguard(datagram) => Sure(Service::Vpn),
-        [0x38 | 0x40, ..] if is_openvpn_reset(datagram) => Sure(Service::Vpn),
-        [b'M' | b'N' | b'H', ..] if is_ssdp(datagram) => Sure(Service::Discovery),
-        _ if quic::is_google_quic(datagram) => Sure(Service::Quic),
-        _ if dns::is_dns(datagram) || is_dns_of_other_opcode(datagram, resp_port) => Sure(Service::Dns),
-        _ => Nothing,
-    }
-}
-
 /// Whether a `ClientHello` or a request often begins here, so that a first segment that makes no sense may be its
 /// second one, overtaken.
-pub(super) const fn expects_hello(resp_port: u16) -> bool {
+pub(in crate::decode::app) const fn expects_hello(resp_port: u16) -> bool {
     matches!(resp_port, 443 | 465 | 636 | 853 | 989 | 990 | 993 | 995 | 4443 | 5061 | 8443 | 9443)
 }
 
@@ -172,8 +126,9 @@ fn is_rdp_request(stream: &[u8], resp_port: u16) -> bool {
 fn tcp_with_length(stream: &[u8], resp_port: u16) -> Guess {
     match stream {
         // NetBIOS session service (RFC 1002, section 4.3): a message with SMB 1, 2 or 3 in it, or a session request.
-        [0, _, _, _, 0xfc..=0xff, b'S', b'M', b'B', ..] => return Sure(Service::Smb),
-        [0x81, 0, 0, 68, 32, ..] => return Sure(Service::Smb),
+        [0, _, _, _, 0xfc..=0xff, b'S', b'M', b'B', ..] | [0x81, 0, 0, 68, 32, ..] => {
+            return Sure(Service::Smb);
+        }
         _ => {}
     }
     let mut r = Reader::new(stream);
@@ -196,89 +151,6 @@ fn tcp_with_length(stream: &[u8], resp_port: u16) -> Guess {
     }
 }
 
-/// NOTIFY and UPDATE (RFC 1996, RFC 2136) begin as queries do; on DNS's own port that is enough to name them.
-fn is_dns_of_other_opcode(message: &[u8], resp_port: u16) -> bool {
-    let [_, _, flags, rcode, 0, 1, 0, _, 0, _, 0, _, ..] = message else { return false };
-    resp_port == 53 && matches!(flags >> 3 & 0x0f, 4 | 5) && rcode & 0x0f <= 11
-}
-
-/// Client, server, broadcast modes of versions 1 to 4 (RFC 5905); control and private messages (RFC 9327).
-fn is_ntp(datagram: &[u8]) -> bool {
-    let Some(&first) = datagram.first() else { return false };
-    let version_known = (1..=4).contains(&(first >> 3 & 0x07));
-    version_known
-        && match first & 0x07 {
-            1..=5 => datagram.len() >= 48 && datagram.len().is_multiple_of(4),
-            6 => datagram.len() >= 12,
-            7 => datagram.len() >= 8,
-            _ => false,
-        }
-}
-
-fn is_dhcp(datagram: &[u8]) -> bool {
-    let cookie = datagram.get(236..240);
-    matches!(datagram.first(), Some(1 | 2)) && cookie == Some(&[0x63, 0x82, 0x53, 0x63])
-}
-
-/// An ISAKMP header that states the length it has (RFC 7296, section 3.1).
-fn is_ike(message: &[u8]) -> bool {
-    let mut r = Reader::at(message, 17);
-    let version = r.u8();
-    r.seek(24);
-    matches!(version, Some(0x10 | 0x20)) && r.u32().is_some_and(|len| len as usize == message.len())
-}
-
-/// IPsec through NAT (RFC 3948): keep-alive, IKE behind four zero bytes, or ESP in its first 2^24 packets.
-fn is_nat_traversal(datagram: &[u8]) -> bool {
-    match datagram {
-        [0xff] => true,
-        [0, 0, 0, 0, ike @ ..] => is_ike(ike),
-        [_, _, _, _, 0, _, _, _, ..] => datagram.len() >= 32,
-        _ => false,
-    }
-}
-
-/// NetBIOS names (RFC 1002, section 4.2): 32 letters as the first label; or a datagram of a known type (section 4.4).
-fn is_netbios(datagram: &[u8]) -> bool {
-    datagram.get(12) == Some(&32) || matches!(datagram, [0x10..=0x16, 0..=0x0f, ..])
-}
-
-fn is_ssdp(datagram: &[u8]) -> bool {
-    let starts = [&b"M-SEARCH * HTTP/1.1\r\n"[..], b"NOTIFY * HTTP/1.1\r\n", b"HTTP/1.1 200 OK\r\n"];
-    starts.into_iter().any(|start| datagram.starts_with(start))
-}
-
-/// A STUN header whose cookie was seen (RFC 8489, section 5).
-fn is_stun(datagram: &[u8]) -> bool {
-    matches!(datagram, [0..=0x3f, _, _, low, ..] if low % 4 == 0 && datagram.len() >= 20)
-}
-
-/// WireGuard's four messages (WireGuard paper, section 5.4); the counter of data is believed below 2^32.
-fn is_wireguard(datagram: &[u8]) -> bool {
-    match (datagram.first(), datagram.len()) {
-        (Some(1), 148) | (Some(2), 92) | (Some(3), 64) => true,
-        (Some(4), len @ 32..) => len % 16 == 0 && datagram.get(12..16) == Some(&[0; 4]),
-        _ => false,
-    }
-}
-
-/// OpenVPN's hard reset of either side: opcode 7 or 8, session id, perhaps a keyed hash, then packet ids (OpenVPN's
-/// `ssl_pkt.h`). Its length depends on the hash: none, SHA-1, SHA-256, SHA-512; `tls-crypt` looks like the third.
-fn is_openvpn_reset(message: &[u8]) -> bool {
-    // The server's reset also acknowledges the client's: one packet id and a session id.
-    let (len, acks) = match message.first() {
-        Some(0x38) => (message.len(), 0),
-        Some(0x40) => (message.len().saturating_sub(12), 1),
-        _ => return false,
-    };
-    let replay_id = |at: usize| matches!(message.get(at..at + 4), Some([0 | 0x0f, 0, 0, 1]));
-    match len {
-        14 => message.get(9) == Some(&acks) && message.ends_with(&[0; 4]),
-        42 | 54 | 86 => replay_id(9) || replay_id(len - 13),
-        _ => false,
-    }
-}
-
 fn first_line(stream: &[u8]) -> &[u8] {
     let line = stream.split(|&byte| byte == b'\n').next().unwrap_or_default();
     line.strip_suffix(b"\r").unwrap_or(line)
@@ -286,4 +158,62 @@ fn first_line(stream: &[u8]) -> &[u8] {
 
 fn starts_with_ignore_case(stream: &[u8], keyword: &[u8]) -> bool {
     stream.get(..keyword.len()).is_some_and(|start| start.eq_ignore_ascii_case(keyword))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn tells_tcp_services() {
+        let check =
+            |stream: &[u8], port, guess| assert_eq!(tcp(stream, port), guess, "{}", stream.escape_ascii());
+        check(b"", 443, Nothing);
+        check(b"\x16\x03\x01\x02\0\x01\0\x01\xfc", 9, Guess::ClientHello);
+        check(b"\x16\x03\x01", 9, Prefix);
+        check(b"\x16\x03\x01\x02\0", 9, Prefix);
+        check(b"\x16\x03\x03\0\x5a\x02\0\0", 9, Hint(Service::Tls));
+        check(b"\x17\x03\x03\x01\0\xee", 9, Hint(Service::Tls));
+        check(b"\x17\x03\x03\xff\xff\xee", 9, Nothing);
+        check(b"\x16\x09\x03", 9, Nothing);
+        check(b"\x80\x0b\x01\x03\x01\0\x06\0\0\0\0\0\0", 9, Sure(Service::Tls));
+        check(b"GET / HTTP/1.1\r\n", 9, Guess::Request);
+        check(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 9, Sure(Service::Http));
+        check(b"HTTP/1.1 200 OK\r\n", 9, Hint(Service::Http));
+        check(b"SSH-2.0-OpenSSH_9.6\r\n", 2222, Sure(Service::Ssh));
+        check(b"220 mx.example ESMTP\r\n", 9, Hint(Service::Smtp));
+        check(b"220 Welcome\r\n", 9, Hint(Service::Ftp));
+        check(b"220x", 9, Nothing);
+        check(b"ehlo x\r\n", 9, Sure(Service::Smtp));
+        check(b"USER anonymous\r\n", 21, Sure(Service::Ftp));
+        check(b"USER anonymous\r\n", 110, Guess::Request);
+        check(b"USER bot 8 * :bot\r\n", 9, Sure(Service::Irc));
+        check(b"NICK bot\r\n", 9, Sure(Service::Irc));
+        check(b"PASS x\r\nNICK bot\r\n", 9, Sure(Service::Irc));
+        check(b":irc.example 001 bot :Welcome\r\n", 9, Sure(Service::Irc));
+        check(b":nothing", 9, Nothing);
+        check(b"\x10\x1a\0\x04MQTT\x04\x02", 9, Sure(Service::Mqtt));
+        check(b"\x10\x9a\x01\0\x06MQIsdp\x03", 9, Sure(Service::Mqtt));
+        check(b"\0\0\0\x54\xffSMBr", 9, Sure(Service::Smb));
+        check(b"\0\0\0\x54\xfeSMB@", 9, Sure(Service::Smb));
+        check(b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\x03\0\0\0", 9, Sure(Service::Rdp));
+        check(b"\x03\0\0\x0b\x06\xe0\0\0\0\0\0", 3389, Sure(Service::Rdp));
+        check(b"\x03\0\0\x0b\x06\xe0\0\0\0\0\0", 102, Nothing);
+        check(b"\0\x12\xab\xcd\x01\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01", 5353, Nothing);
+        check(b"\0\x13\xab\xcd\x01\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01", 5353, Sure(Service::Dns));
+        check(b"\0\x13", 53, Prefix);
+        check(b"\0", 53, Prefix);
+        check(b"\0", 443, Nothing);
+        check(b"\0\x0e\x38abcdefgh\0\0\0\0\0", 9, Sure(Service::Vpn));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn never_panics(bytes: Vec<u8>, port in prop::sample::select(vec![21_u16, 53, 443, 3389, 9999])) {
+            tcp(&bytes, port);
+        }
+    }
 }
