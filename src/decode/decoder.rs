@@ -164,11 +164,12 @@ impl Decoder {
                 (datagram.payload.uncaptured(), Some(Layer::Ip))
             }
             first => {
-                let segment = transport::read(&mut packet, datagram.payload, self.fragments.hasher());
-                if let Some(piece) = first.filter(|_| segment.defect.is_none()) {
+                let (payload, defect) =
+                    transport::read(&mut packet, datagram.payload, self.fragments.hasher());
+                if let Some(piece) = first.filter(|_| defect.is_none()) {
                     self.fragments.learn(now, datagram_key(datagram, piece), &packet);
                 }
-                (segment.payload, segment.defect)
+                (payload, defect)
             }
         };
         transport::set_payload(&mut packet, payload);
