@@ -23,13 +23,6 @@ pub(super) fn read<'a>(
     }
 }
 
-/// Sets where the payload lies.
-pub(super) fn set_payload(packet: &mut Packet, payload: View<'_>) {
-    packet.payload_offset = payload.offset();
-    packet.payload_len = u32::try_from(payload.wire()).unwrap_or(u32::MAX);
-    packet.payload_captured = u16::try_from(payload.captured().len()).unwrap_or(u16::MAX);
-}
-
 /// What could be read of a header that is cut or broken: the ports, and the payload behind `header_len` bytes.
 fn headless<'a>(packet: &mut Packet, view: View<'a>, header_len: usize) -> (View<'a>, Option<Layer>) {
     packet.headless = true;
