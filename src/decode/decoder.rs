@@ -147,19 +147,19 @@ impl Decoder {
         if packet.headless {
             return Ok(defect);
         }
-        let outer = *packet;
-        let inner = match tunnel::enter(packet, payload) {
+        let (kind, next) = match tunnel::enter(packet, payload) {
             Inner::None => return Ok(defect),
-            Inner::Begins(kind, next) if depth < MAX_TUNNELS => {
-                self.network(packet, next, now, depth + 1).inspect(|_| self.stats.tunnels.add(kind))
-            }
-            Inner::Begins(..) | Inner::Broken => Err(Refusal::Broken(Layer::Tunnel)),
+            Inner::Begins(kind, next) if depth < MAX_TUNNELS => (kind, next),
+            Inner::Begins(..) | Inner::Broken => return Ok(Some(Layer::Tunnel)),
         };
-        inner.or_else(|refusal| {
-            // The outer packet stands, so that nothing is lost; inner ARP and the like are no error.
-            *packet = outer;
-            Ok(if let Refusal::Broken(_) = refusal { Some(Layer::Tunnel) } else { defect })
-        })
+        let outer = *packet;
+        self.network(packet, next, now, depth + 1).inspect(|_| self.stats.tunnels.add(kind)).or_else(
+            |refusal| {
+                // The outer packet stands, so that nothing is lost; inner ARP and the like are no error.
+                *packet = outer;
+                Ok(if let Refusal::Broken(_) = refusal { Some(Layer::Tunnel) } else { defect })
+            },
+        )
     }
 
     /// Makes `packet` that of an IP datagram as it stands. Gives the payload of its transport, and what is wrong.

@@ -11,6 +11,7 @@ pub(super) const ETHERNET: LinkType = LinkType(1);
 
 /// Reads the first header of a frame. Where the tcpdump group and older systems number a type differently
 /// (`DLT_*`), both numbers are known.
+#[inline]
 pub(super) fn enter(link: LinkType, view: View<'_>) -> Result<Next<'_>, Refusal> {
     if view.captured().is_empty() {
         return Err(BROKEN_LINK);
