@@ -1,5 +1,7 @@
 //! Nanoseconds a packet for decoding an IMIX-like block, against etherparse's lax slicing of the same frames, and for the
 //! general path alone. Both must find the same packets.
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "frames are built here, of known lengths")]
+#![allow(missing_docs, reason = "criterion's macros write public functions without any")]
 
 use std::hint::black_box;
 
@@ -25,7 +27,7 @@ fn imix_frame(n: u32) -> Vec<u8> {
     let source_port = 1_024 + u16::from_be_bytes([high, low]);
     let ip = PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4([10, 0, high, low], [198, 18, low, high], 64);
     let (mut frame, payload) = (Vec::new(), vec![0xa5; payload_len]);
-    if n % 5 == 0 {
+    if n.is_multiple_of(5) {
         ip.udp(source_port, 443).write(&mut frame, &payload).expect("a vector takes any frame");
     } else {
         ip.tcp(source_port, 443, n, 64_240)

@@ -61,6 +61,7 @@ pub(super) mod ether_type {
 }
 
 /// Walks to the IP header.
+#[inline]
 pub(super) fn to_ip(mut next: Next<'_>) -> Result<View<'_>, Refusal> {
     for _ in 0..MAX_HEADERS {
         next = match next {
@@ -76,11 +77,13 @@ pub(super) fn to_ip(mut next: Next<'_>) -> Result<View<'_>, Refusal> {
     Err(BROKEN_LINK)
 }
 
+#[inline]
 fn ethernet(view: View<'_>) -> Result<Next<'_>, Refusal> {
     tagged(view, 12)
 }
 
 /// The type or length field at `at`, and what follows it.
+#[inline]
 pub(super) fn tagged(view: View<'_>, at: usize) -> Result<Next<'_>, Refusal> {
     let kind = view.be16(at).ok_or(BROKEN_LINK)?;
     let rest = view.after(at + 2);
@@ -90,6 +93,7 @@ pub(super) fn tagged(view: View<'_>, at: usize) -> Result<Next<'_>, Refusal> {
     Ok(Next::EtherType(kind, rest))
 }
 
+#[inline]
 fn by_ether_type(kind: u16, view: View<'_>) -> Result<Next<'_>, Refusal> {
     match kind {
         ether_type::IPV4 | ether_type::IPV6 => Ok(Next::Ip(view)),

@@ -48,6 +48,7 @@ pub(super) struct Datagram<'a> {
 }
 
 /// Reads the header at the start of `view`, by the version that it states.
+#[inline]
 pub(super) fn read(view: View<'_>) -> Result<Datagram<'_>, Refusal> {
     match view.byte(0).ok_or(BROKEN_IP)? >> 4 {
         4 => v4(view),
@@ -56,6 +57,7 @@ pub(super) fn read(view: View<'_>) -> Result<Datagram<'_>, Refusal> {
     }
 }
 
+#[inline]
 fn v4(view: View<'_>) -> Result<Datagram<'_>, Refusal> {
     let header: &[u8; 20] = view.array(0).ok_or(BROKEN_IP)?;
     let header_len = usize::from(header[0] & 0x0f) * 4;
@@ -88,6 +90,7 @@ fn v4(view: View<'_>) -> Result<Datagram<'_>, Refusal> {
     Ok(if found.proto == proto::AH && offset == 0 { extensions(found) } else { found })
 }
 
+#[inline]
 fn v6(view: View<'_>) -> Result<Datagram<'_>, Refusal> {
     let header: &[u8; 40] = view.array(0).ok_or(BROKEN_IP)?;
     let (src, dst) = (v6_address(view, 8)?, v6_address(view, 24)?);
@@ -117,6 +120,7 @@ fn v6_address(view: View<'_>, at: usize) -> Result<Addr, Refusal> {
 }
 
 /// Walks the extension headers (RFC 8200, section 4) up to the payload or to the header of a later fragment.
+#[inline]
 fn extensions(mut at: Datagram<'_>) -> Datagram<'_> {
     for walked in 0..=MAX_EXTENSIONS {
         let len = match at.proto {

@@ -11,6 +11,7 @@ pub(super) const ETHERNET: LinkType = LinkType(1);
 
 /// Reads the first header of a frame. Where the tcpdump group and older systems number a type differently
 /// (`DLT_*`), both numbers are known.
+#[inline]
 pub(super) fn enter(link: LinkType, view: View<'_>) -> Result<Next<'_>, Refusal> {
     if view.captured().is_empty() {
         return Err(BROKEN_LINK);
@@ -23,23 +24,39 @@ pub(super) fn enter(link: LinkType, view: View<'_>) -> Result<Next<'_>, Refusal>
         10 => view.skip(13).map(Next::Llc).ok_or(BROKEN_LINK),
         // ATM with RFC 2684 LLC encapsulation.
         11 | 100 => Ok(Next::Llc(view)),
-        12 | 14 | 101 => Ok(Next::Ip(view)),
+        12 | 14 | 101 | 228 | 229 => Ok(Next::Ip(view)),
         51 => Ok(Next::PppOe(view)),
         104 => tagged(view, 2),
         105 => wifi::data_frame(view, wifi::Padding::None),
         107 => frame_relay(view),
         113 => sll(view, 14, 16),
         127 => wifi::radiotap(view),
-        228 => Ok(Next::Ip(view)),
-        229 => Ok(Next::Ip(view)),
+        // Solaris ipnet: 24 bytes of zones and interfaces.
+        226 => view.skip(24).map(Next::Ip).ok_or(BROKEN_LINK),
         239 => nflog(view),
         // IP over InfiniBand: a global routing header of 40 bytes, then type and padding.
         242 => view.be16(40).map(|kind| Next::EtherType(kind, view.after(44))).ok_or(BROKEN_LINK),
+        258 => pktap(view),
         276 => sll(view, 0, 20),
         // Ethernet with the tag of a switch chip (Broadcom, Marvell DSA, Marvell EDSA) after the addresses.
         281 | 284 => tagged(view, 16),
         285 => tagged(view, 20),
         _ => Err(Refusal::Skipped(Skip::LinkType)),
+    }
+}
+
+/// Apple's packet tap: the length of its own header, the kind of record and the link type of the frame behind it, all
+/// little-endian.
+fn pktap(view: View<'_>) -> Result<Next<'_>, Refusal> {
+    const PKTAP: u16 = 258;
+    const PACKET: u32 = 1;
+    let len = view.le32(0).and_then(|len| usize::try_from(len).ok()).ok_or(BROKEN_LINK)?;
+    let (kind, link) = (view.le32(4).ok_or(BROKEN_LINK)?, view.le32(8).ok_or(BROKEN_LINK)?);
+    match u16::try_from(link) {
+        Ok(link) if kind == PACKET && link != PKTAP => {
+            enter(LinkType(link), view.skip(len).ok_or(BROKEN_LINK)?)
+        }
+        _ => Err(NOT_IP),
     }
 }
 
@@ -49,8 +66,7 @@ fn loopback(view: View<'_>) -> Result<Next<'_>, Refusal> {
     let family = view.be32(0).ok_or(BROKEN_LINK)?;
     let family = if family > 0xffff { family.swap_bytes() } else { family };
     match family {
-        2 => Ok(Next::Ip(view.after(4))),
-        10 | 23 | 24 | 28 | 30 => Ok(Next::Ip(view.after(4))),
+        2 | 10 | 23 | 24 | 28 | 30 => Ok(Next::Ip(view.after(4))),
         _ => Err(NOT_IP),
     }
 }
@@ -92,8 +108,7 @@ fn frame_relay(view: View<'_>) -> Result<Next<'_>, Refusal> {
     // A zero after the control byte pads the header to an even length.
     let rest = rest.after(if rest.byte(1) == Some(0) { 2 } else { 1 });
     match rest.byte(0).ok_or(BROKEN_LINK)? {
-        0xcc => Ok(Next::Ip(rest.after(1))),
-        0x8e => Ok(Next::Ip(rest.after(1))),
+        0xcc | 0x8e => Ok(Next::Ip(rest.after(1))),
         0x80 => match rest.array(1).ok_or(BROKEN_LINK)? {
             [0, 0, 0, high, low] => Ok(Next::EtherType(u16::from_be_bytes([*high, *low]), rest.after(6))),
             _ => Err(NOT_IP),
@@ -155,6 +170,11 @@ mod tests {
         check(113, &[&[0; 14][..], &[8, 0]].concat(), Ok(16));
         check(113, &[&[0; 14][..], &[0, 4, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0]].concat(), Ok(24));
         check(113, &[0; 15], Err(BROKEN_LINK));
+        check(226, &[&[0; 24][..], &[0x45]].concat(), Ok(24));
+        let pktap = |link: u8| [&[16, 0, 0, 0, 1, 0, 0, 0, link, 0, 0, 0][..], &[0; 16], &[8, 0]].concat();
+        check(258, &pktap(1), Ok(30));
+        check(258, &[16, 0, 0, 0, 1, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0], Err(NOT_IP));
+        check(258, &[200, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0], Err(BROKEN_LINK));
         check(276, &[&[0x86, 0xdd][..], &[0; 18]].concat(), Ok(20));
         check(228, &[0x45], Ok(0));
         check(229, &[0x60], Ok(0));

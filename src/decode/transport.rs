@@ -7,32 +7,20 @@ use super::packet::{Packet, TcpFlags, proto};
 use super::stats::Layer;
 use super::view::View;
 
-/// The payload behind a transport header, and what is wrong with the header.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Segment<'a> {
-    pub(super) payload: View<'a>,
-    pub(super) defect: Option<Layer>,
-}
-
-/// Reads the transport header at the start of `view` by `packet.proto` and sets what it says in `packet`. Protocols
-/// without ports have all of `view` as their payload.
-pub(super) fn read<'a>(packet: &mut Packet, view: View<'a>, hasher: &impl BuildHasher) -> Segment<'a> {
-    let (payload, defect) = match packet.proto {
+/// Reads the transport header at the start of `view` by `packet.proto` and sets what it says in `packet`. Gives the payload
+/// behind the header, and what is wrong with the header. Protocols without ports have all of `view` as their payload.
+pub(super) fn read<'a>(
+    packet: &mut Packet,
+    view: View<'a>,
+    hasher: &impl BuildHasher,
+) -> (View<'a>, Option<Layer>) {
+    match packet.proto {
         proto::TCP => tcp(packet, view),
         proto::UDP => udp(packet, view),
         proto::ICMP | proto::ICMPV6 => icmp(packet, view, hasher),
         proto::SCTP => sctp(packet, view),
         _ => (view, None),
-    };
-    set_payload(packet, payload);
-    Segment { payload, defect }
-}
-
-/// Sets where the payload lies.
-pub(super) fn set_payload(packet: &mut Packet, payload: View<'_>) {
-    packet.payload_offset = payload.offset();
-    packet.payload_len = u32::try_from(payload.wire()).unwrap_or(u32::MAX);
-    packet.payload_captured = u16::try_from(payload.captured().len()).unwrap_or(u16::MAX);
+    }
 }
 
 /// What could be read of a header that is cut or broken: the ports, and the payload behind `header_len` bytes.

@@ -37,8 +37,11 @@ pub(super) enum Inner<'a> {
 pub(super) fn enter<'a>(packet: &Packet, payload: View<'a>) -> Inner<'a> {
     let ip_in_ip = |next| Inner::Begins(Tunnel::IpInIp, next);
     match packet.proto {
-        proto::IPV4 => ip_in_ip(Next::Ip(payload)),
-        proto::IPV6 => ip_in_ip(Next::Ip(payload)),
+        // Unlike a link header's, a wrong announcement of a version here is more likely an attack than a flipped bit.
+        proto::IPV4 | proto::IPV6 if payload.byte(0).map(|byte| byte >> 4) != version(packet.proto) => {
+            Inner::Broken
+        }
+        proto::IPV4 | proto::IPV6 => ip_in_ip(Next::Ip(payload)),
         proto::MPLS => ip_in_ip(Next::Mpls(payload)),
         // RFC 3378: version 3 and twelve reserved bits.
         proto::ETHERNET if payload.be16(0) == Some(0x3000) => ip_in_ip(Next::Ethernet(payload.after(2))),
@@ -51,6 +54,15 @@ pub(super) fn enter<'a>(packet: &Packet, payload: View<'a>) -> Inner<'a> {
             None => Inner::None,
         },
         _ => Inner::None,
+    }
+}
+
+/// The IP version that a protocol number announces.
+fn version(ip_proto: u8) -> Option<u8> {
+    match ip_proto {
+        proto::IPV4 => Some(4),
+        proto::IPV6 => Some(6),
+        _ => None,
     }
 }
 
@@ -72,8 +84,7 @@ fn vxlan(view: View<'_>) -> Option<Next<'_>> {
     match (flags & VALID_ID, flags & NEXT_PROTOCOL, next) {
         (0, _, _) => None,
         (_, 0, _) | (_, _, 3) => Some(Next::Ethernet(inner)),
-        (_, _, 1) => Some(Next::Ip(inner)),
-        (_, _, 2) => Some(Next::Ip(inner)),
+        (_, _, 1 | 2) => Some(Next::Ip(inner)),
         _ => None,
     }
 }

@@ -16,8 +16,10 @@ pub(crate) struct Oracle<'a> {
     dst: Addr,
     proto: u8,
     /// Ports, flags, sequence, acknowledgement, window and payload, where it is TCP or UDP and no fragment.
-    transport: Option<(u16, u16, u8, u32, u32, u16, &'a [u8])>,
+    transport: Option<Transport<'a>>,
 }
+
+type Transport<'a> = (u16, u16, u8, u32, u32, u16, &'a [u8]);
 
 /// Nothing where etherparse finds no IP packet, or finds something wrong; nor where it is known to read less strictly
 /// or further than we do: an IPv4 length below that of the header, an authentication header in a later fragment,
