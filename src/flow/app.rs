@@ -18,10 +18,32 @@ pub(super) enum App {
     Known(Arc<AppInfo>),
 }
 
+/// How many flows may still begin to wait for more payload. Each may hold some KiB, so their number is bounded.
+#[derive(Debug)]
+pub(super) struct WaitingRoom {
+    pub(super) places: u32,
+    /// Flows that found no place: only their first payload was looked at.
+    pub(super) turned_away: u64,
+}
+
+impl WaitingRoom {
+    fn enter(&mut self) -> bool {
+        let entered = self.places > 0;
+        self.places -= u32::from(entered);
+        self.turned_away += u64::from(!entered);
+        entered
+    }
+
+    fn leave(&mut self) {
+        self.places += 1;
+    }
+}
+
 impl App {
     /// Feeds the payload of a packet; whether nothing more will be learnt.
     pub(super) fn feed(
         &mut self,
+        room: &mut WaitingRoom,
         key: &FlowKey,
         from: Direction,
         packet: &Packet,
@@ -37,12 +59,13 @@ impl App {
                 if inspector.feed(packet.proto, key.resp_port, from, seq, payload) == Progress::NeedMore {
                     return Progress::NeedMore;
                 }
-                self.conclude();
+                self.conclude(room);
             }
             // Most flows are known by their first payload: no allocation for their inspector.
             Self::Nothing => {
                 let mut inspector = Inspector::default();
-                if inspector.feed(packet.proto, key.resp_port, from, seq, payload) == Progress::NeedMore {
+                let progress = inspector.feed(packet.proto, key.resp_port, from, seq, payload);
+                if progress == Progress::NeedMore && room.enter() {
                     *self = Self::Inspecting(Box::new(inspector));
                     return Progress::NeedMore;
                 }
@@ -53,8 +76,9 @@ impl App {
     }
 
     /// Ends the inspection with what is known so far.
-    pub(super) fn conclude(&mut self) {
+    pub(super) fn conclude(&mut self, room: &mut WaitingRoom) {
         if let Self::Inspecting(inspector) = self {
+            room.leave();
             let info = std::mem::take(inspector.as_mut()).into_info();
             *self = Self::known(info);
         }

@@ -133,8 +133,7 @@ pub struct DnsEvent {
 /// Where the events of one packet, or of one flow in a sweep, go: numbers them.
 pub(super) struct Emitter<'a> {
     events: &'a mut Vec<FlowEvent>,
-    /// [`FlowEvent::order`] of what is emitted.
-    pub(super) order: u64,
+    order: u64,
     sub: u8,
 }
 

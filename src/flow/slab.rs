@@ -4,7 +4,6 @@
 
 use crate::decode::{Packet, proto};
 use crate::flow::app::App;
-use crate::flow::endpoint::Phase;
 use crate::flow::exchange::Burst;
 use crate::flow::history::Rare;
 use crate::flow::icmp::Echo;
@@ -137,10 +136,7 @@ impl FlowMut<'_> {
     /// Whether anyone answered: SYN-ACK or payload for TCP, any packet otherwise.
     pub(super) fn is_answered(&self) -> bool {
         match &self.warm.transport {
-            Transport::Tcp(tcp) => {
-                self.hot.counters.resp_payload > 0
-                    || tcp.resp().saw_syn() && tcp.resp().phase() != Phase::Reset
-            }
+            Transport::Tcp(tcp) => self.hot.counters.resp_payload > 0 || tcp.resp().saw_syn(),
             Transport::Icmp(_) | Transport::Other => self.hot.counters.resp_pkts > 0,
         }
     }
@@ -190,6 +186,11 @@ impl Slab {
 
     pub(super) fn hot_mut(&mut self, slot: u32) -> Option<&mut Hot> {
         self.hot.get_mut(slot as usize)
+    }
+
+    /// The ordinal of the first packet of the flow in a slot.
+    pub(super) fn ordinal(&self, slot: u32) -> u64 {
+        self.warm.get(slot as usize).map_or(0, |warm| warm.ordinal)
     }
 
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<FlowMut<'_>> {

@@ -19,6 +19,8 @@ pub struct Stats {
     pub end_of_input: u64,
     /// Interim reports of open flows.
     pub interim_reports: u64,
+    /// Flows of which only the first payload was looked at, because too many others waited for more.
+    pub inspections_cut: u64,
 }
 
 impl Stats {
@@ -50,5 +52,6 @@ impl AddAssign for Stats {
         self.evicted += other.evicted;
         self.end_of_input += other.end_of_input;
         self.interim_reports += other.interim_reports;
+        self.inspections_cut += other.inspections_cut;
     }
 }

@@ -3,6 +3,7 @@
 use hashbrown::HashTable;
 
 use crate::decode::Packet;
+use crate::flow::app::WaitingRoom;
 use crate::flow::event::Emitter;
 use crate::flow::hash::{FlowHasher, FlowPacket, SHARDS};
 use crate::flow::orient::direction;
@@ -17,6 +18,9 @@ const BATCH: usize = 64;
 
 /// Slots that the hand of the clock looks at to find the flow to give up.
 const CLOCK_WINDOW: usize = 32;
+
+/// Flows of one table that may wait for more payload to be known: at most 16 KiB each, 512 MiB in all tables.
+const WAITING_FLOWS: u32 = 4096;
 
 /// Set in the order of events of a sweep: they come after those of the tick's packets.
 const SWEEP: u64 = 1 << 63;
@@ -45,6 +49,7 @@ pub struct FlowTable {
     /// Slots by the hash of their flow's key.
     index: HashTable<u32>,
     slab: Slab,
+    room: WaitingRoom,
     hand: u32,
     stats: Stats,
 }
@@ -58,6 +63,7 @@ impl FlowTable {
             hasher: FlowHasher::new(seed),
             index: HashTable::new(),
             slab: Slab::new((config.max_flows / SHARDS).max(1)),
+            room: WaitingRoom { places: WAITING_FLOWS, turned_away: 0 },
             hand: 0,
             stats: Stats::default(),
         }
@@ -75,7 +81,7 @@ impl FlowTable {
 
     /// What was counted so far.
     pub fn stats(&self) -> Stats {
-        self.stats
+        Stats { inspections_cut: self.room.turned_away, ..self.stats }
     }
 
     /// Takes packets of this shard in the order of the input. Their payloads lie in `block_data`.
@@ -97,7 +103,8 @@ impl FlowTable {
         for slot in self.slab.slots() {
             let Some(hot) = self.slab.hot(slot).filter(|hot| hot.life != Life::Free) else { continue };
             if now - hot.last >= hot.life.timeout(&self.config) {
-                self.end(slot, EndReason::Idle, &mut Emitter::new(events, SWEEP));
+                let order = SWEEP | self.slab.ordinal(slot);
+                self.end(slot, EndReason::Idle, &mut Emitter::new(events, order));
             } else if hot.has(Hot::BURST | Hot::UNREPORTED) {
                 self.refresh(slot, now, events);
             }
@@ -107,7 +114,8 @@ impl FlowTable {
     /// Ends all flows.
     pub fn finish(&mut self, events: &mut Vec<FlowEvent>) {
         for slot in self.slab.slots() {
-            self.end(slot, EndReason::EndOfInput, &mut Emitter::new(events, SWEEP));
+            let order = SWEEP | self.slab.ordinal(slot);
+            self.end(slot, EndReason::EndOfInput, &mut Emitter::new(events, order));
         }
     }
 
@@ -126,25 +134,27 @@ impl FlowTable {
             None => self.find(packet),
             valid => valid,
         };
-        let slot = match found {
-            Some(slot) if self.is_over(slot, &packet.packet) => {
-                self.end(slot, EndReason::Idle, out);
+        let slot = match found.map(|slot| (slot, self.ended_before(slot, &packet.packet))) {
+            Some((slot, None)) => slot,
+            Some((slot, Some(reason))) => {
+                self.end(slot, reason, out);
                 self.begin(packet, out)
             }
-            Some(slot) => slot,
             None => self.begin(packet, out),
         };
         if let Some(flow) = self.slab.get_mut(slot) {
-            count(flow, &packet.packet, data, out);
+            count(flow, &packet.packet, data, &mut self.room, out);
         }
     }
 
-    /// Whether the flow in a slot had ended before this packet came.
-    fn is_over(&mut self, slot: u32, packet: &Packet) -> bool {
-        self.slab.get_mut(slot).is_some_and(|flow| {
-            packet.ts - flow.hot.last >= flow.hot.life.timeout(&self.config)
-                || matches!(&flow.warm.transport, Transport::Tcp(tcp) if tcp.is_reused_by(packet))
-        })
+    /// Why the flow in a slot had ended before this packet came, if it had.
+    fn ended_before(&mut self, slot: u32, packet: &Packet) -> Option<EndReason> {
+        let flow = self.slab.get_mut(slot)?;
+        if packet.ts - flow.hot.last >= flow.hot.life.timeout(&self.config) {
+            return Some(EndReason::Idle);
+        }
+        matches!(&flow.warm.transport, Transport::Tcp(tcp) if tcp.is_reused_by(packet))
+            .then_some(EndReason::Closed)
     }
 
     fn begin(&mut self, packet: &FlowPacket, out: &mut Emitter<'_>) -> u32 {
@@ -178,22 +188,19 @@ impl FlowTable {
         best.1
     }
 
-    /// Reports the end of a flow and frees its slot. A closed flow ends as closed, whatever found it. Emits with
-    /// the order of the flow's first packet where `out` is that of a sweep.
+    /// Reports the end of the flow in a slot, if one is there, and frees the slot. A closed flow ends as closed,
+    /// whatever found it.
     fn end(&mut self, slot: u32, reason: EndReason, out: &mut Emitter<'_>) {
         let Some(mut flow) = self.slab.get_mut(slot).filter(|flow| flow.hot.life != Life::Free) else {
             return;
         };
-        if out.order == SWEEP {
-            out.order |= flow.warm.ordinal;
-        }
         let reason = match (flow.hot.life, reason) {
             (Life::TcpClosed, EndReason::Idle | EndReason::EndOfInput) => EndReason::Closed,
             _ => reason,
         };
         let key = flow.hot.key;
         end_burst(&mut flow, out);
-        flow.cold.app.conclude();
+        flow.cold.app.conclude(&mut self.room);
         out.emit(report::of(&mut flow, ReportPhase::Final(reason), None, self.seed));
         self.stats.count_end(reason);
         if let Ok(entry) = self.index.find_entry(self.hasher.key(&key), |&other| other == slot) {

@@ -2,6 +2,7 @@
 
 use crate::decode::app::Progress;
 use crate::decode::{Direction, Packet, TcpFlags, proto};
+use crate::flow::app::WaitingRoom;
 use crate::flow::event::Emitter;
 use crate::flow::history::{Notes, Repeated};
 use crate::flow::orient::direction;
@@ -9,8 +10,14 @@ use crate::flow::slab::{FlowMut, Hot, Life, Transport};
 use crate::flow::tcp::Payload;
 use crate::flow::{FlowEventKind, app};
 
-/// Counts a packet to its flow.
-pub(super) fn count(mut flow: FlowMut<'_>, packet: &Packet, data: &[u8], out: &mut Emitter<'_>) {
+/// Counts a packet to its flow. Its payload lies in `data`.
+pub(super) fn count(
+    mut flow: FlowMut<'_>,
+    packet: &Packet,
+    data: &[u8],
+    room: &mut WaitingRoom,
+    out: &mut Emitter<'_>,
+) {
     let Some(from) = direction(&flow.hot.key, packet) else { return };
     let was_closed = matches!(&flow.warm.transport, Transport::Tcp(tcp) if tcp.both_closed());
     let is_new = flow.hot.counters.orig_pkts + flow.hot.counters.resp_pkts == 0;
@@ -53,7 +60,7 @@ pub(super) fn count(mut flow: FlowMut<'_>, packet: &Packet, data: &[u8], out: &m
         if hot.first_speaker == 0 {
             hot.first_speaker = if from == Direction::Orig { 1 } else { 2 };
         }
-        read_payload(&mut flow, from, packet, data, out);
+        read_payload(&mut flow, from, packet, data, room, out);
     }
 }
 
@@ -88,6 +95,7 @@ fn read_payload(
     from: Direction,
     packet: &Packet,
     data: &[u8],
+    room: &mut WaitingRoom,
     out: &mut Emitter<'_>,
 ) {
     if !matches!(packet.proto, proto::TCP | proto::UDP)
@@ -102,7 +110,7 @@ fn read_payload(
     }
     let key = flow.hot.key;
     if !flow.hot.has(Hot::INSPECTED) {
-        if flow.cold.app.feed(&key, from, packet, payload) == Progress::Done {
+        if flow.cold.app.feed(room, &key, from, packet, payload) == Progress::Done {
             flow.hot.set(Hot::INSPECTED);
         }
         if app::is_dns_by_port(&key) || flow.cold.app.info().is_some_and(|info| app::is_dns(&key, info)) {

@@ -69,6 +69,7 @@ fn a_new_syn_begins_a_new_connection() {
         }
         net.send(tcp(Orig, 3.0, S, syn_seq, 0, 0)).finish();
         assert_eq!(net.table.stats().created, flows, "{before:?} {syn_seq}");
+        assert_eq!(net.ends()[..net.ends().len() - 1], [EndReason::Closed][..usize::from(flows == 2)]);
     };
     let fins = [tcp(Orig, 1.0, F | A, 101, 501, 0), tcp(Resp, 1.0, F | A, 501, 102, 0)];
     check(&[], 100, 1);
@@ -145,6 +146,28 @@ fn bursts_begin_after_a_second_of_silence() {
             &[(0.0, 0.02, 3, Orig), (40.0, 40.1, 2, Resp)],
         );
     }
+}
+
+#[test]
+fn answers_are_syn_acks_and_payload() {
+    let check = |packets: &[Packet], answered: bool| {
+        let mut net = Net::new(&Config::default());
+        for packet in packets {
+            net.send(*packet);
+        }
+        net.finish();
+        assert_eq!(net.exchanges()[0].answered, answered, "{packets:?}");
+    };
+    let syn = tcp(Orig, 0.0, S, 100, 0, 0);
+    let (accept, refuse) = (tcp(Resp, 0.1, S | A, 500, 101, 0), tcp(Resp, 0.2, R | A, 501, 101, 0));
+    check(&[syn], false);
+    check(&[syn, refuse], false);
+    check(&[syn, accept], true);
+    check(&[syn, accept, refuse], true);
+    check(&[tcp(Orig, 0.0, A, 100, 7, 9), tcp(Resp, 0.1, A, 7, 109, 0)], false);
+    check(&[tcp(Orig, 0.0, A, 100, 7, 9), tcp(Resp, 0.1, A, 7, 109, 9)], true);
+    check(&[udp(Orig, 0.0, 9)], false);
+    check(&[udp(Orig, 0.0, 9), udp(Resp, 0.1, 9)], true);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod lifecycle;
 mod oracle;
+mod payload;
 mod zeek;
 
 use super::*;
