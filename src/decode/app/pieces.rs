@@ -83,7 +83,7 @@ mod tests {
             for (at, bytes) in &parts {
                 pieces.add(base.wrapping_add(*at), bytes);
             }
-            let mut naive = Vec::new();
+            let mut naive: Vec<u8> = Vec::new();
             // Position by position, the first piece that begins a run there goes on until it ends.
             while let Some((at, bytes)) = parts.iter().find(|(at, bytes)| {
                 let pos = naive.len();
