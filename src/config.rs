@@ -62,10 +62,19 @@ pub enum ConfigError {
 
 /// What each key means; the one source of `print-config` and of `docs/configuration.md`.
 const KEYS: &[(&str, &str)] = &[
-    ("local", "Monitored networks, e.g. [\"10.0.0.0/8\", \"2001:db8::/32\"]. Empty: private, unique-local and link-local ranges."),
-    ("allowlist.entries", "What is known to be fine: \"[SOURCE ->] DESTINATION[:PORT]\", each an address, a network or a name; *.example.com also means example.com."),
+    (
+        "local",
+        "Monitored networks, e.g. [\"10.0.0.0/8\", \"2001:db8::/32\"]. Empty: private, unique-local and link-local ranges.",
+    ),
+    (
+        "allowlist.entries",
+        "What is known to be fine: \"[SOURCE ->] DESTINATION[:PORT]\", each an address, a network or a name; *.example.com also means example.com.",
+    ),
     ("allowlist.files", "Files of such entries, one a line, # begins a comment."),
-    ("decode.verify_checksums", "Verify transport checksums of packets that were captured whole. Off: captures of the sending host look wrong."),
+    (
+        "decode.verify_checksums",
+        "Verify transport checksums of packets that were captured whole. Off: captures of the sending host look wrong.",
+    ),
     ("decode.max_fragments", "First fragments remembered so that later ones get their ports."),
     ("flow.max_flows", "Most flows held at a time; past it the least valuable are evicted and counted."),
     ("flow.tcp_attempt_s", "Seconds until TCP of which one side was seen ends."),
@@ -76,7 +85,10 @@ const KEYS: &[(&str, &str)] = &[
     ("flow.icmp_s", "Seconds of silence until ICMP ends."),
     ("flow.interim_s", "Seconds between reports of an open flow."),
     ("features.max_hosts", "Most monitored hosts with state."),
-    ("features.max_channels", "Most channels (host, peer, service) with state; past it the least valuable are given up and counted."),
+    (
+        "features.max_channels",
+        "Most channels (host, peer, service) with state; past it the least valuable are given up and counted.",
+    ),
     ("features.max_names", "Most (host, address) pairs whose DNS name is remembered."),
 ];
 
@@ -119,7 +131,8 @@ impl Config {
 
     /// The default configuration as a file, every key with its meaning.
     pub fn commented_default() -> String {
-        let mut out = String::from("# undercurrent configuration. Every key is optional; these are the defaults.\n");
+        let mut out =
+            String::from("# undercurrent configuration. Every key is optional; these are the defaults.\n");
         let mut section = "";
         for (key, meaning, value) in Self::keys() {
             let (of_key, name) = key.rsplit_once('.').unwrap_or(("", key));

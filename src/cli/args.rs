@@ -91,7 +91,7 @@ pub(super) struct ReplayArgs {
     /// Write what /metrics would serve at the end (Prometheus text format)
     #[arg(long, value_name = "FILE")]
     pub(super) metrics: Option<PathBuf>,
-    /// Write metrics over packet time (OpenMetrics, for promtool tsdb create-blocks-from)
+    /// Write metrics over packet time (`OpenMetrics`, for promtool tsdb create-blocks-from)
     #[arg(long, value_name = "FILE")]
     pub(super) metrics_history: Option<PathBuf>,
     /// Write the counters of the run

@@ -31,8 +31,9 @@ pub(super) fn load(dir: Option<&Path>, allowlist: Allowlist) -> anyhow::Result<L
             None => (shipped.to_vec(), format!("the shipped model {}", kind.name())),
             Some(dir) => {
                 let path = dir.join(file_name(kind));
-                let bytes = std::fs::read(&path)
-                    .with_context(|| format!("cannot read the model {}; `undercurrent train` writes models", path.display()))?;
+                let bytes = std::fs::read(&path).with_context(|| {
+                    format!("cannot read the model {}; `undercurrent train` writes models", path.display())
+                })?;
                 (bytes, path.display().to_string())
             }
         };

@@ -12,10 +12,9 @@ pub(super) fn bar(total: Option<u64>, wanted: bool) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let (bar, template) = match total {
-        Some(total) => (
-            ProgressBar::new(total),
-            "{bar:32} {percent:>3} %  {binary_bytes_per_sec}  {eta} left  {msg}",
-        ),
+        Some(total) => {
+            (ProgressBar::new(total), "{bar:32} {percent:>3} %  {binary_bytes_per_sec}  {eta} left  {msg}")
+        }
         None => (ProgressBar::no_length(), "{spinner} {binary_bytes} read  {binary_bytes_per_sec}  {msg}"),
     };
     if let Ok(style) = ProgressStyle::with_template(template) {

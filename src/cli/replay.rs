@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::detect::{Scores, Severity};
+use crate::export::ExportError;
 use crate::export::findings::{Scored, TableStyle, write_json, write_jsonl, write_table};
 use crate::export::rows::{flow_row, flow_schema};
 use crate::export::scored::{channel_row, channel_schema, host_row, host_schema};
 use crate::export::summary::{InputSummary, ModelSummary, Summary, peak_rss_bytes};
 use crate::export::table::TableWriter;
-use crate::export::ExportError;
 use crate::flow::{FlowRecord, community_id, uid_text};
 
 use super::args::{Format, ReplayArgs};
@@ -52,8 +52,7 @@ fn print(format: Format, scores: &Scores) -> std::io::Result<()> {
         Format::Json => write_json(&mut out, &scores.findings)?,
         Format::Jsonl => write_jsonl(&mut out, &scores.findings)?,
         Format::Table => {
-            let scored =
-                Scored { hosts: scores.hosts.len() as u64, channels: scores.channels.len() as u64 };
+            let scored = Scored { hosts: scores.hosts.len() as u64, channels: scores.channels.len() as u64 };
             write_table(&mut out, &scores.findings, scored, TableStyle::of_stdout())?;
         }
     }

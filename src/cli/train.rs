@@ -30,7 +30,10 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
     let captures: Vec<&BenignCapture> = captures.iter().collect();
     for kind in Kind::ALL {
         let model = train(kind, &captures, params, &args.model_version, &args.notes).with_context(|| {
-            format!("cannot train {}: more benign captures with long or repeated traffic are needed", kind.name())
+            format!(
+                "cannot train {}: more benign captures with long or repeated traffic are needed",
+                kind.name()
+            )
         })?;
         let path = args.output.join(models::file_name(kind));
         write_file(&path, &model.to_bytes()?)?;
@@ -70,5 +73,5 @@ fn sha256_of(path: &Path) -> anyhow::Result<String> {
             n => hasher.update(buffer.get(..n).unwrap_or_default()),
         }
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(hasher.finalize()))
 }

@@ -20,7 +20,9 @@ pub enum AllowlistError {
         source: std::io::Error,
     },
     /// A line is no entry.
-    #[error("allowlist {origin}, line {line}: {reason} in {text:?}; an entry is `[SOURCE ->] DESTINATION[:PORT]`, each an address, a network or a name such as *.example.com")]
+    #[error(
+        "allowlist {origin}, line {line}: {reason} in {text:?}; an entry is `[SOURCE ->] DESTINATION[:PORT]`, each an address, a network or a name such as *.example.com"
+    )]
     Entry {
         /// File, or `configuration`.
         origin: String,
@@ -60,6 +62,9 @@ pub struct Allowlist {
 
 impl Allowlist {
     /// Adds the entries of a text, one a line; `#` begins a comment. `origin` names the text in errors.
+    ///
+    /// # Errors
+    /// [`AllowlistError::Entry`] at the first line that is no entry.
     pub fn add_text(&mut self, origin: &str, text: &str) -> Result<(), AllowlistError> {
         for (index, line) in text.lines().enumerate() {
             let line_text = line.split('#').next().unwrap_or_default().trim();
@@ -78,6 +83,9 @@ impl Allowlist {
     }
 
     /// Adds the entries of a file.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or has a line that is no entry.
     pub fn add_file(&mut self, path: &Path) -> Result<(), AllowlistError> {
         let text = fs::read_to_string(path)
             .map_err(|source| AllowlistError::Read { path: path.to_owned(), source })?;
@@ -102,7 +110,8 @@ impl Pattern {
             Self::Name { name: wanted, subdomains } => name.is_some_and(|name| {
                 let name = name.trim_end_matches('.').to_ascii_lowercase();
                 name == *wanted
-                    || *subdomains && name.strip_suffix(wanted.as_str()).is_some_and(|rest| rest.ends_with('.'))
+                    || *subdomains
+                        && name.strip_suffix(wanted.as_str()).is_some_and(|rest| rest.ends_with('.'))
             }),
         }
     }
@@ -180,7 +189,14 @@ mod tests {
             ("*.example.com", "10.0.0.1", "198.51.100.9", Some("badexample.com"), 443, false),
             ("example.com", "10.0.0.1", "198.51.100.9", Some("a.example.com"), 443, false),
             ("10.0.0.0/8 -> *.example.com:443", "10.0.0.1", "198.51.100.9", Some("x.example.com"), 443, true),
-            ("10.9.0.0/16 -> *.example.com:443", "10.0.0.1", "198.51.100.9", Some("x.example.com"), 443, false),
+            (
+                "10.9.0.0/16 -> *.example.com:443",
+                "10.0.0.1",
+                "198.51.100.9",
+                Some("x.example.com"),
+                443,
+                false,
+            ),
             ("10.0.0.1 -> *", "10.0.0.1", "198.51.100.9", None, 1, true),
             ("[2001:db8::1]:443", "fd00::1", "2001:db8::1", None, 443, true),
             ("2001:db8::/32", "fd00::1", "2001:db8::1", None, 443, true),
@@ -193,7 +209,8 @@ mod tests {
 
     #[test]
     fn errors_name_the_line() {
-        for text in ["what is this?", "a.example -> 10.0.0.1", "10.0.0.1:99999", "[2001:db8::1", "1.2.3.4.5"] {
+        for text in ["what is this?", "a.example -> 10.0.0.1", "10.0.0.1:99999", "[2001:db8::1", "1.2.3.4.5"]
+        {
             let mut list = Allowlist::default();
             let error = list.add_text("list.txt", &format!("# fine\n\n{text}")).unwrap_err().to_string();
             assert!(error.contains("list.txt, line 3"), "{error}");

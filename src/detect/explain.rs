@@ -12,7 +12,7 @@ const LINES: usize = 6;
 const LEAST_SHARE: f32 = 0.01;
 
 /// The evidence of a row, heaviest first; what defines the behaviour comes before what only corroborates it.
-pub fn evidence_of(
+pub(super) fn evidence_of(
     behaviour: Behaviour,
     features: &[Feature],
     row: &[f32],
@@ -40,7 +40,10 @@ pub fn evidence_of(
         })
         .collect();
     lines.sort_by(|(a_defines, a), (b_defines, b)| {
-        b_defines.cmp(a_defines).then(b.contribution.total_cmp(&a.contribution)).then(a.feature.cmp(&b.feature))
+        b_defines
+            .cmp(a_defines)
+            .then(b.contribution.total_cmp(&a.contribution))
+            .then(a.feature.cmp(&b.feature))
     });
     lines.into_iter().map(|(_, evidence)| evidence).take(LINES).collect()
 }
@@ -60,7 +63,7 @@ const fn defines(behaviour: Behaviour) -> &'static [&'static str] {
 }
 
 /// ATT&CK techniques that the traffic is a candidate for.
-pub fn techniques_of(behaviour: Behaviour, view: &ChannelView<'_>) -> Vec<&'static str> {
+pub(super) fn techniques_of(behaviour: Behaviour, view: &ChannelView<'_>) -> Vec<&'static str> {
     use crate::decode::app::Service;
     let by_behaviour: &[&str] = match behaviour {
         Behaviour::DnsTunnel => &["T1071.004", "T1572"],
@@ -68,12 +71,14 @@ pub fn techniques_of(behaviour: Behaviour, view: &ChannelView<'_>) -> Vec<&'stat
         Behaviour::StagedUpload => &["T1074", "T1041"],
         Behaviour::BulkUpload => &["T1041"],
         Behaviour::SlowDrip => &["T1030", "T1041"],
-        Behaviour::Beacon | Behaviour::LongConnection | Behaviour::Interactive => match view.channel.service {
-            Service::Http => &["T1071.001"],
-            Service::Tls | Service::Quic => &["T1071.001", "T1573"],
-            Service::Dns => &["T1071.004"],
-            _ => &["T1095"],
-        },
+        Behaviour::Beacon | Behaviour::LongConnection | Behaviour::Interactive => {
+            match view.channel.service {
+                Service::Http => &["T1071.001"],
+                Service::Tls | Service::Quic => &["T1071.001", "T1573"],
+                Service::Dns => &["T1071.004"],
+                _ => &["T1095"],
+            }
+        }
     };
     let mut techniques = by_behaviour.to_vec();
     let well_known = matches!(view.key.port, 25 | 53 | 80 | 443 | 587 | 993 | 8080 | 8443);
@@ -105,10 +110,14 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
             ),
             None => "no pace inside connections".to_owned(),
         },
-        "size_regularity" => format!("what it sends is alike in size from burst to burst ({})", percent(value)),
+        "size_regularity" => {
+            format!("what it sends is alike in size from burst to burst ({})", percent(value))
+        }
         "persistence" => format!("active during {} of the time watched", percent(value)),
         "longest_connection" => format!("one connection open for {}", duration(value)),
-        "peer_driven" => format!("the peer began {} of the exchanges inside open connections", percent(value)),
+        "peer_driven" => {
+            format!("the peer began {} of the exchanges inside open connections", percent(value))
+        }
         "producer_consumer_ratio" | "out_producer_consumer_ratio" => format!(
             "sent {} and received {} of payload",
             bytes(channel.traffic.payload_out as f64),
@@ -128,7 +137,9 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
         }
         "dns_names" => format!("asked for {value:.0} different names under {}", domain(view)),
         "dns_label_bytes" => format!("names under {} carry {value:.0} bytes on average", domain(view)),
-        "dns_unusual_types" => format!("{} of the questions ask for TXT, NULL and other seldom types", percent(value)),
+        "dns_unusual_types" => {
+            format!("{} of the questions ask for TXT, NULL and other seldom types", percent(value))
+        }
         "dns_answer_bytes" => format!("answers carry {} on average that are no addresses", bytes(value)),
         "icmp_bytes" | "icmp_payload_out" => format!("ICMP carried {}", bytes(value)),
         "icmp_variety" => format!("{} of the echo messages carry new content", percent(value)),

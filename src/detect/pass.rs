@@ -75,7 +75,10 @@ pub struct Detector {
 }
 
 impl Detector {
-    /// A detector of the models for C2 and exfiltration. Fails where a model was trained on other features.
+    /// A detector of the models for C2 and exfiltration.
+    ///
+    /// # Errors
+    /// [`ModelError`] where a model was trained on other features.
     pub fn new(c2: Model, exfil: Model, allowlist: Allowlist) -> Result<Self, ModelError> {
         c2.check_schema(&specs_of(Kind::C2))?;
         exfil.check_schema(&specs_of(Kind::Exfil))?;
@@ -99,11 +102,13 @@ impl Detector {
         for ((row, c2), exfil) in rows.iter().zip(c2).zip(exfil) {
             let verdicts = [c2, exfil];
             self.report(row, &verdicts, &mut scores);
-            scores.channels.push(ChannelScore { key: row.key.clone(), channel: row.channel.clone(), verdicts });
+            scores.channels.push(ChannelScore {
+                key: row.key.clone(),
+                channel: row.channel.clone(),
+                verdicts,
+            });
         }
-        scores.findings.sort_by(|a, b| {
-            b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id))
-        });
+        scores.findings.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
         scores.hosts = host_scores(store, &scores.channels);
         scores
     }
@@ -132,7 +137,12 @@ impl Detector {
                 continue;
             };
             let name = peer_name(&row.key, &row.channel);
-            if self.allowlist.covers(row.key.host, Some(row.channel.address), name.map(|n| &**n), row.key.port) {
+            if self.allowlist.covers(
+                row.key.host,
+                Some(row.channel.address),
+                name.map(|n| &**n),
+                row.key.port,
+            ) {
                 scores.allowed += 1;
                 continue;
             }
@@ -143,7 +153,7 @@ impl Detector {
                 host: row.key.host,
                 peer: Peer {
                     ip: Some(row.channel.address),
-                    name: name.map(|n| n.to_string()),
+                    name: name.map(std::string::ToString::to_string),
                     port: (row.key.port != 0).then_some(row.key.port),
                     proto: proto::name(row.key.proto),
                     service: row.channel.service.name().to_owned(),
@@ -167,7 +177,7 @@ impl Detector {
 
 /// A channel copied out of the store with what its view needs.
 #[derive(Debug)]
-pub struct Row {
+pub(super) struct Row {
     /// Which channel.
     pub key: ChannelKey,
     /// Its state.
@@ -179,7 +189,7 @@ pub struct Row {
 
 impl Row {
     /// The view that features and gates work on.
-    pub fn view(&self) -> ChannelView<'_> {
+    pub(super) fn view(&self) -> ChannelView<'_> {
         ChannelView::new(&self.key, &self.channel, &self.host, self.observed, self.hosts_of_peer)
     }
 }
@@ -192,7 +202,7 @@ enum PeerIdentity {
 }
 
 /// All channels of a store as rows, in the order of their keys.
-pub fn rows_of(store: &FeatureStore) -> Vec<Row> {
+pub(super) fn rows_of(store: &FeatureStore) -> Vec<Row> {
     let Some((first, last)) = observed_range(store) else { return Vec::new() };
     let hosts: BTreeMap<Addr, Host> =
         store.hosts().collect_sorted(|_, host| Some(host.clone())).into_iter().collect();
@@ -252,7 +262,9 @@ fn finding_id(kind: Kind, key: &ChannelKey) -> String {
         ChannelPeer::Domain(domain) => domain.to_string(),
     };
     let about = format!("{} {} {peer} {} {} {}", kind.name(), key.host, key.port, key.proto, key.outbound);
-    Sha256::digest(about.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let mut id = hex::encode(Sha256::digest(about.as_bytes()));
+    id.truncate(16);
+    id
 }
 
 /// Bursts in the bins of the channel's life, up to its last packet.

@@ -19,7 +19,7 @@ const HIGH_UPLOAD_BYTES: u64 = 50_000_000;
 const CRITICAL_UPLOAD_BYTES: u64 = 5_000_000_000;
 
 /// The severity of a behaviour with its p-value.
-pub fn severity_of(behaviour: Behaviour, p_value: f64, view: &ChannelView<'_>) -> Severity {
+pub(super) fn severity_of(behaviour: Behaviour, p_value: f64, view: &ChannelView<'_>) -> Severity {
     let by_p = if p_value <= CRITICAL_P {
         Severity::Critical
     } else if p_value <= HIGH_P {
@@ -66,7 +66,10 @@ fn corroboration(view: &ChannelView<'_>) -> usize {
     let of_flows = |count: u64| count * 2 > channel.flows.max(1);
     let foreign_protocol = channel.service == Service::Unknown && channel.traffic.payload_out > 0;
     let odd_port = matches!(channel.service, Service::Tls | Service::Http | Service::Quic)
-        && !matches!(view.key.port, 80 | 443 | 8080 | 8443 | 993 | 995 | 465 | 587 | 853 | 5223 | 5228 | 8883);
+        && !matches!(
+            view.key.port,
+            80 | 443 | 8080 | 8443 | 993 | 995 | 465 | 587 | 853 | 5223 | 5228 | 8883
+        );
     let cleartext = channel.service == Service::Http;
     let sends_more = channel.traffic.payload_out > channel.traffic.payload_in;
     let driven = channel.inner_bursts >= 5 && channel.peer_driven * 2 > channel.inner_bursts;

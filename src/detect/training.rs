@@ -90,7 +90,11 @@ pub fn train(
         trained_at: newest.map(Timestamp::to_rfc3339).unwrap_or_default(),
         inputs: used
             .iter()
-            .map(|c| TrainingInput { file: c.file.clone(), sha256: c.sha256.clone(), rows: c.row_count(kind) })
+            .map(|c| TrainingInput {
+                file: c.file.clone(),
+                sha256: c.sha256.clone(),
+                rows: c.row_count(kind),
+            })
             .collect(),
         notes: notes.to_owned(),
     };

@@ -10,7 +10,12 @@ type Fixed = (&'static str, ColumnKind, &'static str, &'static str);
 const CHANNEL: &[Fixed] = &[
     ("host", ColumnKind::Text, "", "The monitored host."),
     ("peer_ip", ColumnKind::Text, "", "Address of the peer; of the resolver for a domain."),
-    ("peer_name", ColumnKind::Text, "", "TLS SNI, HTTP Host, DNS name, or the registered domain that is asked for."),
+    (
+        "peer_name",
+        ColumnKind::Text,
+        "",
+        "TLS SNI, HTTP Host, DNS name, or the registered domain that is asked for.",
+    ),
     ("port", ColumnKind::Int, "", "The responder's port."),
     ("proto", ColumnKind::Text, "", "Transport protocol."),
     ("service", ColumnKind::Text, "", "Application protocol, from payload."),
@@ -23,7 +28,12 @@ const CHANNEL: &[Fixed] = &[
     ("exfil_judged", ColumnKind::Bool, "", "Whether there is enough evidence for an exfiltration verdict."),
     ("flows", ColumnKind::Int, "flows", "Flows; questions for a domain."),
     ("bytes_out", ColumnKind::Int, "bytes", "IP bytes that the host sent; DNS message bytes for a domain."),
-    ("bytes_in", ColumnKind::Int, "bytes", "IP bytes that the host received; DNS message bytes for a domain."),
+    (
+        "bytes_in",
+        ColumnKind::Int,
+        "bytes",
+        "IP bytes that the host received; DNS message bytes for a domain.",
+    ),
     ("packets_out", ColumnKind::Int, "packets", "Packets that the host sent."),
     ("packets_in", ColumnKind::Int, "packets", "Packets that the host received."),
     ("first_seen", ColumnKind::Time, "", "First packet."),
@@ -33,9 +43,19 @@ const CHANNEL: &[Fixed] = &[
 
 const HOST: &[Fixed] = &[
     ("host", ColumnKind::Text, "", "The monitored host."),
-    ("c2_score", ColumnKind::Float, "", "Worst C2 score of a channel with enough evidence; 0 where there is none."),
+    (
+        "c2_score",
+        ColumnKind::Float,
+        "",
+        "Worst C2 score of a channel with enough evidence; 0 where there is none.",
+    ),
     ("c2_p_value", ColumnKind::Float, "", "p-value of that channel; 1 where there is none."),
-    ("exfil_score", ColumnKind::Float, "", "Worst exfiltration score of a channel with enough evidence; 0 where there is none."),
+    (
+        "exfil_score",
+        ColumnKind::Float,
+        "",
+        "Worst exfiltration score of a channel with enough evidence; 0 where there is none.",
+    ),
     ("exfil_p_value", ColumnKind::Float, "", "p-value of that channel; 1 where there is none."),
     ("packets_out", ColumnKind::Int, "packets", "Packets sent."),
     ("packets_in", ColumnKind::Int, "packets", "Packets received."),

@@ -68,6 +68,8 @@ impl LifeHistogram {
     /// Number of bins.
     pub const BINS: usize = 64;
 
+    const BINS_I64: i64 = 64;
+
     /// How long a connection must be open to be marked as activity by itself.
     pub const fn open_worth_marking() -> Span {
         Span::from_secs(60)
@@ -107,7 +109,7 @@ impl LifeHistogram {
 
     /// Share of the bins with activity among the bins from the origin to `now`, 0 to 1.
     pub fn share_active(&self, now: Timestamp) -> f64 {
-        let elapsed = self.bins_until(now).clamp(1, Self::BINS as i64);
+        let elapsed = self.bins_until(now).clamp(1, Self::BINS_I64);
         let active = self.counts.iter().filter(|c| **c > 0).count() as f64;
         (active / elapsed as f64).min(1.0)
     }

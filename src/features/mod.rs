@@ -244,7 +244,7 @@ impl LocalEnd {
 
 /// Reverse look-ups name addresses, not domains.
 fn is_reverse(domain: &str) -> bool {
-    domain == "arpa" || domain.ends_with(".arpa")
+    domain.rsplit('.').next() == Some("arpa")
 }
 
 impl Channel {

@@ -13,7 +13,7 @@ type Generation = HashMap<(Addr, Addr), Arc<str>, SeedableRandomState>;
 /// (asking host, address) → name of the question that the address answered. Two generations bound it: when
 /// the young one is full it becomes the old one, and what the old one held and nobody asked for again is forgotten.
 #[derive(Debug)]
-pub struct NameTable {
+pub(super) struct NameTable {
     young: Generation,
     old: Generation,
     generation_size: usize,
@@ -21,7 +21,7 @@ pub struct NameTable {
 
 impl NameTable {
     /// A table of at most `max_entries`.
-    pub fn new(max_entries: usize, seed: Seed) -> Self {
+    pub(super) fn new(max_entries: usize, seed: Seed) -> Self {
         Self {
             young: HashMap::with_hasher(seed.hasher()),
             old: HashMap::with_hasher(seed.hasher()),
@@ -30,7 +30,7 @@ impl NameTable {
     }
 
     /// DNS told `host` that `name` has the address `addr`.
-    pub fn learn(&mut self, host: Addr, addr: Addr, name: &Arc<str>) {
+    pub(super) fn learn(&mut self, host: Addr, addr: Addr, name: &Arc<str>) {
         if self.young.len() >= self.generation_size && !self.young.contains_key(&(host, addr)) {
             std::mem::swap(&mut self.young, &mut self.old);
             self.young.clear();
@@ -39,7 +39,7 @@ impl NameTable {
     }
 
     /// The newest name that DNS gave `host` for `addr`.
-    pub fn name_of(&self, host: Addr, addr: Addr) -> Option<&Arc<str>> {
+    pub(super) fn name_of(&self, host: Addr, addr: Addr) -> Option<&Arc<str>> {
         self.young.get(&(host, addr)).or_else(|| self.old.get(&(host, addr)))
     }
 }

@@ -251,82 +251,260 @@ macro_rules! feature {
 /// Features of the `c2` model, a row a channel. Few and composite: an isolation forest splits at random, so every feature on
 /// which a channel is ordinary hides the ones on which it is not.
 pub const C2: &[Feature] = &[
-    feature!("periodicity", "", Larger, Linear,
+    feature!(
+        "periodicity",
+        "",
+        Larger,
+        Linear,
         "regularity of the bursts (1 minus MAD / median relative to a Poisson process, missed beats folded; after RITA v5), weighed by the evidence against chance",
-        |v| v.if_conversation(v.regularity.map_or(0.0, weighed))),
-    feature!("keep_alive_periodicity", "", Larger, Linear, "the same of the bursts inside open connections",
-        |v| v.if_conversation(v.inner_regularity.map_or(0.0, weighed))),
-    feature!("size_regularity", "", Larger, Linear, "1 minus MAD / median of payload bytes out a burst (after RITA v5)",
-        |v| v.if_conversation(size_regularity(&mut v.out_sizes()).unwrap_or(0.0))),
-    feature!("persistence", "", Larger, Linear, "share of the observed time in which the channel lived and was active",
-        |v| v.persistence()),
-    feature!("longest_connection", "seconds", Larger, Log, "longest connection, open ones included (Zeek, RITA)",
-        |v| v.if_conversation(v.channel.longest.as_secs_f64())),
-    feature!("peer_driven", "", Larger, Linear, "share of the bursts inside open connections that the peer began, of five or more",
-        |v| v.if_conversation(if v.channel.inner_bursts >= 5 { v.channel.peer_driven as f64 / v.channel.inner_bursts as f64 } else { 0.0 })),
-    feature!("producer_consumer_ratio", "", Larger, Linear,
+        |v| v.if_conversation(v.regularity.map_or(0.0, weighed))
+    ),
+    feature!(
+        "keep_alive_periodicity",
+        "",
+        Larger,
+        Linear,
+        "the same of the bursts inside open connections",
+        |v| v.if_conversation(v.inner_regularity.map_or(0.0, weighed))
+    ),
+    feature!(
+        "size_regularity",
+        "",
+        Larger,
+        Linear,
+        "1 minus MAD / median of payload bytes out a burst (after RITA v5)",
+        |v| v.if_conversation(size_regularity(&mut v.out_sizes()).unwrap_or(0.0))
+    ),
+    feature!(
+        "persistence",
+        "",
+        Larger,
+        Linear,
+        "share of the observed time in which the channel lived and was active",
+        |v| v.persistence()
+    ),
+    feature!(
+        "longest_connection",
+        "seconds",
+        Larger,
+        Log,
+        "longest connection, open ones included (Zeek, RITA)",
+        |v| v.if_conversation(v.channel.longest.as_secs_f64())
+    ),
+    feature!(
+        "peer_driven",
+        "",
+        Larger,
+        Linear,
+        "share of the bursts inside open connections that the peer began, of five or more",
+        |v| v.if_conversation(if v.channel.inner_bursts >= 5 {
+            v.channel.peer_driven as f64 / v.channel.inner_bursts as f64
+        } else {
+            0.0
+        })
+    ),
+    feature!(
+        "producer_consumer_ratio",
+        "",
+        Larger,
+        Linear,
         "(payload out - in) / (out + in), -1 to 1 (Bullard and Gerth 2014)",
-        |v| v.if_conversation(v.producer_consumer_ratio())),
-    feature!("failed_share", "", Larger, Linear, "share of connection attempts without answer or refused, of three or more",
-        |v| v.if_conversation(if v.channel.flows >= 3 { v.channel.failed as f64 / v.channel.flows as f64 } else { 0.0 })),
-    feature!("unresolved", "", Larger, Linear, "share of flows to an address that DNS did not give the host; missing where the host's DNS is not seen",
-        |v| v.unresolved_share()),
-    feature!("port_mismatch", "", Larger, Linear, "how far the protocol is from what the port promises, 0 to 1",
-        |v| v.if_conversation(v.port_mismatch())),
-    feature!("weak_identity", "", Larger, Linear, "share of flows of TLS that names no server, or 1 for a cleartext protocol that does not name one",
-        |v| v.if_conversation(v.weak_identity())),
-    feature!("prevalence", "", Smaller, Linear, "share of monitored hosts that talk to this peer; missing where fewer than four hosts are seen (BAYWATCH)",
-        |v| v.prevalence()),
-    feature!("dns_bytes_carried", "bytes", Larger, Log, "bytes in distinct names left of the registered domain; missing for other channels",
-        |v| v.dns(|d| d.distinct_names() as f64 * d.mean_label_bytes())),
-    feature!("dns_label_bytes", "bytes", Larger, Log, "mean bytes of names left of the registered domain",
-        |v| v.dns(|d| d.mean_label_bytes())),
-    feature!("dns_names", "", Larger, Log, "distinct names asked under the registered domain (RITA)",
-        |v| v.dns(|d| d.distinct_names() as f64)),
-    feature!("dns_unusual_types", "", Larger, Linear, "share of questions for types that clients seldom ask for",
-        |v| v.dns(|d| d.unusual_type_share())),
-    feature!("dns_answer_bytes", "bytes", Larger, Log, "mean bytes of answers that are no addresses",
-        |v| v.dns(|d| d.mean_answer_bytes())),
-    feature!("icmp_bytes", "bytes", Larger, Log, "ICMP payload bytes, both ways; missing for other channels",
-        |v| v.icmp(|c| (c.traffic.payload_out + c.traffic.payload_in) as f64)),
-    feature!("icmp_variety", "", Larger, Linear, "share of echo messages whose payload changed, or was not returned as sent",
+        |v| v.if_conversation(v.producer_consumer_ratio())
+    ),
+    feature!(
+        "failed_share",
+        "",
+        Larger,
+        Linear,
+        "share of connection attempts without answer or refused, of three or more",
+        |v| v.if_conversation(if v.channel.flows >= 3 {
+            v.channel.failed as f64 / v.channel.flows as f64
+        } else {
+            0.0
+        })
+    ),
+    feature!(
+        "unresolved",
+        "",
+        Larger,
+        Linear,
+        "share of flows to an address that DNS did not give the host; missing where the host's DNS is not seen",
+        |v| v.unresolved_share()
+    ),
+    feature!(
+        "port_mismatch",
+        "",
+        Larger,
+        Linear,
+        "how far the protocol is from what the port promises, 0 to 1",
+        |v| v.if_conversation(v.port_mismatch())
+    ),
+    feature!(
+        "weak_identity",
+        "",
+        Larger,
+        Linear,
+        "share of flows of TLS that names no server, or 1 for a cleartext protocol that does not name one",
+        |v| v.if_conversation(v.weak_identity())
+    ),
+    feature!(
+        "prevalence",
+        "",
+        Smaller,
+        Linear,
+        "share of monitored hosts that talk to this peer; missing where fewer than four hosts are seen (BAYWATCH)",
+        |v| v.prevalence()
+    ),
+    feature!(
+        "dns_bytes_carried",
+        "bytes",
+        Larger,
+        Log,
+        "bytes in distinct names left of the registered domain; missing for other channels",
+        |v| v.dns(|d| d.distinct_names() as f64 * d.mean_label_bytes())
+    ),
+    feature!(
+        "dns_label_bytes",
+        "bytes",
+        Larger,
+        Log,
+        "mean bytes of names left of the registered domain",
+        |v| v.dns(super::dns::DomainState::mean_label_bytes)
+    ),
+    feature!("dns_names", "", Larger, Log, "distinct names asked under the registered domain (RITA)", |v| v
+        .dns(|d| d.distinct_names() as f64)),
+    feature!(
+        "dns_unusual_types",
+        "",
+        Larger,
+        Linear,
+        "share of questions for types that clients seldom ask for",
+        |v| v.dns(super::dns::DomainState::unusual_type_share)
+    ),
+    feature!("dns_answer_bytes", "bytes", Larger, Log, "mean bytes of answers that are no addresses", |v| v
+        .dns(super::dns::DomainState::mean_answer_bytes)),
+    feature!(
+        "icmp_bytes",
+        "bytes",
+        Larger,
+        Log,
+        "ICMP payload bytes, both ways; missing for other channels",
+        |v| v.icmp(|c| (c.traffic.payload_out + c.traffic.payload_in) as f64)
+    ),
+    feature!(
+        "icmp_variety",
+        "",
+        Larger,
+        Linear,
+        "share of echo messages whose payload changed, or was not returned as sent",
         |v| v.icmp(|c| {
             let odd = c.icmp.payload_changes.max(c.icmp.reply_mismatches) as f64;
             (odd / c.traffic.packets_out.max(1) as f64).min(1.0)
-        })),
-    feature!("icmp_payload_max", "bytes", Larger, Log, "largest payload of an ICMP message that the host sent",
-        |v| v.icmp(|c| f64::from(c.icmp.payload_max))),
+        })
+    ),
+    feature!(
+        "icmp_payload_max",
+        "bytes",
+        Larger,
+        Log,
+        "largest payload of an ICMP message that the host sent",
+        |v| v.icmp(|c| f64::from(c.icmp.payload_max))
+    ),
 ];
 
 /// Features of the `exfil` model, a row a channel to a peer that is not monitored.
 pub const EXFIL: &[Feature] = &[
-    feature!("payload_out", "bytes", Larger, Log, "payload bytes that the host sent to the peer",
-        |v| v.channel.traffic.payload_out as f64),
-    feature!("out_producer_consumer_ratio", "", Larger, Linear, "(payload out - in) / (out + in) (Bullard and Gerth 2014)",
-        |v| v.producer_consumer_ratio()),
-    feature!("share_of_host_bytes_out", "", Larger, Linear, "share of all bytes that the host sent outside",
-        |v| v.share_of_host_bytes_out()),
-    feature!("bytes_out_peak_5m", "bytes", Larger, Log, "most IP bytes out in five minutes",
-        |v| v.channel.peak_out.peak() as f64),
-    feature!("upload_bursts", "", Larger, Log, "bursts of the recent ones that sent 1 kB or more and more than they received",
-        |v| v.uploads() as f64),
-    feature!("chunk_regularity", "", Larger, Linear, "1 minus MAD / median of payload bytes out of upload bursts",
+    feature!("payload_out", "bytes", Larger, Log, "payload bytes that the host sent to the peer", |v| v
+        .channel
+        .traffic
+        .payload_out
+        as f64),
+    feature!(
+        "out_producer_consumer_ratio",
+        "",
+        Larger,
+        Linear,
+        "(payload out - in) / (out + in) (Bullard and Gerth 2014)",
+        |v| v.producer_consumer_ratio()
+    ),
+    feature!(
+        "share_of_host_bytes_out",
+        "",
+        Larger,
+        Linear,
+        "share of all bytes that the host sent outside",
+        |v| v.share_of_host_bytes_out()
+    ),
+    feature!("bytes_out_peak_5m", "bytes", Larger, Log, "most IP bytes out in five minutes", |v| v
+        .channel
+        .peak_out
+        .peak()
+        as f64),
+    feature!(
+        "upload_bursts",
+        "",
+        Larger,
+        Log,
+        "bursts of the recent ones that sent 1 kB or more and more than they received",
+        |v| v.uploads() as f64
+    ),
+    feature!(
+        "chunk_regularity",
+        "",
+        Larger,
+        Linear,
+        "1 minus MAD / median of payload bytes out of upload bursts",
         |v| {
             let mut sizes: Vec<f64> = v.out_sizes().into_iter().filter(|s| *s >= 1000.0).collect();
             size_regularity(&mut sizes).unwrap_or(0.0)
-        }),
-    feature!("out_port_mismatch", "", Larger, Linear, "how far the protocol is from what the port promises", |v| v.port_mismatch()),
-    feature!("cleartext_transfer", "", Larger, Linear, "1 for FTP, SMTP, cleartext HTTP or an unknown protocol",
-        |v| flag(v.is_tcp_or_udp() && v.has_payload()
-            && matches!(v.channel.service, Service::Ftp | Service::Smtp | Service::Http | Service::Irc | Service::Unknown))),
-    feature!("out_unresolved", "", Larger, Linear, "share of flows to an address that DNS did not give the host",
-        |v| v.unresolved_share()),
-    feature!("out_prevalence", "", Smaller, Linear, "share of monitored hosts that talk to this peer",
-        |v| v.prevalence()),
-    feature!("icmp_payload_out", "bytes", Larger, Log, "ICMP payload bytes out",
-        |v| if v.is_icmp() { v.channel.traffic.payload_out as f64 } else { 0.0 }),
-    feature!("staged_share", "", Larger, Linear, "bytes that the host pulled from monitored hosts, as a share of what it sent to the peer",
-        |v| v.staged_share()),
+        }
+    ),
+    feature!(
+        "out_port_mismatch",
+        "",
+        Larger,
+        Linear,
+        "how far the protocol is from what the port promises",
+        |v| v.port_mismatch()
+    ),
+    feature!(
+        "cleartext_transfer",
+        "",
+        Larger,
+        Linear,
+        "1 for FTP, SMTP, cleartext HTTP or an unknown protocol",
+        |v| flag(
+            v.is_tcp_or_udp()
+                && v.has_payload()
+                && matches!(
+                    v.channel.service,
+                    Service::Ftp | Service::Smtp | Service::Http | Service::Irc | Service::Unknown
+                )
+        )
+    ),
+    feature!(
+        "out_unresolved",
+        "",
+        Larger,
+        Linear,
+        "share of flows to an address that DNS did not give the host",
+        |v| v.unresolved_share()
+    ),
+    feature!("out_prevalence", "", Smaller, Linear, "share of monitored hosts that talk to this peer", |v| v
+        .prevalence()),
+    feature!("icmp_payload_out", "bytes", Larger, Log, "ICMP payload bytes out", |v| if v.is_icmp() {
+        v.channel.traffic.payload_out as f64
+    } else {
+        0.0
+    }),
+    feature!(
+        "staged_share",
+        "",
+        Larger,
+        Linear,
+        "bytes that the host pulled from monitored hosts, as a share of what it sent to the peer",
+        |v| v.staged_share()
+    ),
 ];
 
 #[cfg(test)]

@@ -18,7 +18,6 @@ use super::artifact::{Manifest, Model};
 use super::calibration::{Calibration, MAX_POINTS, Point};
 use super::error::ModelError;
 use super::forest::{Forest, Node};
-use super::schema::hex;
 
 const MAGIC: &[u8; 8] = b"UCMODEL\0";
 const FORMAT: u32 = 1;
@@ -80,7 +79,7 @@ impl Model {
 
     /// SHA-256 of a model file in lower-case hexadecimal, as `sha256sum` prints it.
     pub fn file_sha256(bytes: &[u8]) -> String {
-        hex(&Sha256::digest(bytes))
+        hex::encode(Sha256::digest(bytes))
     }
 }
 

@@ -48,7 +48,7 @@ impl Transform {
         self.0.iter().map(|c| c.median)
     }
 
-    /// Orients rows in place: row after row of [`Self::features`] values. a value that
+    /// Orients rows in place: row after row of [`Self::features`] values. A value that
     /// is not known (`NaN`) becomes the median, which says nothing against the row; infinities become the largest finite values.
     pub fn apply(&self, rows: &mut [f32]) {
         if self.0.is_empty() {
@@ -107,7 +107,7 @@ mod tests {
         check(Direction::High, Scale::Log, 0.0, 99.0, 99.0_f32.ln_1p());
         check(Direction::Low, Scale::Log, 9.0, 3.0, -(3.0_f32.ln_1p()));
         check(Direction::Both, Scale::Log, 0.0, 0.0, 0.0);
-        check(Direction::High, Scale::Linear, 5.0, f32::NAN, f32::NAN);
+        check(Direction::High, Scale::Linear, 5.0, f32::NAN, 5.0);
         check(Direction::High, Scale::Linear, 5.0, f32::INFINITY, f32::MAX);
         check(Direction::Low, Scale::Linear, 5.0, f32::NEG_INFINITY, f32::MAX);
     }

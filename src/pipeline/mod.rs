@@ -87,7 +87,7 @@ impl Pipeline {
         let mut packets = std::mem::take(&mut self.packets);
         self.count(&block);
         self.decoder.decode_block(&block, &mut packets);
-        let block = self.workers.share(block);
+        let block = Workers::share(block);
         let mut rest = packets.as_slice();
         while let Some(packet) = rest.first() {
             let tick = match self.next_tick {
@@ -141,7 +141,7 @@ impl Pipeline {
     }
 
     fn process(&mut self, segment: &[Packet], block: &workers::SharedBlock) {
-        let mut shards = self.workers.empty_shards();
+        let mut shards = Workers::empty_shards();
         for (ordinal, packet) in (self.ordinal..).zip(segment) {
             let (shard, hash) = self.hasher.shard_of(packet);
             if let Some(queue) = shards.get_mut(shard) {

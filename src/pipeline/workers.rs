@@ -78,7 +78,7 @@ impl Workers {
     }
 
     /// An empty queue for each shard.
-    pub(super) fn empty_shards(&self) -> Vec<ShardPackets> {
+    pub(super) fn empty_shards() -> Vec<ShardPackets> {
         vec![ShardPackets::new(); SHARDS]
     }
 
@@ -133,7 +133,7 @@ impl Workers {
     }
 
     /// Makes a block readable by all workers.
-    pub(super) fn share(&self, block: Block) -> SharedBlock {
+    pub(super) fn share(block: Block) -> SharedBlock {
         Arc::new(block)
     }
 
@@ -141,8 +141,7 @@ impl Workers {
     pub(super) fn reclaim(&mut self, block: SharedBlock) -> Block {
         self.blocks.push(block);
         let free = self.blocks.iter().position(|block| Arc::strong_count(block) == 1);
-        let mut block =
-            free.and_then(|at| Arc::into_inner(self.blocks.swap_remove(at))).unwrap_or_default();
+        let mut block = free.and_then(|at| Arc::into_inner(self.blocks.swap_remove(at))).unwrap_or_default();
         block.clear();
         block
     }
