@@ -51,11 +51,12 @@ pub(super) fn evidence_of(
 /// The features that a behaviour consists of; the first is always told.
 const fn defines(behaviour: Behaviour) -> &'static [&'static str] {
     match behaviour {
-        Behaviour::Beacon => &["periodicity", "keep_alive_periodicity"],
-        Behaviour::LongConnection => &["longest_connection", "keep_alive_periodicity"],
+        Behaviour::Beacon => &["interval_regularity"],
+        Behaviour::LongConnection => &["longest_connection"],
         Behaviour::DnsTunnel => &["dns_names", "dns_bytes_carried", "dns_label_bytes", "dns_unusual_types"],
         Behaviour::IcmpTunnel => &["icmp_bytes", "icmp_variety", "icmp_payload_out"],
         Behaviour::Interactive => &["peer_driven"],
+        Behaviour::UnnamedPeer => &["weak_identity", "unresolved"],
         Behaviour::BulkUpload => &["payload_out", "bytes_out_peak_5m"],
         Behaviour::SlowDrip => &["upload_bursts", "payload_out", "chunk_regularity"],
         Behaviour::StagedUpload => &["staged_share", "payload_out"],
@@ -71,7 +72,7 @@ pub(super) fn techniques_of(behaviour: Behaviour, view: &ChannelView<'_>) -> Vec
         Behaviour::StagedUpload => &["T1074", "T1041"],
         Behaviour::BulkUpload => &["T1041"],
         Behaviour::SlowDrip => &["T1030", "T1041"],
-        Behaviour::Beacon | Behaviour::LongConnection | Behaviour::Interactive => {
+        Behaviour::Beacon | Behaviour::LongConnection | Behaviour::Interactive | Behaviour::UnnamedPeer => {
             match view.channel.service {
                 Service::Http => &["T1071.001"],
                 Service::Tls | Service::Quic => &["T1071.001", "T1573"],
@@ -93,23 +94,7 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
     let channel = view.channel;
     let of_flows = |what: &str| format!("{} of {} connections {what}", percent(value), channel.flows);
     match feature.name {
-        "periodicity" => match view.regularity {
-            Some(r) => format!(
-                "active every {} ± {:.0} %, {} times",
-                duration(r.interval_s),
-                100.0 * r.dispersion,
-                channel.activities
-            ),
-            None => format!("active {} times, too few to tell a pace", channel.activities),
-        },
-        "keep_alive_periodicity" => match view.inner_regularity {
-            Some(r) => format!(
-                "inside open connections a message every {} ± {:.0} %",
-                duration(r.interval_s),
-                100.0 * r.dispersion
-            ),
-            None => "no pace inside connections".to_owned(),
-        },
+        "interval_regularity" => rhythm(view),
         "size_regularity" => {
             format!("what it sends is alike in size from burst to burst ({})", percent(value))
         }
@@ -161,6 +146,27 @@ fn domain<'a>(view: &'a ChannelView<'_>) -> &'a str {
     match &view.key.peer {
         Peer::Domain(domain) => domain,
         Peer::Addr(_) => peer_name(view.key, view.channel).map_or("", |name| &**name),
+    }
+}
+
+/// The pace of a channel: inside its connections where most of its bursts are there, else from one to the next.
+fn rhythm(view: &ChannelView<'_>) -> String {
+    let channel = view.channel;
+    let inside = channel.inner_bursts * 2 > channel.activities;
+    match (inside, view.inner_regularity, view.regularity) {
+        (true, Some(r), _) => format!(
+            "inside open connections a message every {} ± {:.0} %, {} times",
+            duration(r.interval_s),
+            100.0 * r.dispersion(),
+            channel.inner_bursts
+        ),
+        (_, _, Some(r)) => format!(
+            "active every {} ± {:.0} %, {} times",
+            duration(r.interval_s),
+            100.0 * r.dispersion(),
+            channel.activities
+        ),
+        _ => format!("active {} times, too few to tell a pace", channel.activities),
     }
 }
 

@@ -46,6 +46,8 @@ pub enum Behaviour {
     IcmpTunnel,
     /// The server drives the exchange.
     Interactive,
+    /// Comes back to a server that nobody named.
+    UnnamedPeer,
     /// Much data leaves in a short time.
     BulkUpload,
     /// Data leaves a little at a time, for long.
@@ -84,12 +86,13 @@ impl Severity {
 
 impl Behaviour {
     /// All behaviours, those of C2 first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Beacon,
         Self::LongConnection,
         Self::DnsTunnel,
         Self::IcmpTunnel,
         Self::Interactive,
+        Self::UnnamedPeer,
         Self::BulkUpload,
         Self::SlowDrip,
         Self::StagedUpload,
@@ -103,6 +106,7 @@ impl Behaviour {
             Self::DnsTunnel => "dns_tunnel",
             Self::IcmpTunnel => "icmp_tunnel",
             Self::Interactive => "interactive",
+            Self::UnnamedPeer => "unnamed_peer",
             Self::BulkUpload => "bulk_upload",
             Self::SlowDrip => "slow_drip",
             Self::StagedUpload => "staged_upload",
@@ -117,6 +121,7 @@ impl Behaviour {
             Self::DnsTunnel => "DNS tunnel",
             Self::IcmpTunnel => "ICMP tunnel",
             Self::Interactive => "interactive session",
+            Self::UnnamedPeer => "unnamed peer",
             Self::BulkUpload => "bulk upload",
             Self::SlowDrip => "slow drip",
             Self::StagedUpload => "staged upload",

@@ -26,7 +26,7 @@ pub fn specs_of(kind: Kind) -> Vec<FeatureSpec> {
                 FeatureScale::Linear => Scale::Linear,
                 FeatureScale::Log => Scale::Log,
             };
-            FeatureSpec::new(feature.name, direction, scale)
+            FeatureSpec::new(feature.name, direction, scale).open_to(feature.limit)
         })
         .collect()
 }

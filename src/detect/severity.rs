@@ -8,8 +8,9 @@ use crate::features::ChannelView;
 
 use super::{Behaviour, Severity};
 
-/// p-value up to which a channel that shows a behaviour is reported.
-pub const REPORT_P: f64 = 0.25;
+/// p-value up to which a channel that shows a behaviour is reported: it is odder than most benign channels that could be
+/// judged at all.
+pub const REPORT_P: f64 = 0.5;
 const MEDIUM_P: f64 = 0.10;
 const HIGH_P: f64 = 0.03;
 const CRITICAL_P: f64 = 0.01;
@@ -41,12 +42,14 @@ fn by_evidence(behaviour: Behaviour, view: &ChannelView<'_>) -> Severity {
             if names >= 1000 { Severity::Critical } else { Severity::High }
         }
         Behaviour::IcmpTunnel => Severity::High,
-        Behaviour::Beacon | Behaviour::LongConnection | Behaviour::Interactive => match corroboration {
-            0 => Severity::Low,
-            1 => Severity::Medium,
-            2 | 3 => Severity::High,
-            _ => Severity::Critical,
-        },
+        Behaviour::Beacon | Behaviour::LongConnection | Behaviour::Interactive | Behaviour::UnnamedPeer => {
+            match corroboration {
+                0 => Severity::Low,
+                1 => Severity::Medium,
+                2 | 3 => Severity::High,
+                _ => Severity::Critical,
+            }
+        }
         Behaviour::BulkUpload | Behaviour::SlowDrip | Behaviour::StagedUpload => {
             let sent = view.channel.traffic.payload_out;
             if sent >= CRITICAL_UPLOAD_BYTES {

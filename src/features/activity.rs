@@ -114,6 +114,28 @@ impl LifeHistogram {
         (active / elapsed as f64).min(1.0)
     }
 
+    /// 1 minus the relative standard deviation of the bursts in equal parts of the life up to `now`, at least 0; nothing before
+    /// there are eight parts of four bursts on average: with fewer, chance makes the parts unequal.
+    pub fn steadiness(&self, now: Timestamp) -> Option<f64> {
+        const PARTS: usize = 8;
+        const BURSTS_A_PART: u32 = 4;
+        let whole = usize::try_from(self.bins_until(now) - 1).ok()?.min(Self::BINS);
+        let lived = self.counts.get(..whole)?;
+        let bursts: u32 = lived.iter().map(|c| u32::from(*c)).sum();
+        let mut width = 1;
+        while whole / width >= PARTS && bursts < BURSTS_A_PART * u32::try_from(whole / width).ok()? {
+            width += 1;
+        }
+        let parts: Vec<f64> =
+            lived.chunks_exact(width).map(|part| part.iter().map(|c| f64::from(*c)).sum()).collect();
+        if parts.len() < PARTS || parts.iter().all(|p| *p <= 0.0) {
+            return None;
+        }
+        let mean = parts.iter().sum::<f64>() / parts.len() as f64;
+        let variance = parts.iter().map(|p| (p - mean).powi(2)).sum::<f64>() / parts.len() as f64;
+        Some((1.0 - variance.sqrt() / mean).clamp(0.0, 1.0))
+    }
+
     fn bins_until(&self, at: Timestamp) -> i64 {
         ((at - self.origin).as_nanos() / self.bin_width().as_nanos()).saturating_add(1)
     }

@@ -12,6 +12,7 @@ mod map;
 mod names;
 pub mod periodicity;
 mod vector;
+mod view;
 
 use std::sync::Arc;
 
@@ -23,9 +24,8 @@ pub use dns::DomainState;
 pub use host::Host;
 pub use local::{LocalNetworks, is_unicast};
 pub use map::SharedMap;
-pub use vector::{
-    C2, ChannelView, Direction as FeatureDirection, EXFIL, Feature, Observed, Scale, vector_of,
-};
+pub use vector::{C2, Direction as FeatureDirection, EXFIL, Feature, Scale, vector_of};
+pub use view::{ChannelView, Observed};
 
 use crate::addr::Addr;
 use crate::decode::app::{Service, registered_domain};
@@ -148,7 +148,9 @@ impl FeatureStore {
     fn apply_exchange(&mut self, exchange: &Exchange) {
         let key = &exchange.key;
         for end in self.local_ends(key.orig, key.resp).into_iter().filter(LocalEnd::has_channel) {
-            if !end.outbound && !exchange.answered {
+            // Retransmitted SYNs are no bursts of activity.
+            let retries = key.proto == proto::TCP && !exchange.opens_flow;
+            if !exchange.answered && (!end.outbound || retries) {
                 continue;
             }
             let peer_direction = if end.outbound { Direction::Resp } else { Direction::Orig };

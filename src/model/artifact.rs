@@ -97,7 +97,7 @@ impl Model {
         }
         let mut oriented = training.to_vec();
         transform.apply(&mut oriented);
-        let forest = Forest::train(width, &oriented, params)?;
+        let forest = Forest::train_open(width, &oriented, &transform.limits(features), params)?;
         let with_median =
             |(spec, median): (&FeatureSpec, f32)| ManifestFeature { spec: spec.clone(), median };
         let manifest = Manifest {
@@ -144,6 +144,9 @@ impl Model {
         let hash = schema_sha256(&specs);
         if hash != manifest.schema_sha256 {
             return Err(ModelError::invalid("schema hash", &manifest.schema_sha256, hash));
+        }
+        if let Some(bad) = specs.iter().filter_map(|s| s.limit).find(|limit| !limit.is_finite()) {
+            return Err(ModelError::invalid("limit of a feature", bad, "finite"));
         }
         if let Some(bad) = manifest.features.iter().find(|f| !f.median.is_finite()) {
             return Err(ModelError::invalid("median of a feature", bad.median, "finite"));

@@ -300,7 +300,7 @@ mod tests {
         check("\"trees\": 40", "\"trees\": 39");
         check("\"sample\": 64", "\"sample\": 18446744073709551615");
         check("\"sample\": 64", "\"sample\": 0");
-        check("\"sample\": 64", "\"sample\": 63");
+        check("\"sample\": 64", "\"sample\": 32");
         check("\"calibration_rows\": 500", "\"calibration_rows\": 501");
         check("jitter", "jotter");
         check("\"high\"", "\"low\"");

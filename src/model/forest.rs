@@ -50,7 +50,7 @@ pub(super) struct Tree<'a> {
 /// form in which the trainer hands trees over and in which files hold them: it has no links that could be wrong.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Node {
-    /// `left` of the node's rows have at most `threshold` in `feature`.
+    /// `left` of the node's rows have at most `threshold` in `feature`: all of them where an open side was cut off.
     Split { feature: u16, threshold: f32, left: u16 },
     /// Rows that were not split any further.
     Leaf,
@@ -233,10 +233,9 @@ impl Heap<'_> {
                 if !threshold.is_finite() {
                     return Err(ModelError::invalid("threshold of a split", threshold, "finite"));
                 }
-                let right =
-                    count.checked_sub(left).filter(|&right| left > 0 && right > 0).ok_or_else(|| {
-                        ModelError::invalid("left part of a split", left, format_args!("1 to {count} - 1"))
-                    })?;
+                let right = count.checked_sub(left).filter(|_| left > 0).ok_or_else(|| {
+                    ModelError::invalid("left part of a split", left, format_args!("1 to {count}"))
+                })?;
                 put(&mut self.splits, slot, Split { threshold, feature: u32::from(feature) });
                 put(&mut self.counts, slot, count);
                 self.place(nodes, 2 * slot, depth + 1, left)?;
@@ -305,7 +304,7 @@ mod tests {
         for bad in [split(2, 0.0, 1), split(0, f32::NAN, 1), split(0, f32::INFINITY, 1), split(0, 0.0, 0)] {
             check(&[bad, Node::Leaf, Node::Leaf]);
         }
-        check(&[split(0, 0.0, 4), Node::Leaf, Node::Leaf]);
+        check(&[split(0, 0.0, 5), Node::Leaf, Node::Leaf]);
         check(&[
             split(0, 0.0, 3),
             split(0, 0.0, 2),

@@ -27,7 +27,7 @@ pub enum Scale {
 }
 
 /// One feature as the program that computes it describes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeatureSpec {
     /// Its name, as it appears in outputs.
     pub name: String,
@@ -35,15 +35,25 @@ pub struct FeatureSpec {
     pub direction: Direction,
     /// How it is spread.
     pub scale: Scale,
+    /// The most suspicious value that matters, in the feature's own unit: the forest is open up to it (see
+    /// [`super::Forest::train_open`]). Nothing: the forest knows only what its training rows show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<f32>,
 }
 
 impl FeatureSpec {
     /// A feature by its three properties.
     pub fn new(name: impl Into<String>, direction: Direction, scale: Scale) -> Self {
-        Self { name: name.into(), direction, scale }
+        Self { name: name.into(), direction, scale, limit: None }
     }
 
-    /// `name (high, log)`: for messages and for the hash of a schema.
+    /// The same feature with an open side.
+    #[must_use]
+    pub fn open_to(self, limit: f32) -> Self {
+        Self { limit: Some(limit), ..self }
+    }
+
+    /// `name (high, log)` or `name (high, log, open to 1000)`: for messages and for the hash of a schema.
     pub(super) fn describe(&self) -> String {
         let direction = match self.direction {
             Direction::High => "high",
@@ -54,11 +64,14 @@ impl FeatureSpec {
             Scale::Linear => "linear",
             Scale::Log => "log",
         };
-        format!("{} ({direction}, {scale})", self.name)
+        match self.limit {
+            Some(limit) => format!("{} ({direction}, {scale}, open to {limit})", self.name),
+            None => format!("{} ({direction}, {scale})", self.name),
+        }
     }
 }
 
-/// SHA-256, in lower-case hexadecimal, of the features in order: one line `name (direction, scale)` each.
+/// SHA-256, in lower-case hexadecimal, of the features in order: one line `name (direction, scale)` each, with the limit where there is one.
 pub fn schema_sha256(features: &[FeatureSpec]) -> String {
     let mut hasher = Sha256::new();
     for feature in features {
@@ -82,6 +95,7 @@ mod tests {
             vec![b.clone(), a.clone()],
             vec![a.clone(), FeatureSpec { direction: Direction::Low, ..b.clone() }],
             vec![a.clone(), FeatureSpec { scale: Scale::Log, ..b.clone() }],
+            vec![a.clone(), b.clone().open_to(1.0)],
             vec![a, FeatureSpec { name: "c".into(), ..b }],
         ];
         let mut hashes: Vec<_> = schemas.iter().map(|s| schema_sha256(s)).collect();

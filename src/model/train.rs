@@ -36,6 +36,25 @@ impl Forest {
     /// [`ModelError::RowWidth`], [`ModelError::TooFewRows`] below two rows, [`ModelError::Invalid`] for parameters out of
     /// bounds.
     pub fn train(features: usize, rows: &[f32], params: Params) -> Result<Self, ModelError> {
+        Self::train_open(features, rows, &[], params)
+    }
+
+    /// Grows a forest with open sides. As [`Forest::train`], but a feature with a limit is cut anywhere from the least
+    /// value of a node's rows up to the limit, even where none of them reaches it, and so can be cut in every node.
+    ///
+    /// A tree learns nothing of what lies beyond its sample: to a plain forest a hundred times the largest benign
+    /// upload is as odd as the largest. With an open side what lies between is cut as often as its width asks for, and whoever
+    /// is there alone is isolated early. `limits` holds a limit a feature, [`f32::NEG_INFINITY`] for none; features past its end
+    /// have none.
+    ///
+    /// # Errors
+    /// As [`Forest::train`].
+    pub fn train_open(
+        features: usize,
+        rows: &[f32],
+        limits: &[f32],
+        params: Params,
+    ) -> Result<Self, ModelError> {
         if features == 0 || !rows.len().is_multiple_of(features) {
             return Err(ModelError::RowWidth { values: rows.len(), features });
         }
@@ -46,26 +65,11 @@ impl Forest {
         let mut forest = Self::with_capacity(features, params.sample.min(count), params.trees)?;
         for tree in 0..params.trees {
             let rng = Rng::new(params.seed, tree as u64);
-            forest.push(&grow(features, rows, forest.sample(), forest.height(), rng))?;
+            let mut grower = Grower::new(features, rows, limits, forest.sample(), rng);
+            forest.push(&grower.tree(forest.height()))?;
         }
         Ok(forest)
     }
-}
-
-/// Grows one tree on `sample` rows drawn from `rows`.
-fn grow(features: usize, rows: &[f32], sample: usize, height: u32, mut rng: Rng) -> Vec<Node> {
-    let drawn = draw(rows.len() / features, sample, &mut rng);
-    let mut columns = Vec::with_capacity(features * drawn.len());
-    for feature in 0..features {
-        let value = |row: &usize| rows.get(row * features + feature).copied().unwrap_or(f32::NAN);
-        // The width of an infinite range is no number, so infinities count as the largest finite values.
-        columns.extend(drawn.iter().map(|row| value(row).clamp(f32::MIN, f32::MAX)));
-    }
-    let mut members: Vec<u16> = (0..drawn.len()).filter_map(|row| u16::try_from(row).ok()).collect();
-    let candidates = (0..features).filter_map(|f| u16::try_from(f).ok()).collect();
-    let mut grower = Grower { columns, rows: drawn.len(), candidates, rng, nodes: Vec::new() };
-    grower.grow(&mut members, height);
-    grower.nodes
 }
 
 /// Draws `take` of `count` numbers without replacement, in ascending order (Floyd's algorithm: Bentley and
@@ -81,9 +85,11 @@ fn draw(count: usize, take: usize, rng: &mut Rng) -> BTreeSet<usize> {
 }
 
 /// One tree while it grows.
-struct Grower {
+struct Grower<'a> {
     /// The drawn rows, feature after feature.
     columns: Vec<f32>,
+    /// How far a feature is cut at least; for the first features.
+    limits: &'a [f32],
     /// Number of drawn rows.
     rows: usize,
     /// All features, in an order that changes as they are drawn.
@@ -93,14 +99,34 @@ struct Grower {
     nodes: Vec<Node>,
 }
 
-/// A feature with the range of its known values among the rows of a node.
+/// A feature with the range of its known values among the rows of a node, up to its limit where it has an open side.
 struct Range {
     feature: u16,
     low: f32,
     high: f32,
 }
 
-impl Grower {
+impl<'a> Grower<'a> {
+    /// Draws `sample` of the rows.
+    fn new(features: usize, rows: &[f32], limits: &'a [f32], sample: usize, mut rng: Rng) -> Self {
+        let drawn = draw(rows.len() / features, sample, &mut rng);
+        let mut columns = Vec::with_capacity(features * drawn.len());
+        for feature in 0..features {
+            let value = |row: &usize| rows.get(row * features + feature).copied().unwrap_or(f32::NAN);
+            // The width of an infinite range is no number, so infinities count as the largest finite values.
+            columns.extend(drawn.iter().map(|row| value(row).clamp(f32::MIN, f32::MAX)));
+        }
+        let candidates = (0..features).filter_map(|f| u16::try_from(f).ok()).collect();
+        Self { columns, limits, rows: drawn.len(), candidates, rng, nodes: Vec::new() }
+    }
+
+    /// The tree on all drawn rows.
+    fn tree(&mut self, height: u32) -> Vec<Node> {
+        let mut members: Vec<u16> = (0..self.rows).filter_map(|row| u16::try_from(row).ok()).collect();
+        self.grow(&mut members, height);
+        std::mem::take(&mut self.nodes)
+    }
+
     /// Grows the subtree of the given rows, at most `height` splits deep.
     fn grow(&mut self, members: &mut [u16], height: u32) {
         let range = if height > 0 && members.len() > 1 { self.choose(members) } else { None };
@@ -130,6 +156,8 @@ impl Grower {
             let feature = *self.candidates.get(tried)?;
             let known = self.known(members, feature);
             let (low, high) = known.fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(v), h.max(v)));
+            let limit = self.limits.get(usize::from(feature)).copied().unwrap_or(f32::NEG_INFINITY);
+            let high = if low <= high { high.max(limit) } else { high };
             if low < high {
                 return Some(Range { feature, low, high });
             }
@@ -137,7 +165,7 @@ impl Grower {
         None
     }
 
-    /// A threshold in [low, high): at least one value on either side.
+    /// A threshold in [low, high): at least one value is not above it.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "a rounded threshold is as random; its bounds are held"
@@ -244,6 +272,21 @@ mod tests {
             .filter_map(|n| if let Node::Split { feature, .. } = n { Some(feature) } else { None })
             .collect();
         assert_eq!(features, BTreeSet::from([2]));
+    }
+
+    #[test]
+    fn an_open_side_tells_far_from_farther() {
+        let rows: Vec<f32> = (0..512_u16).map(|i| f32::from(i % 32) / 32.0).collect();
+        let params = Params { trees: 200, sample: 256, seed: 5 };
+        let scores = |forest: &Forest| {
+            let mut scores = [0.0; 3];
+            forest.score_rows(&[0.97, 2.0, 9.0], &mut scores);
+            scores
+        };
+        let [inside, near, far] = scores(&Forest::train(1, &rows, params).unwrap());
+        assert!(inside <= near && (near - far).abs() < 1e-6, "closed: {inside} {near} {far}");
+        let [inside, near, far] = scores(&Forest::train_open(1, &rows, &[10.0], params).unwrap());
+        assert!(inside + 0.02 < near && near + 0.1 < far, "open: {inside} {near} {far}");
     }
 
     #[test]

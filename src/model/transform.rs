@@ -48,6 +48,14 @@ impl Transform {
         self.0.iter().map(|c| c.median)
     }
 
+    /// The limits of open sides as oriented rows have them; [`f32::NEG_INFINITY`] where a feature has none.
+    pub fn limits(&self, features: &[FeatureSpec]) -> Vec<f32> {
+        let limit = |(column, spec): (&Column, &FeatureSpec)| {
+            spec.limit.map_or(f32::NEG_INFINITY, |limit| column.orient(limit))
+        };
+        self.0.iter().zip(features).map(limit).collect()
+    }
+
     /// Orients rows in place: row after row of [`Self::features`] values. A value that
     /// is not known (`NaN`) becomes the median, which says nothing against the row; infinities become the largest finite values.
     pub fn apply(&self, rows: &mut [f32]) {
@@ -130,6 +138,10 @@ mod tests {
         let mut rows = [0.0, 25.0];
         t.apply(&mut rows);
         assert_eq!(rows, [2.0, 25.0]);
+        assert_eq!(
+            t.limits(&[features[0].clone(), features[1].clone().open_to(99.0)]),
+            [f32::NEG_INFINITY, 99.0]
+        );
         assert!(Transform::fit(&features, &[1.0]).is_err());
         assert!(Transform::fit(&[], &[]).is_err());
     }

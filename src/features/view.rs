@@ -1,0 +1,245 @@
+//! What the features of a channel are computed from: its state, its host's, and the network's.
+
+use crate::decode::app::Service;
+use crate::decode::proto;
+use crate::features::periodicity::{Regularity, regularity, size_regularity};
+use crate::features::{Channel, ChannelKey, DomainState, Host, Peer};
+use crate::time::{Span, Timestamp};
+
+/// What is known of the whole network at the time of scoring.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed {
+    /// First packet of any monitored host.
+    pub first: Timestamp,
+    /// Last packet of any monitored host.
+    pub last: Timestamp,
+    /// Monitored hosts that sent something.
+    pub hosts: usize,
+}
+
+/// A channel with what its features need beside it.
+pub struct ChannelView<'a> {
+    /// Which channel.
+    pub key: &'a ChannelKey,
+    /// Its state.
+    pub channel: &'a Channel,
+    /// Its host.
+    pub host: &'a Host,
+    /// The network.
+    pub observed: Observed,
+    /// Monitored hosts that talk to this peer.
+    pub hosts_of_peer: usize,
+    /// Regularity of all bursts.
+    pub regularity: Option<Regularity>,
+    /// Regularity of bursts inside open connections.
+    pub inner_regularity: Option<Regularity>,
+}
+
+impl<'a> ChannelView<'a> {
+    /// A view of a channel.
+    pub fn new(
+        key: &'a ChannelKey,
+        channel: &'a Channel,
+        host: &'a Host,
+        observed: Observed,
+        hosts_of_peer: usize,
+    ) -> Self {
+        let starts = |inner_only: bool| -> Vec<f64> {
+            let base = channel.first_seen;
+            channel
+                .recent
+                .iter()
+                .filter(|b| !inner_only || !b.opens_flow)
+                .map(|b| (b.start - base).as_secs_f64())
+                .collect()
+        };
+        Self {
+            key,
+            channel,
+            host,
+            observed,
+            hosts_of_peer,
+            regularity: regularity(&starts(false)),
+            inner_regularity: regularity(&starts(true)),
+        }
+    }
+
+    fn span(&self) -> Span {
+        self.channel.last_seen - self.channel.first_seen
+    }
+
+    /// Share of the observed time in which the channel was alive and active.
+    pub(super) fn persistence(&self) -> f64 {
+        let observed = (self.observed.last - self.observed.first).as_secs_f64();
+        if observed <= 0.0 {
+            return 0.0;
+        }
+        let alive = (self.span().as_secs_f64() / observed).min(1.0);
+        let active = self.channel.life.as_ref().map_or(0.0, |life| life.share_active(self.channel.last_seen));
+        alive * active
+    }
+
+    pub(super) fn is_tcp_or_udp(&self) -> bool {
+        matches!(self.key.proto, proto::TCP | proto::UDP)
+    }
+
+    pub(super) fn has_payload(&self) -> bool {
+        self.channel.traffic.payload_out + self.channel.traffic.payload_in > 0
+    }
+
+    /// Producer-consumer ratio of payload bytes: 1 only sends, -1 only receives (Bullard and Gerth 2014).
+    pub(super) fn producer_consumer_ratio(&self) -> f64 {
+        let (out, back) = (self.channel.traffic.payload_out as f64, self.channel.traffic.payload_in as f64);
+        if out + back > 0.0 { (out - back) / (out + back) } else { f64::NAN }
+    }
+
+    /// How far the service is from what its port promises, 0 to 1.
+    pub(super) fn port_mismatch(&self) -> f64 {
+        if !self.is_tcp_or_udp() || !self.has_payload() || self.is_domain() {
+            return 0.0;
+        }
+        let port = self.key.port;
+        match self.channel.service {
+            Service::Tls if TLS_PORTS.contains(&port) => 0.0,
+            Service::Http if HTTP_PORTS.contains(&port) => 0.0,
+            Service::Tls | Service::Http => 1.0,
+            Service::Quic => f64::from(u8::from(port != 443)),
+            Service::Unknown if CLAIMED_PORTS.contains(&port) => 1.0,
+            Service::Unknown if port >= 1024 => 0.7,
+            _ => 0.0,
+        }
+    }
+
+    fn is_domain(&self) -> bool {
+        matches!(self.key.peer, Peer::Domain(_))
+    }
+
+    /// A value of conversations: missing for domains and ICMP.
+    pub(super) fn if_conversation(&self, value: f64) -> f64 {
+        if self.is_domain() || self.is_icmp() { f64::NAN } else { value }
+    }
+
+    pub(super) fn dns(&self, value: impl Fn(&DomainState) -> f64) -> f64 {
+        self.channel.dns.as_ref().map_or(f64::NAN, |dns| value(dns))
+    }
+
+    pub(super) fn icmp(&self, value: impl Fn(&Channel) -> f64) -> f64 {
+        if self.is_icmp() { value(self.channel) } else { f64::NAN }
+    }
+
+    /// Bursts of the recent ones that look like uploads.
+    pub fn uploads(&self) -> usize {
+        self.channel
+            .recent
+            .iter()
+            .filter(|b| f64::from(b.bytes_out) >= UPLOAD_BURST_BYTES && b.bytes_out > b.bytes_in)
+            .count()
+    }
+
+    pub(super) fn weak_identity(&self) -> f64 {
+        let nameless = self.channel.name.is_none() && self.channel.service == Service::Http;
+        let no_sni = self.channel.hello_without_sni as f64 / self.channel.flows.max(1) as f64;
+        no_sni.min(1.0).max(flag(nameless))
+    }
+
+    /// Whether the channel is ICMP.
+    pub fn is_icmp(&self) -> bool {
+        matches!(self.key.proto, proto::ICMP | proto::ICMPV6)
+    }
+
+    pub(super) fn out_sizes(&self) -> Vec<f64> {
+        self.channel.recent.iter().map(|b| f64::from(b.bytes_out)).collect()
+    }
+
+    /// How alike the bursts are in size, weighed by their number: two alike say little.
+    pub(super) fn size_regularity(&self) -> f64 {
+        const HALF_SURE_BURSTS: f64 = 10.0;
+        let alike = size_regularity(&mut self.out_sizes()).unwrap_or(0.0);
+        alike * (1.0 - (-(self.channel.recent.len() as f64) / HALF_SURE_BURSTS).exp())
+    }
+
+    pub(super) fn steadiness(&self) -> f64 {
+        let life = self.channel.life.as_ref();
+        life.and_then(|life| life.steadiness(self.channel.last_seen)).unwrap_or(0.0)
+    }
+
+    /// Share of the bursts inside open connections that the peer began.
+    pub(super) fn peer_driven(&self) -> f64 {
+        const FEWEST_BURSTS: u64 = 5;
+        let inner = self.channel.inner_bursts;
+        if inner >= FEWEST_BURSTS { self.channel.peer_driven as f64 / inner as f64 } else { 0.0 }
+    }
+
+    pub(super) fn failed_share(&self) -> f64 {
+        const FEWEST_FLOWS: u64 = 3;
+        let flows = self.channel.flows;
+        if flows >= FEWEST_FLOWS { self.channel.failed as f64 / flows as f64 } else { 0.0 }
+    }
+
+    /// Share of the echo messages whose payload is new, or was not returned as sent.
+    pub(super) fn icmp_variety(&self) -> f64 {
+        let odd = self.channel.icmp.payload_changes.max(self.channel.icmp.reply_mismatches) as f64;
+        (odd / self.channel.traffic.packets_out.max(1) as f64).min(1.0)
+    }
+
+    /// How alike the upload bursts are in size.
+    pub(super) fn chunk_regularity(&self) -> f64 {
+        let mut sizes: Vec<f64> = self.out_sizes().into_iter().filter(|s| *s >= UPLOAD_BURST_BYTES).collect();
+        size_regularity(&mut sizes).unwrap_or(0.0)
+    }
+
+    /// Whether content leaves in the clear, or by a protocol that is not known.
+    pub(super) fn is_cleartext(&self) -> bool {
+        use Service::{Ftp, Http, Irc, Smtp, Unknown};
+        let cleartext = matches!(self.channel.service, Ftp | Smtp | Http | Irc | Unknown);
+        self.is_tcp_or_udp() && self.has_payload() && cleartext
+    }
+
+    pub(super) fn unresolved_share(&self) -> f64 {
+        let no_dns_seen = self.host.dns_answers == 0;
+        if no_dns_seen || self.is_domain() || !self.key.outbound {
+            return f64::NAN;
+        }
+        self.channel.unresolved as f64 / self.channel.flows.max(1) as f64
+    }
+
+    pub(super) fn prevalence(&self) -> f64 {
+        const FEWEST_HOSTS: usize = 4;
+        if self.observed.hosts < FEWEST_HOSTS {
+            return f64::NAN;
+        }
+        self.hosts_of_peer as f64 / self.observed.hosts as f64
+    }
+
+    pub(super) fn share_of_host_bytes_out(&self) -> f64 {
+        self.channel.traffic.bytes_out as f64 / self.host.external.bytes_out.max(1) as f64
+    }
+
+    /// How much of what left was pulled from monitored hosts before: 0 nothing, 1 as much or more.
+    pub(super) fn staged_share(&self) -> f64 {
+        (self.host.pulled_inside as f64 / self.channel.traffic.bytes_out.max(1) as f64).min(1.0)
+    }
+}
+
+/// Bytes out from which a burst can be part of an upload.
+const UPLOAD_BURST_BYTES: f64 = 1000.0;
+
+/// Ports on which TLS is at home (IANA and common use).
+const TLS_PORTS: [u16; 16] =
+    [443, 465, 563, 587, 636, 853, 989, 990, 993, 995, 5061, 5223, 5228, 8443, 8883, 25];
+
+/// Ports on which HTTP is at home.
+const HTTP_PORTS: [u16; 9] = [80, 631, 3128, 5357, 8000, 8008, 8060, 8080, 49152];
+
+/// Ports that promise a protocol which is recognised when it is really spoken.
+const CLAIMED_PORTS: [u16; 8] = [21, 22, 25, 53, 80, 443, 8080, 8443];
+
+/// Regularity with the evidence for it: few intervals weigh little however even they are.
+pub(super) fn weighed(regularity: Regularity) -> f64 {
+    const HALF_SURE_NATS: f64 = 10.0;
+    regularity.score() * (1.0 - (-regularity.evidence() / HALF_SURE_NATS).exp())
+}
+
+pub(super) const fn flag(set: bool) -> f64 {
+    if set { 1.0 } else { 0.0 }
+}
