@@ -13,6 +13,7 @@ use crate::export::scored::{channel_row, channel_schema, host_row, host_schema};
 use crate::export::summary::{InputSummary, ModelSummary, Summary, peak_rss_bytes};
 use crate::export::table::TableWriter;
 use crate::flow::{FlowRecord, community_id, uid_text};
+use crate::pipeline::Observer;
 
 use super::args::{Format, ReplayArgs};
 use super::session::{Reading, Settings};
@@ -29,7 +30,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     let loaded = models::load(args.models.as_deref(), allowlist)?;
 
     let mut flows = FlowFile::create(args.flows.as_deref())?;
-    let reading = settings.read(&args.common.inputs, &mut |record| flows.write(record), &mut |_| ())?;
+    let reading = settings.read(&args.common.inputs, &mut flows)?;
     flows.finish()?;
 
     let scores = loaded.detector.score(reading.pipeline.store());
@@ -89,19 +90,21 @@ impl FlowFile {
         Ok(Self { table, error: None })
     }
 
-    fn write(&mut self, record: &FlowRecord) {
-        if let (Some(table), None) = (&mut self.table, &self.error) {
-            let uid = uid_text(record.uid);
-            let community = community_id(&record.key);
-            self.error = table.write_row(&flow_row(record, &uid, Some(&community))).err();
-        }
-    }
-
     fn finish(self) -> Result<(), ExportError> {
         match (self.error, self.table) {
             (Some(error), _) => Err(error),
             (None, Some(table)) => table.finish(),
             (None, None) => Ok(()),
+        }
+    }
+}
+
+impl Observer for FlowFile {
+    fn flow_ended(&mut self, record: &FlowRecord) {
+        if let (Some(table), None) = (&mut self.table, &self.error) {
+            let uid = uid_text(record.uid);
+            let community = community_id(&record.key);
+            self.error = table.write_row(&flow_row(record, &uid, Some(&community))).err();
         }
     }
 }

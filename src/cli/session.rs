@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::capture::{Block, CaptureStats, Filter, Timeline};
 use crate::config::Config;
-use crate::flow::FlowRecord;
-use crate::pipeline::{Pipeline, Stats};
+use crate::pipeline::{Observer, Pipeline, Stats};
 use crate::seed::Seed;
 
 use super::args::CommonArgs;
@@ -53,14 +52,8 @@ impl Settings {
         })
     }
 
-    /// Reads the inputs as one timeline. `each_block` is shown the pipeline after each block, `ended` every flow
-    /// that ends.
-    pub(super) fn read(
-        &self,
-        inputs: &[PathBuf],
-        ended: &mut dyn FnMut(&FlowRecord),
-        each_block: &mut dyn FnMut(&Pipeline),
-    ) -> Result<Reading, Failure> {
+    /// Reads the inputs as one timeline.
+    pub(super) fn read(&self, inputs: &[PathBuf], observer: &mut dyn Observer) -> Result<Reading, Failure> {
         let mut timeline = Timeline::open(inputs)?;
         let mut filter = self.filter.as_deref().map(Filter::compile).transpose()?;
         let mut pipeline = Pipeline::new(&self.config.pipeline(), self.seed, self.threads);
@@ -70,12 +63,11 @@ impl Settings {
             if let Some(filter) = &mut filter {
                 filter.apply(&mut block);
             }
-            block = pipeline.take(block, ended);
+            block = pipeline.take(block, observer);
             bar.set_position(timeline.bytes_read());
             bar.set_message(format!("{} packets", pipeline.stats().frames));
-            each_block(&pipeline);
         }
-        pipeline.finish(ended);
+        pipeline.finish(observer);
         bar.finish_and_clear();
         let reading = Reading {
             pipeline,
