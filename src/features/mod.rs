@@ -11,6 +11,7 @@ mod local;
 mod map;
 mod names;
 pub mod periodicity;
+pub mod rita;
 mod vector;
 
 use std::sync::Arc;
