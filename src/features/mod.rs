@@ -13,6 +13,7 @@ mod names;
 pub mod periodicity;
 pub mod rita;
 mod vector;
+mod window;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ pub use map::SharedMap;
 pub use vector::{
     C2, ChannelView, Direction as FeatureDirection, EXFIL, Feature, Observed, Scale, vector_of,
 };
+pub use window::{HostTotals, HostWindow};
 
 use crate::addr::Addr;
 use crate::decode::app::{Service, registered_domain};
