@@ -13,6 +13,7 @@ mod names;
 pub mod periodicity;
 pub mod rita;
 mod vector;
+mod volume;
 mod window;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use map::SharedMap;
 pub use vector::{
     C2, ChannelView, Direction as FeatureDirection, EXFIL, Feature, Observed, Scale, vector_of,
 };
+pub use volume::VolumeHistogram;
 pub use window::{HostTotals, HostWindow};
 
 use crate::addr::Addr;
