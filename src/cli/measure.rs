@@ -1,4 +1,4 @@
-//! What the metrics show, gathered from the stages: one snapshot a scoring pass.
+//! What the metrics show, gathered from the stages.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::export::metrics::{
     TopKConfig,
 };
 use crate::export::summary::ModelSummary;
-use crate::features::{HostTotals, HostWindow, Peer};
+use crate::features::{FeatureStore, HostTotals, HostWindow, Peer};
 use crate::pipeline::Pipeline;
 use crate::time::Timestamp;
 
@@ -27,6 +27,15 @@ pub(super) struct Measure {
     scores: BTreeMap<Kind, Buckets>,
     made: BTreeSet<Made>,
     findings: BTreeMap<(Kind, Severity, Behaviour), u64>,
+    last: LastPass,
+}
+
+/// What the last scoring pass said.
+#[derive(Default)]
+struct LastPass {
+    at: Option<Timestamp>,
+    host_scores: Vec<HostScore>,
+    over_threshold: PerSeverity<u64>,
 }
 
 impl Measure {
@@ -49,6 +58,7 @@ impl Measure {
             scores: Kind::ALL.map(|kind| (kind, Buckets::new(&Buckets::SCORE_BOUNDS))).into(),
             made: BTreeSet::new(),
             findings: BTreeMap::new(),
+            last: LastPass::default(),
         }
     }
 
@@ -57,10 +67,24 @@ impl Measure {
         self.window.advance(at, pipeline.store());
     }
 
-    /// Takes the outcome of a scoring pass, and gives what is to be shown after it.
-    pub(super) fn pass(&mut self, at: Timestamp, pipeline: &Pipeline, scores: &Scores) -> MetricsSnapshot {
+    /// Takes the outcome of a scoring pass.
+    pub(super) fn pass(&mut self, at: Timestamp, scores: &Scores) {
         self.choose(at, scores);
         self.count(scores);
+        for (index, model) in self.models.iter_mut().enumerate() {
+            let verdicts = scores.channels.iter().filter_map(|channel| channel.verdicts.get(index));
+            let judged = verdicts.filter(|verdict| verdict.judged).map(|verdict| verdict.p_value);
+            model.score_drift_ratio = drift_ratio(judged);
+        }
+        self.last = LastPass {
+            at: Some(at),
+            host_scores: self.host_scores(scores),
+            over_threshold: self.over_threshold(scores),
+        };
+    }
+
+    /// What is to be shown at a time: the counters of now, the scores of the last pass.
+    pub(super) fn snapshot(&mut self, at: Timestamp, pipeline: &Pipeline) -> MetricsSnapshot {
         let stats = pipeline.stats();
         let expired = [
             ("closed", stats.flow.closed),
@@ -79,14 +103,14 @@ impl Measure {
             flows_expired: owned(expired.into_iter()),
             hosts_tracked: pipeline.store().hosts().len() as u64,
             channels_tracked: pipeline.store().channels().len() as u64,
-            last_scored: Some(at),
-            host_scores: self.host_scores(scores),
-            host_volumes: self.host_volumes(at, scores),
-            hosts_over_threshold: self.over_threshold(scores),
+            last_scored: self.last.at,
+            host_scores: self.last.host_scores.clone(),
+            host_volumes: self.host_volumes(at, pipeline.store()),
+            hosts_over_threshold: self.last.over_threshold.clone(),
             score_thresholds: self.thresholds.clone(),
             scores: self.scores.clone(),
             findings: self.findings.clone(),
-            models: self.models_now(scores),
+            models: self.models.clone(),
             topk_limit_hosts: self.top.iter().map(TopK::limit).max().unwrap_or_default() as u64,
             topk_evictions: self.evictions.clone(),
             ..MetricsSnapshot::default()
@@ -136,35 +160,34 @@ impl Measure {
         rows
     }
 
-    fn host_volumes(&mut self, at: Timestamp, scores: &Scores) -> Vec<HostVolume> {
+    fn host_volumes(&mut self, at: Timestamp, store: &FeatureStore) -> Vec<HostVolume> {
         let begin = self.window.begin(at).unwrap_or(Timestamp::MIN);
-        let mut peers: BTreeSet<(Addr, &Peer)> = BTreeSet::new();
-        for scored in &scores.channels {
-            let outside = !scored.channel.internal && matches!(scored.key.peer, Peer::Addr(_));
-            if outside && scored.channel.last_seen >= begin {
-                peers.insert((scored.key.host, &scored.key.peer));
-            }
-        }
+        let chosen = |host: Addr| self.top.iter().any(|top| top.contains(host));
+        let peers = store.channels().collect_sorted(|key, channel| {
+            let outside = !channel.internal && matches!(key.peer, Peer::Addr(_));
+            (outside && channel.last_seen >= begin && chosen(key.host)).then_some(())
+        });
+        let peers: BTreeSet<(Addr, Peer)> = peers.into_iter().map(|(key, ())| (key.host, key.peer)).collect();
         let mut peers_of: BTreeMap<Addr, u64> = BTreeMap::new();
         for (host, _) in peers {
             *peers_of.entry(host).or_default() += 1;
         }
-        let chosen = scores.hosts.iter().filter(|host| self.top.iter().any(|top| top.contains(host.host)));
-        chosen
-            .map(|host| {
-                let now = HostTotals { traffic: host.state.external, flows: host.state.external_flows };
-                let HostTotals { traffic, flows } = self.window.since(host.host, now);
-                HostVolume {
-                    host: host.host,
-                    bytes_out: traffic.bytes_out,
-                    bytes_in: traffic.bytes_in,
-                    packets_out: traffic.packets_out,
-                    packets_in: traffic.packets_in,
-                    flows,
-                    peers: peers_of.get(&host.host).copied().unwrap_or_default(),
-                }
-            })
-            .collect()
+        let totals = store.hosts().collect_sorted(|host, state| {
+            chosen(*host).then_some(HostTotals { traffic: state.external, flows: state.external_flows })
+        });
+        let volume = |(host, now)| {
+            let HostTotals { traffic, flows } = self.window.since(host, now);
+            HostVolume {
+                host,
+                bytes_out: traffic.bytes_out,
+                bytes_in: traffic.bytes_in,
+                packets_out: traffic.packets_out,
+                packets_in: traffic.packets_in,
+                flows,
+                peers: peers_of.get(&host).copied().unwrap_or_default(),
+            }
+        };
+        totals.into_iter().map(volume).collect()
     }
 
     fn over_threshold(&self, scores: &Scores) -> PerSeverity<u64> {
@@ -176,16 +199,6 @@ impl Measure {
             Some(((kind, severity), scores.hosts.iter().filter(over).count() as u64))
         };
         self.thresholds.iter().filter_map(count).collect()
-    }
-
-    /// The models with how far the scores have drifted from those they were calibrated with.
-    fn models_now(&self, scores: &Scores) -> Vec<ModelState> {
-        let states = self.models.iter().enumerate().map(|(index, model)| {
-            let verdicts = scores.channels.iter().filter_map(|channel| channel.verdicts.get(index));
-            let judged = verdicts.filter(|verdict| verdict.judged).map(|verdict| verdict.p_value);
-            ModelState { score_drift_ratio: drift_ratio(judged), ..model.clone() }
-        });
-        states.collect()
     }
 }
 

@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 use super::super::measure::Measure;
 use super::super::session::{Reading, Watch};
 use super::flows::FlowFile;
-use super::schedule::Schedule;
+use super::schedule::{Due, Schedule};
 
 /// The observer of a replay.
 pub(super) struct Watcher<'a> {
@@ -45,11 +45,15 @@ impl<'a> Passes<'a> {
         Self { detector, schedule, history, detected: BTreeMap::new(), error: None }
     }
 
-    /// Remembers when findings were made, and the metrics of that time.
-    fn record(&mut self, at: Timestamp, findings: &[Finding], snapshot: Option<&MetricsSnapshot>) {
+    /// Remembers when findings were made.
+    fn detect(&mut self, at: Timestamp, findings: &[Finding]) {
         for finding in findings {
             self.detected.entry(finding.id.clone()).or_insert(at);
         }
+    }
+
+    /// Adds the metrics of a time to the history.
+    fn record(&mut self, at: Timestamp, snapshot: Option<&MetricsSnapshot>) {
         if let (Some(history), Some(snapshot), None) = (&mut self.history, snapshot, &self.error) {
             self.error = history.append(at, snapshot).err();
         }
@@ -61,8 +65,11 @@ impl Watcher<'_> {
     pub(super) fn last_pass(&mut self, reading: &Reading, scores: &Scores) -> Option<MetricsSnapshot> {
         let pipeline = &reading.pipeline;
         let last = pipeline.stats().last;
-        let mut snapshot = self.measure.as_mut()?.pass(last.unwrap_or_default(), pipeline, scores);
-        snapshot.last_scored = last;
+        let measure = self.measure.as_mut()?;
+        if let Some(last) = last {
+            measure.pass(last, scores);
+        }
+        let mut snapshot = measure.snapshot(last.unwrap_or_default(), pipeline);
         // What the pipeline never saw is known only now.
         snapshot.dropped_packets.insert("filter".to_owned(), reading.filtered);
         for (reason, count) in &reading.capture.skipped {
@@ -82,7 +89,8 @@ impl Watcher<'_> {
         self.flows.finish()?;
         let Some(mut passes) = self.passes else { return Ok(None) };
         if let Some(last) = last {
-            passes.record(last, findings, snapshot);
+            passes.detect(last, findings);
+            passes.record(last, snapshot);
         }
         if let Some(error) = passes.error {
             return Err(error);
@@ -109,12 +117,20 @@ impl Observer for Watcher<'_> {
     }
 
     fn tick(&mut self, at: Timestamp, pipeline: &Pipeline) {
-        if let Some(passes) = &mut self.passes
-            && passes.schedule.due(at)
-        {
-            let scores = passes.detector.score(pipeline.store());
-            let snapshot = self.measure.as_mut().map(|measure| measure.pass(at, pipeline, &scores));
-            passes.record(at, &scores.findings, snapshot.as_ref());
+        if let Some(passes) = &mut self.passes {
+            let channels = pipeline.store().channels().len() as u64;
+            let due = passes.schedule.due(at, pipeline.stats().frames, channels);
+            if due == Due::Pass {
+                let scores = passes.detector.score(pipeline.store());
+                passes.detect(at, &scores.findings);
+                if let Some(measure) = &mut self.measure {
+                    measure.pass(at, &scores);
+                }
+            }
+            if due != Due::Nothing {
+                let snapshot = self.measure.as_mut().map(|measure| measure.snapshot(at, pipeline));
+                passes.record(at, snapshot.as_ref());
+            }
         }
         if let Some(measure) = &mut self.measure {
             measure.tick(at, pipeline);

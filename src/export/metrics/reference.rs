@@ -23,10 +23,11 @@ prometheus --storage.tsdb.path=data/ --storage.tsdb.retention.time=10y
 Times are packet times, in seconds since 1970-01-01T00:00:00Z. A replay measures no durations of its own, so that its files are
 the same whenever and wherever they are made.
 
-The history has a point for each scoring pass: every minute of packet time, from twelve hours on every 720th of the time that has
-passed, or as `--score-every SECONDS` says; and one at the last packet. Where points are more than five minutes apart, start
-Prometheus with `--query.lookback-delta` of that length. With either flag, `--metrics` writes what a sensor that scored on
-the same schedule would serve; without, there is one pass, at the end.
+The history has a point every minute of packet time, from twelve hours on every 720th of the time that has passed, and one at the
+last packet. Points repeat the scores of the pass before them where scoring each time would take far longer than reading: passes may
+score 250,000 channels, and one more for every 8 packets. `--score-every SECONDS` sets the interval and scores each time. Where points are
+more than five minutes apart, start Prometheus with `--query.lookback-delta` of that length. With either flag, `--metrics` writes
+what a sensor that scored on the same schedule would serve; without, there is one pass, at the end.
 
 ";
 
