@@ -11,8 +11,11 @@ mod local;
 mod map;
 mod names;
 pub mod periodicity;
+pub mod rita;
 mod vector;
 mod view;
+mod volume;
+mod window;
 
 use std::sync::Arc;
 
@@ -26,6 +29,8 @@ pub use local::{LocalNetworks, is_unicast};
 pub use map::SharedMap;
 pub use vector::{C2, Direction as FeatureDirection, EXFIL, Feature, Scale, vector_of};
 pub use view::{ChannelView, Observed};
+pub use volume::VolumeHistogram;
+pub use window::{HostTotals, HostWindow};
 
 use crate::addr::Addr;
 use crate::decode::app::{Service, registered_domain};
