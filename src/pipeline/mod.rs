@@ -22,6 +22,10 @@ pub const TICK: Span = Span::from_secs(10);
 /// Events are applied at every tick and at every multiple of this many packets: bounds the events in memory.
 const SEGMENT_PACKETS: u64 = 1 << 16;
 
+/// Flows that are ended before their events are applied: a million flows that end together would otherwise be in
+/// memory twice.
+const STEP_FLOWS: usize = 1 << 16;
+
 /// The stages' own settings.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -111,8 +115,7 @@ impl Pipeline {
 
     /// Ends all flows and brings the features up to date.
     pub fn finish(&mut self, ended: &mut dyn FnMut(&FlowRecord)) {
-        self.workers.finish();
-        self.apply(ended);
+        self.end_flows(None, ended);
     }
 
     /// State of hosts and channels, as of the last tick.
@@ -131,13 +134,21 @@ impl Pipeline {
     fn tick(&mut self, now: Timestamp, sweep: bool, ended: &mut dyn FnMut(&FlowRecord)) -> Timestamp {
         let at = now.floor_to(TICK);
         if sweep {
-            self.workers.sweep(at);
-            self.apply(ended);
+            self.end_flows(Some(at), ended);
             self.store.trim();
         }
         let next = at + TICK;
         self.next_tick = Some(next);
         next
+    }
+
+    /// Ends the flows whose time is up, or all, in steps of a bounded number.
+    fn end_flows(&mut self, now: Option<Timestamp>, ended: &mut dyn FnMut(&FlowRecord)) {
+        self.apply(ended);
+        for before in self.workers.steps(now, STEP_FLOWS) {
+            self.workers.end(now, before);
+            self.apply(ended);
+        }
     }
 
     fn process(&mut self, segment: &[Packet], block: &workers::SharedBlock) {
