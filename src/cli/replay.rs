@@ -38,10 +38,14 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
         summary(&reading, &scores, loaded.models, started.elapsed().as_secs_f64()).write(path)?;
     }
     print(args.format, &scores)?;
-    Ok(exit_code(args.fail_on.map(Severity::from), &scores))
+    Ok(exit_code(args.fail_on.map(Severity::from), &reading, &scores))
 }
 
-fn exit_code(fail_on: Option<Severity>, scores: &Scores) -> ExitCode {
+/// An input that was left out comes first: whether anything was found in it nobody knows.
+fn exit_code(fail_on: Option<Severity>, reading: &Reading, scores: &Scores) -> ExitCode {
+    if reading.incomplete {
+        return ExitCode::FAILURE;
+    }
     let failed = fail_on.is_some_and(|least| scores.findings.iter().any(|f| f.severity >= least));
     if failed { ExitCode::from(3) } else { ExitCode::SUCCESS }
 }
