@@ -27,8 +27,8 @@ pub struct FilterError {
 #[derive(Clone, Debug)]
 pub struct Filter {
     expression: String,
-    /// Nothing where libpcap cannot compile the expression for the link type.
-    programs: BTreeMap<LinkType, Option<Program>>,
+    /// What libpcap said, where it cannot compile the expression for the link type.
+    programs: BTreeMap<LinkType, Result<Program, String>>,
     rejected: u64,
     unsupported: BTreeMap<LinkType, u64>,
 }
@@ -58,9 +58,8 @@ impl Filter {
         let Block { data, frames } = block;
         frames.retain(|frame| {
             let link = frame.link;
-            let program =
-                self.programs.entry(link).or_insert_with(|| compile_for(&self.expression, link).ok());
-            let Some(program) = program else {
+            let program = self.programs.entry(link).or_insert_with(|| compile_for(&self.expression, link));
+            let Ok(program) = program else {
                 *self.unsupported.entry(link).or_default() += 1;
                 return false;
             };
@@ -80,6 +79,11 @@ impl Filter {
     /// Frames dropped because the expression cannot be compiled for their link type.
     pub fn unsupported(&self) -> &BTreeMap<LinkType, u64> {
         &self.unsupported
+    }
+
+    /// What libpcap said of a link type in [`Self::unsupported`].
+    pub fn why_unsupported(&self, link: LinkType) -> Option<&str> {
+        self.programs.get(&link)?.as_ref().err().map(String::as_str)
     }
 }
 
@@ -145,6 +149,9 @@ mod tests {
         filter.apply(&mut block);
         assert!(block.frames.is_empty());
         assert_eq!(filter.unsupported().get(&LinkType(1)), Some(&1));
+        let reason = filter.why_unsupported(LinkType(1)).unwrap();
+        assert!(reason.contains("802.11"), "{reason}");
+        assert_eq!(filter.why_unsupported(LinkType(105)), None);
     }
 
     #[test]

@@ -23,6 +23,8 @@ const MERGED_FRAMES_MAX: usize = 1 << 16;
 /// reordered against each other.
 pub struct Timeline {
     inputs: Vec<Input>,
+    /// Why inputs are missing from `inputs`.
+    refused: Vec<CaptureError>,
     /// Inputs not yet begun, the earliest first.
     waiting: VecDeque<Waiting>,
     /// The next frame of every open input.
@@ -74,28 +76,34 @@ struct Done {
 }
 
 impl Timeline {
-    /// Opens all inputs far enough to know when each begins; `-` is standard input.
+    /// Opens all inputs far enough to know when each begins; `-` is standard input. One that cannot be opened, or
+    /// whose header cannot be read, is left out and listed in [`Self::refused`].
     ///
     /// # Errors
-    /// Where an input cannot be opened or not even its header be read.
+    /// The first input's, where none of them can be read.
     pub fn open<P: AsRef<Path>>(paths: &[P]) -> Result<Self, CaptureError> {
         let mut timeline = Self {
             inputs: Vec::new(),
+            refused: Vec::new(),
             waiting: VecDeque::new(),
             heads: BinaryHeap::new(),
             emptied: None,
             newest: Timestamp::MIN,
         };
-        for (input, path) in paths.iter().enumerate() {
+        let begin = if paths.len() == 1 { begin_only } else { peek };
+        for path in paths {
             let path = path.as_ref().to_owned();
-            let file = CaptureFile::open(&path)?;
-            let (state, first) = if paths.len() == 1 {
-                (State::Open(Box::new(Reading::new(file))), Some(Timestamp::MIN))
-            } else {
-                peek(file)?
-            };
-            timeline.inputs.push(Input { path, state });
-            timeline.waiting.extend(first.map(|first| Waiting { first, input }));
+            match CaptureFile::open(&path).and_then(begin) {
+                Ok((state, first)) => {
+                    let input = timeline.inputs.len();
+                    timeline.inputs.push(Input { path, state });
+                    timeline.waiting.extend(first.map(|first| Waiting { first, input }));
+                }
+                Err(error) => timeline.refused.push(error),
+            }
+        }
+        if timeline.inputs.is_empty() && !timeline.refused.is_empty() {
+            return Err(timeline.refused.swap_remove(0));
         }
         timeline.waiting.make_contiguous().sort_by_key(|waiting| waiting.first);
         Ok(timeline)
@@ -128,9 +136,15 @@ impl Timeline {
         self.inputs.iter().map(Input::bytes_read).sum()
     }
 
-    /// The counters of all inputs together.
+    /// Why inputs were left out.
+    pub fn refused(&self) -> &[CaptureError] {
+        &self.refused
+    }
+
+    /// The counters of all inputs together. Inputs that were left out count as skipped.
     pub fn stats(&self) -> CaptureStats {
         let mut sum = CaptureStats::default();
+        self.refused.iter().for_each(|_| sum.skip("unreadable_input"));
         self.per_input().for_each(|(_, stats)| sum.add(stats));
         sum
     }
@@ -280,6 +294,11 @@ impl Done {
     }
 }
 
+/// The only input is read from the start, so that nothing waits for its first frame.
+fn begin_only(file: CaptureFile) -> Result<(State, Option<Timestamp>), CaptureError> {
+    Ok((State::Open(Box::new(Reading::new(file))), Some(Timestamp::MIN)))
+}
+
 /// Reads an input up to its first frame. Regular files are closed again, so that any number can wait.
 fn peek(mut file: CaptureFile) -> Result<(State, Option<Timestamp>), CaptureError> {
     file.set_block_bytes(PEEK_BYTES);
@@ -295,129 +314,4 @@ fn peek(mut file: CaptureFile) -> Result<(State, Option<Timestamp>), CaptureErro
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::testing::{Frame, classic_of, frame, frames, gzip, owned, pcapng_of};
-    use super::super::walk::ByteOrder;
-    use super::*;
-
-    /// Writes the inputs to files and reads them as one timeline.
-    fn read(inputs: &[Vec<u8>]) -> (Vec<Frame>, CaptureStats) {
-        let dir = tempfile::tempdir().unwrap();
-        let paths: Vec<PathBuf> = (0..inputs.len()).map(|i| dir.path().join(i.to_string())).collect();
-        for (path, bytes) in paths.iter().zip(inputs) {
-            std::fs::write(path, bytes).unwrap();
-        }
-        let mut timeline = Timeline::open(&paths).unwrap();
-        let (mut block, mut frames, mut bytes_read) = (Block::default(), Vec::new(), 0);
-        while timeline.next_block(&mut block).unwrap() {
-            assert!(!block.frames.is_empty() && timeline.bytes_read() >= bytes_read);
-            bytes_read = timeline.bytes_read();
-            frames.extend(owned(&block));
-        }
-        let total = inputs.iter().map(|bytes| bytes.len() as u64).sum();
-        assert_eq!((timeline.bytes_read(), timeline.bytes_total()), (total, Some(total)));
-        assert_eq!(timeline.stats().frames, frames.len() as u64);
-        (frames, timeline.stats())
-    }
-
-    #[test]
-    fn parts_of_a_capture_are_the_capture() {
-        let whole = frames(3_000);
-        let (first, rest) = whole.split_at(1_000);
-        let (second, third) = rest.split_at(700);
-        let parts = [pcapng_of(third, ByteOrder::Big), classic_of(first), gzip(&classic_of(second))];
-        assert_eq!(read(&parts).0, whole);
-        let dealt: Vec<Vec<u8>> = (0..7)
-            .map(|part| classic_of(&whole.iter().skip(part).step_by(7).cloned().collect::<Vec<_>>()))
-            .collect();
-        assert_eq!(read(&dealt).0, whole);
-        assert_eq!(read(&[classic_of(&whole)]).0, whole);
-        assert_eq!(read(&[]).0, []);
-    }
-
-    #[test]
-    fn ties_are_in_the_order_of_the_inputs() {
-        let one = [frame(1, 60, b"a"), frame(5, 60, b"b")];
-        let two = [frame(5, 60, b"c"), frame(5, 60, b"d")];
-        let expected = [one.as_slice(), &two].concat();
-        assert_eq!(read(&[classic_of(&one), classic_of(&two)]).0, expected);
-        let expected = [&one[..1], &two, &one[1..]].concat();
-        assert_eq!(read(&[classic_of(&two), classic_of(&one)]).0, expected);
-    }
-
-    #[test]
-    fn frames_of_one_input_keep_their_order() {
-        let unordered = [frame(10, 60, b"a"), frame(4, 60, b"b"), frame(20, 60, b"c")];
-        let other = [frame(7, 60, b"x"), frame(15, 60, b"y")];
-        let expected = [&other[..1], &unordered[..2], &other[1..], &unordered[2..]].concat();
-        assert_eq!(read(&[classic_of(&unordered), classic_of(&other)]).0, expected);
-    }
-
-    #[test]
-    fn empty_and_damaged_inputs_are_counted_once() {
-        let whole = frames(4);
-        let cut = |bytes: Vec<u8>| bytes[..bytes.len() - 1].to_vec();
-        let inputs =
-            [classic_of(&[]), cut(classic_of(&whole)), classic_of(&whole[..1]), cut(classic_of(&whole[..1]))];
-        let (frames, stats) = read(&inputs);
-        assert_eq!((frames.len(), stats.truncated_inputs, stats.warnings.len()), (4, 2, 2));
-    }
-
-    #[test]
-    fn more_inputs_than_may_be_open_come_late_and_say_so() {
-        let inputs: Vec<Vec<u8>> = (0..i64::try_from(OPEN_MAX + 3).unwrap())
-            .map(|i| classic_of(&[frame(i, 60, b"a"), frame(1_000_000 + i, 60, b"b")]))
-            .collect();
-        let (frames, stats) = read(&inputs);
-        assert_eq!(frames.len(), 2 * (OPEN_MAX + 3));
-        assert_eq!(stats.warnings.len(), 3);
-    }
-
-    /// A pipe cannot be opened twice, so that it must stay open while it waits.
-    #[test]
-    fn a_pipe_is_merged_and_has_no_length() {
-        let dir = tempfile::tempdir().unwrap();
-        let (file, pipe) = (dir.path().join("file"), dir.path().join("pipe"));
-        let whole = frames(50);
-        std::fs::write(&file, classic_of(&whole[..30])).unwrap();
-        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        let (to, late) = (pipe.clone(), classic_of(&whole[30..]));
-        let writer = std::thread::spawn(move || std::fs::write(to, late));
-        let mut timeline = Timeline::open(&[pipe, file]).unwrap();
-        let (mut block, mut got) = (Block::default(), Vec::new());
-        while timeline.next_block(&mut block).unwrap() {
-            got.extend(owned(&block));
-        }
-        writer.join().unwrap().unwrap();
-        assert_eq!((got, timeline.bytes_total()), (whole, None));
-        let names: Vec<&str> =
-            timeline.per_input().map(|(name, _)| name.rsplit('/').next().unwrap()).collect();
-        assert_eq!(names, ["pipe", "file"]);
-    }
-
-    #[test]
-    fn an_input_that_cannot_be_read_is_an_error_at_once() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("a"), classic_of(&frames(2))).unwrap();
-        assert!(Timeline::open(&[dir.path().join("a"), dir.path().join("b")]).is_err());
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
-
-        /// A stable sort by time of all frames is the oracle, where each input is in order.
-        #[test]
-        fn merges_as_a_sort_would(inputs in prop::collection::vec(prop::collection::vec(0..200_i64, 0..40), 0..6)) {
-            let inputs: Vec<Vec<Frame>> = (0_u8..).zip(inputs).map(|(i, mut times)| {
-                times.sort_unstable();
-                (0_u8..).zip(times).map(|(k, time)| frame(time, 60, &[i, k])).collect()
-            }).collect();
-            let mut expected = inputs.concat();
-            expected.sort_by_key(|frame| frame.ts);
-            let files: Vec<Vec<u8>> = inputs.iter().map(|frames| classic_of(frames)).collect();
-            prop_assert_eq!(read(&files).0, expected);
-        }
-    }
-}
+mod tests;

@@ -27,6 +27,8 @@ pub(super) struct Reading {
     pub(super) inputs: Vec<(String, CaptureStats)>,
     /// Frames that the filter did not ask for.
     pub(super) filtered: u64,
+    /// Whether an input was left out because it cannot be read, or all frames because the filter fits none.
+    pub(super) incomplete: bool,
 }
 
 /// An observer that can tell that reading on is of no use.
@@ -65,6 +67,10 @@ impl Settings {
     /// Reads the inputs as one timeline, up to the end or until the watcher fails.
     pub(super) fn read(&self, inputs: &[PathBuf], watcher: &mut dyn Watch) -> Result<Reading, Failure> {
         let mut timeline = Timeline::open(inputs)?;
+        for error in timeline.refused() {
+            eprintln!("undercurrent: {}", with_causes(error));
+        }
+        let mut incomplete = !timeline.refused().is_empty();
         let mut filter = self.filter.as_deref().map(Filter::compile).transpose()?;
         let mut pipeline = Pipeline::new(&self.config.pipeline(), self.seed, self.threads);
         let bar = progress::bar(timeline.bytes_total(), self.progress);
@@ -78,11 +84,17 @@ impl Settings {
             bar.set_message(format!("{} packets", pipeline.stats().frames));
         }
         pipeline.finish(watcher);
+        if let Some(filter) = &filter {
+            tell_unsupported(filter);
+            let asked = pipeline.stats().frames + filter.rejected();
+            incomplete |= asked == 0 && !filter.unsupported().is_empty();
+        }
         bar.finish_and_clear();
         let reading = Reading {
             pipeline,
             capture: timeline.stats(),
             inputs: timeline.per_input().map(|(name, stats)| (name.to_owned(), stats.clone())).collect(),
+            incomplete,
             filtered: filter.map_or(0, |f| f.rejected() + f.unsupported().values().sum::<u64>()),
         };
         self.warn(&reading);
@@ -113,6 +125,23 @@ impl Reading {
     pub(super) fn stats(&self) -> Stats {
         self.pipeline.stats()
     }
+}
+
+/// Says of which link types no frame could be asked for: silence would look like nothing to be found.
+fn tell_unsupported(filter: &Filter) {
+    for (link, frames) in filter.unsupported() {
+        let reason = filter.why_unsupported(*link).unwrap_or("it does not compile");
+        eprintln!(
+            "undercurrent: the filter cannot be applied to link type {}: {reason}; {frames} frames left out",
+            link.0
+        );
+    }
+}
+
+/// An error and what led to it, on one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// The name of a file without its folder.

@@ -56,7 +56,10 @@ pub(super) mod ether_type {
     pub(in crate::decode) const QINQ: u16 = 0x88a8;
     pub(in crate::decode) const MACSEC: u16 = 0x88e5;
     pub(in crate::decode) const BACKBONE_TAG: u16 = 0x88e7;
+    pub(in crate::decode) const FABRIC_PATH: u16 = 0x8903;
     pub(in crate::decode) const VN_TAG: u16 = 0x8926;
+    pub(in crate::decode) const E_TAG: u16 = 0x893f;
+    pub(in crate::decode) const NSH: u16 = 0x894f;
     pub(in crate::decode) const QINQ_OLD: u16 = 0x9100;
 }
 
@@ -99,6 +102,11 @@ fn by_ether_type(kind: u16, view: View<'_>) -> Result<Next<'_>, Refusal> {
         ether_type::IPV4 | ether_type::IPV6 => Ok(Next::Ip(view)),
         ether_type::VLAN | ether_type::QINQ | ether_type::QINQ_OLD => tagged(view, 2),
         ether_type::VN_TAG => tagged(view, 4),
+        // IEEE 802.1BR.
+        ether_type::E_TAG => tagged(view, 6),
+        ether_type::NSH => nsh(view),
+        // Cisco's fabric header: a tree and a time to live, then the frame as it was.
+        ether_type::FABRIC_PATH => view.skip(2).map(Next::Ethernet).ok_or(BROKEN_LINK),
         ether_type::MACSEC => macsec(view),
         ether_type::BACKBONE_TAG => view.skip(4).map(Next::Ethernet).ok_or(BROKEN_LINK),
         ether_type::MPLS | ether_type::MPLS_UPSTREAM => Ok(Next::Mpls(view)),
@@ -120,6 +128,23 @@ fn macsec(view: View<'_>) -> Result<Next<'_>, Refusal> {
         return Err(NOT_IP);
     }
     tagged(view, if control & CHANNEL_ID == 0 { 6 } else { 14 })
+}
+
+/// A network service header (RFC 8300, section 2.2): version 0, its length in words, and what follows it.
+fn nsh(view: View<'_>) -> Result<Next<'_>, Refusal> {
+    let [version_ttl, ttl_len, _, next] = *view.array(0).ok_or(BROKEN_LINK)?;
+    let len = 4 * usize::from(ttl_len & 0x3f);
+    if version_ttl >> 6 != 0 || len < 8 {
+        return Err(BROKEN_LINK);
+    }
+    let rest = view.skip(len).ok_or(BROKEN_LINK)?;
+    match next {
+        1 | 2 => Ok(Next::Ip(rest)),
+        3 => Ok(Next::Ethernet(rest)),
+        4 => Ok(Next::EtherType(ether_type::NSH, rest)),
+        5 => Ok(Next::Mpls(rest)),
+        _ => Err(NOT_IP),
+    }
 }
 
 /// IEEE 802.2: SNAP (RFC 1042, 802.1H) or IP's own service access point.
@@ -210,6 +235,14 @@ mod tests {
         let macsec = |control: u8| [&[0x88, 0xe5, control, 0][..], &[0; 12], &[0x08, 0x00]].concat();
         eth(&macsec(0x20), Ok(30));
         eth(&macsec(0x2c), Err(NOT_IP));
+        eth(&[0x89, 0x3f, 0, 1, 0, 0, 0, 0, 0x08, 0x00], Ok(22));
+        let fabric_path = [&[0x89, 0x03, 0, 1][..], &after_addresses(&[0x08, 0x00])].concat();
+        eth(&fabric_path, Ok(30));
+        let nsh = |next: u8| [&[0x89, 0x4f, 0x0f, 0xc2, 0x01, next, 0, 0, 1, 255][..], &[0x45; 40]].concat();
+        eth(&nsh(1), Ok(22));
+        eth(&nsh(7), Err(NOT_IP));
+        eth(&[&nsh(4)[..10], &nsh(3)[2..10], &after_addresses(&[0x08, 0x00])].concat(), Ok(44));
+        eth(&[0x89, 0x4f, 0x00, 0x01, 0x01, 1, 0, 0, 1, 255], Err(BROKEN_LINK));
         eth(&[0x08, 0x06], Err(Refusal::Skipped(Skip::Arp)));
         eth(&[0x88, 0xcc], Err(NOT_IP));
         eth(&[0x81, 0x00, 0], Err(BROKEN_LINK));

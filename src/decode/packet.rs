@@ -37,6 +37,8 @@ pub mod proto {
     pub const SCTP: u8 = 132;
     /// MPLS inside IP.
     pub const MPLS: u8 = 137;
+    /// Ethernet behind an IPv6 extension header (segment routing, RFC 8986).
+    pub const SRV6_ETHERNET: u8 = 143;
 
     /// The name in rows and findings: Zeek's `transport_proto`.
     pub const fn name(number: u8) -> &'static str {

@@ -1,6 +1,6 @@
 //! Tunnels over IP and UDP: where the inner packet begins.
 
-use super::framing::Next;
+use super::framing::{Next, ether_type};
 use super::gre;
 use super::packet::{Packet, proto};
 use super::stats::Tunnel;
@@ -45,6 +45,7 @@ pub(super) fn enter<'a>(packet: &Packet, payload: View<'a>) -> Inner<'a> {
         proto::MPLS => ip_in_ip(Next::Mpls(payload)),
         // RFC 3378: version 3 and twelve reserved bits.
         proto::ETHERNET if payload.be16(0) == Some(0x3000) => ip_in_ip(Next::Ethernet(payload.after(2))),
+        proto::SRV6_ETHERNET => ip_in_ip(Next::Ethernet(payload)),
         proto::GRE => match gre::enter(payload) {
             Some((kind, next)) => Inner::Begins(kind, next),
             None => Inner::Broken,
@@ -68,16 +69,24 @@ fn version(ip_proto: u8) -> Option<u8> {
 
 fn over_udp<'a>(packet: &Packet, payload: View<'a>) -> Option<(Tunnel, Next<'a>)> {
     match packet.dst_port {
-        VXLAN | VXLAN_GPE | VXLAN_LINUX => Some((Tunnel::Vxlan, vxlan(payload)?)),
+        VXLAN | VXLAN_LINUX => Some((Tunnel::Vxlan, vxlan(payload)?)),
+        VXLAN_GPE => Some((Tunnel::Vxlan, vxlan_gpe(payload)?)),
         GENEVE => Some((Tunnel::Geneve, geneve(payload)?)),
         _ if packet.src_port == GTP_U || packet.dst_port == GTP_U => Some((Tunnel::GtpU, gtp_u(payload)?)),
         _ => Some((Tunnel::Teredo, teredo(payload)?)),
     }
 }
 
-/// RFC 7348, with the next-protocol field of the generic extension where its flag is set.
+const VALID_ID: u8 = 0x08;
+
+/// RFC 7348. All flags but one are reserved, and ignored by who receives them.
 fn vxlan(view: View<'_>) -> Option<Next<'_>> {
-    const VALID_ID: u8 = 0x08;
+    let [flags, ..] = *view.array::<8>(0)?;
+    (flags & VALID_ID != 0).then(|| Next::Ethernet(view.after(8)))
+}
+
+/// The generic extension (draft-ietf-nvo3-vxlan-gpe): a next-protocol field where its flag is set.
+fn vxlan_gpe(view: View<'_>) -> Option<Next<'_>> {
     const NEXT_PROTOCOL: u8 = 0x04;
     let [flags, _, _, next, ..] = *view.array::<8>(0)?;
     let inner = view.after(8);
@@ -85,6 +94,7 @@ fn vxlan(view: View<'_>) -> Option<Next<'_>> {
         (0, _, _) => None,
         (_, 0, _) | (_, _, 3) => Some(Next::Ethernet(inner)),
         (_, _, 1 | 2) => Some(Next::Ip(inner)),
+        (_, _, 4) => Some(Next::EtherType(ether_type::NSH, inner)),
         _ => None,
     }
 }
@@ -167,6 +177,9 @@ mod tests {
         check((1, VXLAN), &[8, 0, 0, 0, 0, 0, 1, 0], Some((Tunnel::Vxlan, 8)));
         check((1, VXLAN_LINUX), &[8, 0, 0, 0, 0, 0, 1, 0], Some((Tunnel::Vxlan, 8)));
         check((1, VXLAN_GPE), &[0x0c, 0, 0, 1, 0, 0, 1, 0], Some((Tunnel::Vxlan, 8)));
+        check((1, VXLAN_GPE), &[0x0c, 0, 0, 4, 0, 0, 1, 0], Some((Tunnel::Vxlan, 8)));
+        check((1, VXLAN_GPE), &[0x0c, 0, 0, 9, 0, 0, 1, 0], None);
+        check((1, VXLAN), &[0xff, 1, 0, 9, 0, 0, 1, 0], Some((Tunnel::Vxlan, 8)));
         check((1, VXLAN), &[0, 0, 0, 0, 0, 0, 1, 0], None);
         check((VXLAN, 1), &[8, 0, 0, 0, 0, 0, 1, 0], None);
         check((1, GENEVE), &[1, 0, 0x65, 0x58, 0, 0, 1, 0, 9, 9, 9, 9], Some((Tunnel::Geneve, 12)));

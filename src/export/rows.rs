@@ -52,7 +52,7 @@ pub fn flow_row<'a>(flow: &'a FlowRecord, uid: &'a str, community_id: Option<&'a
         key.resp.into(),
         key.resp_port.into(),
         proto::name(key.proto).into(),
-        app.map(|a| a.service.zeek_name()).filter(|&name| name != "-").into(),
+        app.and_then(|a| a.service.zeek_name(key.resp_port)).into(),
         lasted(duration.into()),
         lasted(flow.orig_bytes.into()),
         lasted(flow.resp_bytes.into()),

@@ -100,23 +100,52 @@ impl FlowTable {
     /// Ends the flows whose time is up at `now`, and reports what went on in the others. Called at ticks of packet
     /// time.
     pub fn sweep(&mut self, now: Timestamp, events: &mut Vec<FlowEvent>) {
+        self.sweep_before(u64::MAX, now, events);
+    }
+
+    /// Ends all flows.
+    pub fn finish(&mut self, events: &mut Vec<FlowEvent>) {
+        self.finish_before(u64::MAX, events);
+    }
+
+    /// [`Self::sweep`] of the flows whose first packet has a smaller ordinal. Sweeping in steps comes to the same as
+    /// sweeping at once.
+    pub fn sweep_before(&mut self, ordinal: u64, now: Timestamp, events: &mut Vec<FlowEvent>) {
         for slot in self.slab.slots() {
             let Some(hot) = self.slab.hot(slot).filter(|hot| hot.life != Life::Free) else { continue };
-            if now - hot.last >= hot.life.timeout(&self.config) {
+            let (ends, changed) = (self.is_over(hot, now), hot.has(Hot::BURST | Hot::UNREPORTED));
+            if !(ends || changed) || self.slab.ordinal(slot) >= ordinal {
+                continue;
+            }
+            if ends {
                 let order = SWEEP | self.slab.ordinal(slot);
                 self.end(slot, EndReason::Idle, &mut Emitter::new(events, order));
-            } else if hot.has(Hot::BURST | Hot::UNREPORTED) {
+            } else {
                 self.refresh(slot, now, events);
             }
         }
     }
 
-    /// Ends all flows.
-    pub fn finish(&mut self, events: &mut Vec<FlowEvent>) {
+    /// [`Self::finish`] of the flows whose first packet has a smaller ordinal.
+    pub fn finish_before(&mut self, ordinal: u64, events: &mut Vec<FlowEvent>) {
         for slot in self.slab.slots() {
-            let order = SWEEP | self.slab.ordinal(slot);
-            self.end(slot, EndReason::EndOfInput, &mut Emitter::new(events, order));
+            let first = self.slab.ordinal(slot);
+            if first < ordinal {
+                self.end(slot, EndReason::EndOfInput, &mut Emitter::new(events, SWEEP | first));
+            }
         }
+    }
+
+    /// Ordinals of the first packets of the flows that a sweep at `now` would end, or of all flows.
+    pub fn ending(&self, now: Option<Timestamp>) -> impl Iterator<Item = u64> + '_ {
+        self.slab.slots().filter_map(move |slot| {
+            let hot = self.slab.hot(slot).filter(|hot| hot.life != Life::Free)?;
+            now.is_none_or(|now| self.is_over(hot, now)).then(|| self.slab.ordinal(slot))
+        })
+    }
+
+    fn is_over(&self, hot: &Hot, now: Timestamp) -> bool {
+        now - hot.last >= hot.life.timeout(&self.config)
     }
 
     fn find(&self, packet: &FlowPacket) -> Option<u32> {

@@ -22,6 +22,10 @@ pub const TICK: Span = Span::from_secs(10);
 /// Events are applied at every tick and at every multiple of this many packets: bounds the events in memory.
 const SEGMENT_PACKETS: u64 = 1 << 16;
 
+/// Flows that are ended before their events are applied: a million flows that end together would otherwise be in
+/// memory twice.
+const STEP_FLOWS: usize = 1 << 16;
+
 /// The stages' own settings.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -132,8 +136,7 @@ impl Pipeline {
 
     /// Ends all flows and brings the features up to date.
     pub fn finish(&mut self, observer: &mut dyn Observer) {
-        self.workers.finish();
-        self.apply(observer);
+        self.end_flows(None, observer);
     }
 
     /// State of hosts and channels, as of the last tick.
@@ -154,12 +157,20 @@ impl Pipeline {
         let next = at + TICK;
         self.next_tick = Some(next);
         if sweep {
-            self.workers.sweep(at);
-            self.apply(observer);
+            self.end_flows(Some(at), observer);
             self.store.trim();
             observer.tick(at, self);
         }
         next
+    }
+
+    /// Ends the flows whose time is up, or all, in steps of a bounded number.
+    fn end_flows(&mut self, now: Option<Timestamp>, observer: &mut dyn Observer) {
+        self.apply(observer);
+        for before in self.workers.steps(now, STEP_FLOWS) {
+            self.workers.end(now, before);
+            self.apply(observer);
+        }
     }
 
     fn process(&mut self, segment: &[Packet], block: &workers::SharedBlock) {

@@ -23,15 +23,18 @@ pub(super) type SharedBlock = Arc<Block>;
 enum Request {
     /// Packets for each of the worker's shards; their payloads lie in the block.
     Process(Vec<ShardPackets>, SharedBlock),
-    Sweep(Timestamp),
-    Finish,
+    /// Send the ordinals of the flows that a sweep would end, or of all flows.
+    Ending(Option<Timestamp>),
+    /// End the flows that began before an ordinal: those whose time is up, or all.
+    End(Option<Timestamp>, u64),
     /// Send the events so far.
     Collect,
 }
 
-/// What a worker says when asked: its events, counters and number of open flows.
+/// What a worker says when asked: ordinals, or its events, counters and number of open flows.
 #[derive(Debug, Default)]
 struct Report {
+    ending: Vec<u64>,
     events: Vec<FlowEvent>,
     stats: Stats,
     open: usize,
@@ -100,16 +103,23 @@ impl Workers {
         }
     }
 
-    /// Sweeps all tables.
-    pub(super) fn sweep(&mut self, now: Timestamp) {
-        self.here.sweep(now);
-        self.threads.iter().for_each(|worker| worker.send(Request::Sweep(now)));
+    /// Sweeps the flows that began before an ordinal, or ends all those where no time is given.
+    pub(super) fn end(&mut self, now: Option<Timestamp>, before: u64) {
+        self.here.end(now, before);
+        self.threads.iter().for_each(|worker| worker.send(Request::End(now, before)));
     }
 
-    /// Ends all flows.
-    pub(super) fn finish(&mut self) {
-        self.here.finish();
-        self.threads.iter().for_each(|worker| worker.send(Request::Finish));
+    /// Ordinals up to which [`Self::end`] ends `flows` flows at most at a time. The last is that of no packet.
+    pub(super) fn steps(&mut self, now: Option<Timestamp>, flows: usize) -> Vec<u64> {
+        let mut ending = Vec::new();
+        if self.open > flows {
+            self.threads.iter().for_each(|worker| worker.send(Request::Ending(now)));
+            ending = self.here.ending(now).ending;
+            let reports = self.threads.iter().map(|worker| worker.reports.recv().unwrap_or_default());
+            reports.for_each(|report| ending.extend(report.ending));
+            ending.sort_unstable();
+        }
+        ending.into_iter().skip(flows).step_by(flows).chain([u64::MAX]).collect()
     }
 
     /// Waits for all workers and takes their events, in no order.
@@ -158,19 +168,27 @@ impl Owner {
         }
     }
 
-    fn sweep(&mut self, now: Timestamp) {
-        self.tables.iter_mut().for_each(|table| table.sweep(now, &mut self.events));
+    fn end(&mut self, now: Option<Timestamp>, before: u64) {
+        for table in &mut self.tables {
+            match now {
+                Some(now) => table.sweep_before(before, now, &mut self.events),
+                None => table.finish_before(before, &mut self.events),
+            }
+        }
     }
 
-    fn finish(&mut self) {
-        self.tables.iter_mut().for_each(|table| table.finish(&mut self.events));
+    fn ending(&self, now: Option<Timestamp>) -> Report {
+        Report {
+            ending: self.tables.iter().flat_map(|table| table.ending(now)).collect(),
+            ..Report::default()
+        }
     }
 
     fn report(&mut self) -> Report {
         let mut stats = Stats::default();
         self.tables.iter().for_each(|table| stats += table.stats());
         let open = self.tables.iter().map(FlowTable::len).sum();
-        Report { events: std::mem::take(&mut self.events), stats, open }
+        Report { events: std::mem::take(&mut self.events), stats, open, ..Report::default() }
     }
 }
 
@@ -180,15 +198,20 @@ impl Worker {
         let (outbox, reports) = channel();
         let thread = std::thread::spawn(move || {
             for request in inbox {
-                match request {
-                    Request::Process(shards, block) => owner.process(&shards, &block),
-                    Request::Sweep(now) => owner.sweep(now),
-                    Request::Finish => owner.finish(),
-                    Request::Collect => {
-                        if outbox.send(owner.report()).is_err() {
-                            return;
-                        }
+                let report = match request {
+                    Request::Process(shards, block) => {
+                        owner.process(&shards, &block);
+                        continue;
                     }
+                    Request::End(now, before) => {
+                        owner.end(now, before);
+                        continue;
+                    }
+                    Request::Ending(now) => owner.ending(now),
+                    Request::Collect => owner.report(),
+                };
+                if outbox.send(report).is_err() {
+                    return;
                 }
             }
         });

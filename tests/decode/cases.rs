@@ -145,6 +145,11 @@ pub(crate) const CASES: &[Case] = &[
     case_v6("teredo", RAW, 1, |p| udp(999, 3544, &p)),
     case("mpls in ip", RAW, 1, |p| ip(proto::MPLS, &join(&[0, 1, 1, 9], &p))),
     case("ethernet in ip", RAW, 1, |p| ip(proto::ETHERNET, &join(&[0x30, 0], &ethernet(0x0800, &p)))),
+    case("segment routing with ethernet", RAW, 1, |p| {
+        let len = len16(&ethernet(0x0800, &p));
+        let outer = [&[0x60, 0, 0, 0, len[0], len[1], proto::SRV6_ETHERNET, 64][..], &[0x20; 32]].concat();
+        join(&outer, &ethernet(0x0800, &p))
+    }),
     case("vxlan in gre in mpls", ETHERNET, 2, |p| {
         let vxlan = udp(9, 8472, &join(&[8, 0, 0, 0, 0, 0, 7, 0], &ethernet(0x0800, &p)));
         ethernet(0x8847, &join(&[0, 1, 1, 9], &ip(proto::GRE, &join(&[0, 0, 8, 0], &vxlan))))

@@ -23,7 +23,7 @@ use crate::time::Span;
 use super::args::{Format, ReplayArgs};
 use super::measure::{Measure, thresholds};
 use super::models::Loaded;
-use super::session::Settings;
+use super::session::{Reading, Settings};
 use super::{Failure, models};
 use flows::FlowFile;
 use outputs::Outputs;
@@ -67,7 +67,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     write_hosts(outputs.hosts, &scores)?;
     write_channels(outputs.channels, &scores, rita.as_ref())?;
     print(args.format, &scores)?;
-    Ok(exit_code(args.fail_on.map(Severity::from), &scores))
+    Ok(exit_code(args.fail_on.map(Severity::from), &reading, &scores))
 }
 
 /// What is wrong usage of an output ends with 2, what failed with 1.
@@ -94,7 +94,11 @@ fn watcher<'a>(
     })
 }
 
-fn exit_code(fail_on: Option<Severity>, scores: &Scores) -> ExitCode {
+/// An input that was left out comes first: whether anything was found in it nobody knows.
+fn exit_code(fail_on: Option<Severity>, reading: &Reading, scores: &Scores) -> ExitCode {
+    if reading.incomplete {
+        return ExitCode::FAILURE;
+    }
     let failed = fail_on.is_some_and(|least| scores.findings.iter().any(|f| f.severity >= least));
     if failed { ExitCode::from(3) } else { ExitCode::SUCCESS }
 }

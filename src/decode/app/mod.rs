@@ -86,12 +86,14 @@ impl Service {
         }
     }
 
-    /// The name in Zeek's `conn.log`, `-` where unknown.
-    pub const fn zeek_name(self) -> &'static str {
-        match self {
-            Self::Unknown => "-",
-            Self::Tls => "ssl",
-            other => other.name(),
+    /// The name in Zeek's `conn.log`, of a flow to this port; our own where Zeek has none. Zeek takes names that are
+    /// asked for on the local network for DNS.
+    pub const fn zeek_name(self, resp_port: u16) -> Option<&'static str> {
+        match (self, resp_port) {
+            (Self::Unknown, _) => None,
+            (Self::Tls, _) => Some("ssl"),
+            (Self::Discovery, 137 | 5353 | 5355) => Some("dns"),
+            (other, _) => Some(other.name()),
         }
     }
 }

@@ -139,4 +139,39 @@ proptest! {
         let expected = format!("{:?}", run(&packets, &Config::default(), SHARDS, 1));
         prop_assert_eq!(format!("{:?}", run(&packets, &Config::default(), tables, batch)), expected);
     }
+
+    /// The steps in which the pipeline ends many flows change nothing.
+    #[test]
+    fn sweeping_in_steps_is_sweeping(draws in draws(), step in 1_usize..5, later in 0.0..120.0) {
+        let packets = packets(&draws);
+        let now = packets.iter().map(|p| p.packet.ts).max().unwrap_or_default() + Span::from_secs_f64(later);
+        let table = || {
+            let mut table = FlowTable::new(&Config::default(), Seed::REPLAY);
+            table.process(&packets, &[], &mut Vec::new());
+            table
+        };
+        let in_order = |mut events: Vec<FlowEvent>| {
+            events.sort_by_key(|event| (event.order, event.sub));
+            format!("{events:?}")
+        };
+        for now in [Some(now), None] {
+            let (mut at_once, mut in_steps) = (Vec::new(), Vec::new());
+            let (mut one, mut other) = (table(), table());
+            let mut ending: Vec<u64> = one.ending(now).collect();
+            ending.sort_unstable();
+            let bounds = ending.iter().copied().step_by(step).chain([u64::MAX]);
+            match now {
+                Some(now) => {
+                    one.sweep(now, &mut at_once);
+                    bounds.for_each(|before| other.sweep_before(before, now, &mut in_steps));
+                }
+                None => {
+                    one.finish(&mut at_once);
+                    bounds.for_each(|before| other.finish_before(before, &mut in_steps));
+                }
+            }
+            prop_assert_eq!(ending.len(), finals(&at_once).count());
+            prop_assert_eq!(in_order(at_once), in_order(in_steps));
+        }
+    }
 }
