@@ -12,7 +12,7 @@
 //! | [`detect`] | vectors and scores → findings | read packets, write files |
 //! | [`export`] | findings, rows, counters → tables, files, metrics, pages | decide anything |
 //!
-//! [`evaluate`] measures detection on labelled inputs. [`pipeline`] ties the stages together. Time is packet time ([`time`]): no stage reads a clock.
+//! [`simulate`] makes labelled captures, [`evaluate`] measures detection on them. [`pipeline`] ties the stages together. Time is packet time ([`time`]): no stage reads a clock.
 
 pub mod addr;
 pub mod capture;
@@ -27,4 +27,5 @@ pub mod flow;
 pub mod model;
 pub mod pipeline;
 pub mod seed;
+pub mod simulate;
 pub mod time;

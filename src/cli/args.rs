@@ -8,6 +8,8 @@ use ipnet::IpNet;
 
 use crate::detect::Severity;
 
+use super::simulate_args::SimulateArgs;
+
 /// Network flow anomaly detector: finds covert C2 that lives long, and data that leaves.
 #[derive(Debug, Parser)]
 #[command(name = "undercurrent", version, max_term_width = 100)]
@@ -24,6 +26,8 @@ pub(super) enum Command {
     Train(TrainArgs),
     /// Score labelled captures and print detection metrics against the labels
     Evaluate(EvaluateArgs),
+    /// Write a labelled capture of simulated hosts and incidents, or an incident into a real capture
+    Simulate(Box<SimulateArgs>),
     /// Print the default configuration, every key with its meaning
     PrintConfig,
     /// Check a configuration file
