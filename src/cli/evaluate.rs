@@ -19,7 +19,7 @@ use crate::model::Params;
 use crate::pipeline::Observer;
 
 use super::args::{EvaluateArgs, EvaluateFormat};
-use super::session::{Settings, base_name};
+use super::session::{Settings, Watch, base_name};
 use super::train::read_benign;
 use super::{Failure, models};
 
@@ -78,6 +78,8 @@ impl Observer for Ended<'_> {
         self.0.take(record);
     }
 }
+
+impl Watch for Ended<'_> {}
 
 /// Which inputs belong together: each by itself where the labels tell inputs apart, all as one timeline otherwise.
 fn groups_of(args: &EvaluateArgs, settings: &Settings) -> Result<Vec<Group>, Failure> {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::addr::Addr;
 use crate::decode::proto;
-use crate::features::{ChannelKey, LocalNetworks, Peer, is_unicast};
+use crate::features::rita::{RitaPairs, RitaScores};
+use crate::features::{Channel, ChannelKey, LocalNetworks, Peer, is_unicast};
 use crate::flow::FlowRecord;
 use crate::time::{Span, Timestamp};
 
@@ -33,12 +34,13 @@ pub struct PeerFlows {
 }
 
 /// What was seen of all flows. Bounded: what finds no room is counted.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct FlowObserver {
     local: LocalNetworks,
     minutes: BTreeSet<i64>,
     channels: BTreeMap<ChannelKey, PeerFlows>,
     hosts: BTreeMap<Addr, BTreeMap<i64, u64>>,
+    rita: RitaPairs,
     entries: usize,
     dropped: u64,
 }
@@ -66,6 +68,7 @@ impl FlowObserver {
     /// Nothing seen yet.
     pub fn new(local: LocalNetworks) -> Self {
         Self {
+            rita: RitaPairs::new(local.clone()),
             local,
             minutes: BTreeSet::new(),
             channels: BTreeMap::new(),
@@ -77,6 +80,7 @@ impl FlowObserver {
 
     /// Takes a flow that ended.
     pub fn take(&mut self, record: &FlowRecord) {
+        self.rita.add(record);
         let key = &record.key;
         let [orig_local, resp_local] =
             [key.orig, key.resp].map(|addr| self.local.contains(addr) && is_unicast(addr));
@@ -104,6 +108,11 @@ impl FlowObserver {
         self.channels.get(key)
     }
 
+    /// RITA's scores of the pair that a channel belongs to.
+    pub fn rita_of(&self, key: &ChannelKey, channel: &Channel) -> Option<RitaScores> {
+        self.rita.scores(key, channel)
+    }
+
     /// What each host usually sends outside.
     pub fn volumes(&self) -> BTreeMap<Addr, Volume> {
         self.hosts.iter().filter_map(|(host, buckets)| Some((*host, volume(buckets)?))).collect()
@@ -111,7 +120,7 @@ impl FlowObserver {
 
     /// Entries that found no room.
     pub fn dropped(&self) -> u64 {
-        self.dropped
+        self.dropped + self.rita.dropped()
     }
 
     fn take_external(&mut self, record: &FlowRecord, outbound: bool) {

@@ -91,6 +91,7 @@ fn unit_of(
         channel: &row.channel,
         flows: observer.flows_of(&row.key),
         host_volume: volumes.get(&row.key.host).copied(),
+        rita: observer.rita_of(&row.key, &row.channel),
     };
     let verdict = verdict(kind, row);
     let forest = if verdict.judged { verdict.score } else { 0.0 };

@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 use super::observer::{PeerFlows, Volume};
 use crate::detect::{Kind, Severity};
 use crate::features::Channel;
+use crate::features::rita::RitaScores;
 
 pub(super) use plain_forest::plain_scores;
 
@@ -108,6 +109,7 @@ pub(super) struct Facts<'a> {
     pub(super) channel: &'a Channel,
     pub(super) flows: Option<&'a PeerFlows>,
     pub(super) host_volume: Option<Volume>,
+    pub(super) rita: Option<RitaScores>,
 }
 
 /// The scores of the simpler rules; those of the detector and of forests are left at 0.
