@@ -8,6 +8,8 @@ use ipnet::IpNet;
 
 use crate::detect::Severity;
 
+use super::simulate_args::SimulateArgs;
+
 /// Network flow anomaly detector: finds covert C2 that lives long, and data that leaves.
 #[derive(Debug, Parser)]
 #[command(name = "undercurrent", version, max_term_width = 100)]
@@ -24,6 +26,8 @@ pub(super) enum Command {
     Train(TrainArgs),
     /// Score labelled captures and print detection metrics against the labels
     Evaluate(EvaluateArgs),
+    /// Write a labelled capture of simulated hosts and incidents, or an incident into a real capture
+    Simulate(Box<SimulateArgs>),
     /// Print the default configuration, every key with its meaning
     PrintConfig,
     /// Check a configuration file
@@ -138,17 +142,21 @@ pub(super) struct EvaluateArgs {
     #[command(flatten)]
     pub(super) common: CommonArgs,
     /// Labels: CSV with the columns host, peer, kind, behaviour; optional: start, end, input, local
+    /// [default: the labels.csv beside each input]
     #[arg(long, value_name = "FILE.csv")]
-    pub(super) labels: PathBuf,
+    pub(super) labels: Option<PathBuf>,
     /// How the outcome is printed
     #[arg(long, value_enum, default_value_t = EvaluateFormat::Table)]
     pub(super) format: EvaluateFormat,
     /// Model directory [default: the shipped models]
     #[arg(long, value_name = "DIR")]
     pub(super) models: Option<PathBuf>,
-    /// Score each input with models trained on the benign inputs of the other folds
+    /// Score each input without a label with models trained on those of the other folds, the others with models of all of them
     #[arg(long, value_name = "FOLDS", value_parser = clap::value_parser!(u16).range(2..=100))]
     pub(super) cross_validate: Option<u16>,
+    /// False alerts a day at which recall is told
+    #[arg(long, value_name = "ALERTS", default_value_t = 1.0, value_parser = parse_budget)]
+    pub(super) budget: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -195,4 +203,10 @@ fn parse_network(text: &str) -> Result<IpNet, String> {
     text.parse::<IpNet>()
         .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
         .map_err(|_| "not an address or a network such as 10.0.0.0/8".to_owned())
+}
+
+/// False alerts a day: a number that is not negative.
+fn parse_budget(text: &str) -> Result<f64, String> {
+    let budget = text.parse::<f64>().ok().filter(|budget| budget.is_finite() && *budget >= 0.0);
+    budget.ok_or_else(|| "not a number of alerts a day such as 1 or 0.1".to_owned())
 }

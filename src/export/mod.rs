@@ -4,6 +4,7 @@
 //! | module | writes |
 //! |---|---|
 //! | [`findings`] | findings for people (table) and programs (JSON, JSON Lines) |
+//! | [`evaluation`] | detection measured against labels |
 //! | [`table`] | rows of typed columns as `.csv`, `.jsonl` or `.parquet` |
 //! | [`rows`] | the schema of flow rows: Zeek's `conn.log` |
 //! | [`summary`] | the counters of a run |
@@ -13,6 +14,7 @@
 //! Files are written beside their final name and renamed when complete, so that a failed run leaves no half file.
 
 mod error;
+pub mod evaluation;
 mod file;
 pub mod findings;
 pub mod metrics;
