@@ -22,7 +22,7 @@ pub struct BenignCapture {
 
 /// A channel of one capture counts this often at most in a model: a capture of a thousand alike channels is no more
 /// evidence than one of some dozen.
-const ROWS_PER_CAPTURE: usize = 64;
+const ROWS_PER_CAPTURE: usize = 256;
 
 /// Folds of the calibration.
 const FOLDS: usize = 5;
