@@ -11,6 +11,8 @@ use std::io::{BufWriter, Write, stdout};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use anyhow::Context;
+
 use crate::detect::{Scores, Severity};
 use crate::export::ExportError;
 use crate::export::findings::{Scored, TableStyle, write_json, write_jsonl, write_table};
@@ -66,7 +68,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     }
     write_hosts(outputs.hosts, &scores)?;
     write_channels(outputs.channels, &scores, rita.as_ref())?;
-    print(args.format, &scores)?;
+    print(args.format, &scores).context("cannot write to standard output")?;
     Ok(exit_code(args.fail_on.map(Severity::from), &scores))
 }
 
