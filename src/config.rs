@@ -6,18 +6,20 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::detect::{Allowlist, AllowlistError};
+use crate::detect::{Allowlist, AllowlistError, DEFAULT_ALERTS_A_DAY};
 use crate::features::LocalNetworks;
 use crate::{decode, features, flow, pipeline};
 
 /// The whole configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Monitored networks; the default ranges where empty.
     pub local: Vec<IpNet>,
     /// What the user knows to be fine.
     pub allowlist: AllowlistConfig,
+    /// How much is reported.
+    pub detect: DetectConfig,
     /// Decode stage.
     pub decode: decode::Config,
     /// Flow stage.
@@ -34,6 +36,20 @@ pub struct AllowlistConfig {
     pub entries: Vec<String>,
     /// Files of entries, one a line.
     pub files: Vec<PathBuf>,
+}
+
+/// How much is reported.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DetectConfig {
+    /// False findings of high severity or above that are borne a day.
+    pub alerts_a_day: f64,
+}
+
+impl Default for DetectConfig {
+    fn default() -> Self {
+        Self { alerts_a_day: DEFAULT_ALERTS_A_DAY }
+    }
 }
 
 /// A configuration that cannot be used.
@@ -72,6 +88,10 @@ const KEYS: &[(&str, &str)] = &[
     ),
     ("allowlist.files", "Files of such entries, one a line, # begins a comment."),
     (
+        "detect.alerts_a_day",
+        "False findings of high severity or above that are borne a day in the whole network, of each detector; a quarter of them critical, and beside each twenty medium and a hundred low ones at most.",
+    ),
+    (
         "decode.verify_checksums",
         "Verify transport checksums of packets that were captured whole. Off: captures of the sending host look wrong.",
     ),
@@ -102,6 +122,11 @@ impl Config {
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         let config: Self = toml::from_str(&text)
             .map_err(|e| ConfigError::Invalid { path: path.to_owned(), message: e.to_string() })?;
+        if !(config.detect.alerts_a_day.is_finite() && config.detect.alerts_a_day > 0.0) {
+            let message =
+                format!("detect.alerts_a_day is {}; it must be above 0", config.detect.alerts_a_day);
+            return Err(ConfigError::Invalid { path: path.to_owned(), message });
+        }
         config.allowlist()?;
         Ok(config)
     }
@@ -201,6 +226,7 @@ mod tests {
             ("[flow]\nmax_flows = \"many\"\n", "line 2"),
             ("local = [\"10.0.0.0/99\"]\n", "line 1"),
             ("[allowlist]\nentries = [\"what is this?\"]\n", "what is this?"),
+            ("[detect]\nalerts_a_day = -1.0\n", "above 0"),
         ] {
             std::fs::write(&path, text).unwrap();
             let message = Config::load(&path).unwrap_err().to_string();

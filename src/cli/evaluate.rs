@@ -36,7 +36,10 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode, Failure> {
     let allowlist = settings.config.allowlist().map_err(|e| Failure::Usage(e.into()))?;
     let groups = groups_of(args, &settings)?;
     let detectors = match args.cross_validate {
-        None => Detectors::One(Box::new(models::load(args.models.as_deref(), allowlist)?.detector)),
+        None => {
+            let loaded = models::load(args.models.as_deref(), allowlist, &settings.config.detect)?;
+            Detectors::One(Box::new(loaded.detector))
+        }
         Some(folds) => {
             Detectors::Folds(Box::new(train_folds(args, &mut settings, &groups, folds, &allowlist)?))
         }

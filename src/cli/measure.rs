@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::addr::Addr;
-use crate::detect::{Behaviour, Detector, Kind, Scores, Severity, drift_ratio, score_threshold};
+use crate::detect::{Behaviour, Detector, Kind, Scores, Severity, drift_ratio};
 use crate::export::metrics::{
     Buckets, Candidate, Eviction, HostScore, HostVolume, MetricsSnapshot, ModelState, PerSeverity, TopK,
     TopKConfig,
@@ -50,7 +50,7 @@ impl Measure {
         });
         Self {
             models: states.collect(),
-            thresholds: thresholds(detector),
+            thresholds: PerSeverity::new(),
             flow_table_max_entries: max_flows as u64,
             window: HostWindow::default(),
             top: [TopK::new(TopKConfig::default()), TopK::new(TopKConfig::default())],
@@ -69,6 +69,7 @@ impl Measure {
 
     /// Takes the outcome of a scoring pass.
     pub(super) fn pass(&mut self, at: Timestamp, scores: &Scores) {
+        self.thresholds.clone_from(&scores.thresholds);
         self.choose(at, scores);
         self.count(scores);
         for (index, model) in self.models.iter_mut().enumerate() {
@@ -200,19 +201,6 @@ impl Measure {
         };
         self.thresholds.iter().filter_map(count).collect()
     }
-}
-
-/// The score from which a host can be of each severity.
-pub(super) fn thresholds(detector: &Detector) -> PerSeverity<f64> {
-    let mut thresholds = PerSeverity::new();
-    for kind in Kind::ALL {
-        for severity in Severity::ALL {
-            if let Some(score) = score_threshold(detector.model(kind), severity) {
-                thresholds.insert((kind, severity), score);
-            }
-        }
-    }
-    thresholds
 }
 
 fn owned(counts: impl Iterator<Item = (&'static str, u64)>) -> BTreeMap<String, u64> {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::config::DetectConfig;
 use crate::detect::{Allowlist, Detector, Kind};
 use crate::export::summary::ModelSummary;
 use crate::model::Model;
@@ -23,7 +24,11 @@ pub(super) fn file_name(kind: Kind) -> String {
 }
 
 /// Loads the models of `dir`, or the shipped ones.
-pub(super) fn load(dir: Option<&Path>, allowlist: Allowlist) -> anyhow::Result<Loaded> {
+pub(super) fn load(
+    dir: Option<&Path>,
+    allowlist: Allowlist,
+    config: &DetectConfig,
+) -> anyhow::Result<Loaded> {
     let mut models = Vec::new();
     let mut summaries = Vec::new();
     for (kind, shipped) in Kind::ALL.into_iter().zip([SHIPPED_C2, SHIPPED_EXFIL]) {
@@ -49,5 +54,6 @@ pub(super) fn load(dir: Option<&Path>, allowlist: Allowlist) -> anyhow::Result<L
     let (Some(c2), Some(exfil)) = (models.next(), models.next()) else {
         anyhow::bail!("two models are needed");
     };
-    Ok(Loaded { detector: Detector::new(c2, exfil, allowlist)?, models: summaries })
+    let detector = Detector::new(c2, exfil, allowlist)?.with_alert_budget(config.alerts_a_day);
+    Ok(Loaded { detector, models: summaries })
 }

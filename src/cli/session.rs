@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::capture::{Block, CaptureStats, Filter, Timeline};
 use crate::config::Config;
+use crate::export::text;
 use crate::pipeline::{Observer, Pipeline, Stats};
 use crate::seed::Seed;
 
@@ -81,7 +82,7 @@ impl Settings {
             }
             block = pipeline.take(block, watcher);
             bar.set_position(timeline.bytes_read());
-            bar.set_message(format!("{} packets", pipeline.stats().frames));
+            bar.set_message(text::counted(pipeline.stats().frames, "packet"));
         }
         pipeline.finish(watcher);
         if let Some(filter) = &filter {

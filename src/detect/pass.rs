@@ -13,8 +13,9 @@ use crate::features::{
 use crate::model::{Model, ModelError};
 
 use super::explain::{evidence_of, techniques_of};
-use super::severity::{REPORT_P, severity_of};
-use super::{Allowlist, Finding, Kind, Peer, behaviour_of, can_judge, features_of, specs_of};
+use super::severity::{SeverityLimits, severity_of};
+use super::threshold::score_threshold;
+use super::{Allowlist, Finding, Kind, Peer, Severity, behaviour_of, can_judge, features_of, specs_of};
 
 /// What a detector says of a channel.
 #[derive(Clone, Debug)]
@@ -65,13 +66,19 @@ pub struct Scores {
     pub findings: Vec<Finding>,
     /// Findings that the allowlist held back.
     pub allowed: usize,
+    /// The score from which a channel can be of a severity; nothing where the model's calibration is too coarse to tell.
+    pub thresholds: BTreeMap<(Kind, Severity), f64>,
 }
 
-/// Two models and what the user knows to be fine.
+/// False findings of high severity or above that the user bears a day, unless told otherwise.
+pub const DEFAULT_ALERTS_A_DAY: f64 = 1.0;
+
+/// Two models, what the user knows to be fine, and how many false alerts are borne.
 #[derive(Clone, Debug)]
 pub struct Detector {
     models: [Model; 2],
     allowlist: Allowlist,
+    alerts_a_day: f64,
 }
 
 impl Detector {
@@ -82,7 +89,13 @@ impl Detector {
     pub fn new(c2: Model, exfil: Model, allowlist: Allowlist) -> Result<Self, ModelError> {
         c2.check_schema(&specs_of(Kind::C2))?;
         exfil.check_schema(&specs_of(Kind::Exfil))?;
-        Ok(Self { models: [c2, exfil], allowlist })
+        Ok(Self { models: [c2, exfil], allowlist, alerts_a_day: DEFAULT_ALERTS_A_DAY })
+    }
+
+    /// The same detector with another alert budget: see [`SeverityLimits::new`].
+    #[must_use]
+    pub fn with_alert_budget(self, alerts_a_day: f64) -> Self {
+        Self { alerts_a_day, ..self }
     }
 
     /// The model of a detector.
@@ -98,10 +111,11 @@ impl Detector {
     pub fn score(&self, store: &FeatureStore) -> Scores {
         let rows = rows_of(store);
         let [c2, exfil] = Kind::ALL.map(|kind| self.verdicts(kind, &rows));
-        let mut scores = Scores::default();
+        let limits = [&c2, &exfil].map(|verdicts| self.limits(store, verdicts));
+        let mut scores = Scores { thresholds: self.thresholds(limits), ..Scores::default() };
         for ((row, c2), exfil) in rows.iter().zip(c2).zip(exfil) {
             let verdicts = [c2, exfil];
-            self.report(row, &verdicts, &mut scores);
+            self.report(row, &verdicts, limits, &mut scores);
             scores.channels.push(ChannelScore {
                 key: row.key.clone(),
                 channel: row.channel.clone(),
@@ -130,12 +144,28 @@ impl Detector {
             .collect()
     }
 
-    fn report(&self, row: &Row, verdicts: &[Verdict; 2], scores: &mut Scores) {
+    /// What the severities of a pass ask for. A time shorter than a day is taken for a day: it is looked at once.
+    fn limits(&self, store: &FeatureStore, verdicts: &[Verdict]) -> SeverityLimits {
+        const DAY_S: f64 = 86_400.0;
+        let days = observed_range(store).map_or(1.0, |(first, last)| (last - first).as_secs_f64() / DAY_S);
+        let judged = verdicts.iter().filter(|verdict| verdict.judged).count() as f64;
+        SeverityLimits::new(judged / days.max(1.0), self.alerts_a_day)
+    }
+
+    fn thresholds(&self, limits: [SeverityLimits; 2]) -> BTreeMap<(Kind, Severity), f64> {
+        let of_kind = |(kind, limits): (Kind, SeverityLimits)| {
+            Severity::ALL.into_iter().filter_map(move |severity| {
+                Some(((kind, severity), score_threshold(self.model(kind), limits.of(severity))?))
+            })
+        };
+        Kind::ALL.into_iter().zip(limits).flat_map(of_kind).collect()
+    }
+
+    fn report(&self, row: &Row, verdicts: &[Verdict; 2], limits: [SeverityLimits; 2], scores: &mut Scores) {
         let view = row.view();
-        for (kind, verdict) in Kind::ALL.into_iter().zip(verdicts) {
-            let Some(behaviour) = behaviour_of(kind, &view).filter(|_| verdict.p_value <= REPORT_P) else {
-                continue;
-            };
+        for ((kind, verdict), limits) in Kind::ALL.into_iter().zip(verdicts).zip(limits) {
+            let Some(behaviour) = behaviour_of(kind, &view) else { continue };
+            let Some(severity) = severity_of(behaviour, verdict.p_value, limits, &view) else { continue };
             let name = peer_name(&row.key, &row.channel);
             if self.allowlist.covers(
                 row.key.host,
@@ -160,7 +190,7 @@ impl Detector {
                 },
                 score: verdict.score,
                 p_value: verdict.p_value,
-                severity: severity_of(behaviour, verdict.p_value, &view),
+                severity,
                 first_seen: row.channel.first_seen,
                 last_seen: row.channel.last_seen,
                 detected_at: None,

@@ -8,39 +8,62 @@ use crate::features::ChannelView;
 
 use super::{Behaviour, Severity};
 
-/// p-value up to which a channel that shows a behaviour is reported: it is odder than most benign channels that could be
-/// judged at all.
-pub const REPORT_P: f64 = 0.5;
-const MEDIUM_P: f64 = 0.10;
-const HIGH_P: f64 = 0.03;
-const CRITICAL_P: f64 = 0.01;
-
 /// Payload from which an upload can be high, and critical, by itself.
 const HIGH_UPLOAD_BYTES: u64 = 50_000_000;
 const CRITICAL_UPLOAD_BYTES: u64 = 5_000_000_000;
 
-/// The p-value up to which a channel can be of a severity.
-pub(super) const fn p_limit(severity: Severity) -> f64 {
-    match severity {
-        Severity::Low => REPORT_P,
-        Severity::Medium => MEDIUM_P,
-        Severity::High => HIGH_P,
-        Severity::Critical => CRITICAL_P,
+/// The p-value limits of the severities in one pass of one detector.
+///
+/// Each is the lesser of two. A fixed one says how odd a channel must be among benign ones: a low finding odder than most that
+/// could be judged at all. The other holds the number of benign channels that chance puts there: of `n` channels judged a day
+/// `n p` have a p-value of `p` or less, whatever their number, and the alert budget says how many of them a day the user
+/// bears. It is the Bonferroni correction, for the expected number of false findings instead of the chance of one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SeverityLimits {
+    low: f64,
+    medium: f64,
+    high: f64,
+    critical: f64,
+}
+
+impl SeverityLimits {
+    /// Limits for `judged_a_day` channels and a budget of `alerts_a_day` false findings a day that are high or above, a quarter of
+    /// them critical. Beside each of them twenty medium and a hundred low ones are borne, before the evidence holds most of
+    /// those down.
+    pub fn new(judged_a_day: f64, alerts_a_day: f64) -> Self {
+        let limit = |most: f64, borne: f64| most.min(borne * alerts_a_day / judged_a_day.max(1.0));
+        Self {
+            low: limit(0.5, 100.0),
+            medium: limit(0.10, 20.0),
+            high: limit(0.03, 1.0),
+            critical: limit(0.01, 0.25),
+        }
+    }
+
+    /// The p-value up to which a channel can be of a severity.
+    pub const fn of(self, severity: Severity) -> f64 {
+        match severity {
+            Severity::Low => self.low,
+            Severity::Medium => self.medium,
+            Severity::High => self.high,
+            Severity::Critical => self.critical,
+        }
+    }
+
+    /// The highest severity that a p-value allows; nothing where it is not worth reporting.
+    fn severity(self, p_value: f64) -> Option<Severity> {
+        Severity::ALL.into_iter().rev().find(|severity| p_value <= self.of(*severity))
     }
 }
 
-/// The severity of a behaviour with its p-value.
-pub(super) fn severity_of(behaviour: Behaviour, p_value: f64, view: &ChannelView<'_>) -> Severity {
-    let by_p = if p_value <= CRITICAL_P {
-        Severity::Critical
-    } else if p_value <= HIGH_P {
-        Severity::High
-    } else if p_value <= MEDIUM_P {
-        Severity::Medium
-    } else {
-        Severity::Low
-    };
-    by_p.min(by_evidence(behaviour, view))
+/// The severity of a behaviour with its p-value; nothing where it is not worth reporting.
+pub(super) fn severity_of(
+    behaviour: Behaviour,
+    p_value: f64,
+    limits: SeverityLimits,
+    view: &ChannelView<'_>,
+) -> Option<Severity> {
+    Some(limits.severity(p_value)?.min(by_evidence(behaviour, view)))
 }
 
 /// The most that the evidence allows.
@@ -96,4 +119,25 @@ fn corroboration(view: &ChannelView<'_>) -> usize {
     .into_iter()
     .filter(|holds| *holds)
     .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_channels_have_the_fixed_limits_and_many_share_the_budget() {
+        let check = |judged: f64, budget: f64, p: f64, expected: Option<Severity>| {
+            assert_eq!(SeverityLimits::new(judged, budget).severity(p), expected, "{judged} {budget} {p}");
+        };
+        check(0.0, 1.0, 0.5, Some(Severity::Low));
+        check(20.0, 1.0, 0.51, None);
+        check(20.0, 1.0, 0.03, Some(Severity::High));
+        check(20.0, 1.0, 0.01, Some(Severity::Critical));
+        check(10_000.0, 1.0, 0.011, None);
+        check(10_000.0, 1.0, 0.01, Some(Severity::Low));
+        check(10_000.0, 1.0, 0.0001, Some(Severity::High));
+        check(10_000.0, 0.1, 0.0001, Some(Severity::Medium));
+        check(10_000.0, 10.0, 0.0001, Some(Severity::Critical));
+    }
 }

@@ -2,13 +2,10 @@
 
 use crate::model::Model;
 
-use super::Severity;
-use super::severity::p_limit;
-
-/// The smallest score whose p-value a severity asks for: what stands beside the behaviour may still hold the severity
-/// down. Nothing where the model's calibration is too coarse to give such a p-value.
-pub fn score_threshold(model: &Model, severity: Severity) -> Option<f64> {
-    smallest(|score| model.p_value(score) <= p_limit(severity)).map(f64::from)
+/// The smallest score with a p-value of `p_limit` or less, such as a severity asks for: what stands beside the behaviour may still
+/// hold the severity down. Nothing where the model's calibration is too coarse to give such a p-value.
+pub(super) fn score_threshold(model: &Model, p_limit: f64) -> Option<f64> {
+    smallest(|score| model.p_value(score) <= p_limit).map(f64::from)
 }
 
 /// The smallest float from 0 to 1 for which `holds`; it must hold for all larger ones too. Found by halving the range

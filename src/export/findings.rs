@@ -196,10 +196,10 @@ fn when(finding: &Finding) -> String {
     format!("{first}\n→ {end}\n{}", text::span(finding.last_seen - finding.first_seen))
 }
 
-/// When it began and how long it lasted, for narrow tables.
+/// When it began, to the minute, and how long it lasted, for narrow tables.
 fn short_when(finding: &Finding) -> String {
-    let (first, lasted) = (finding.first_seen, finding.last_seen - finding.first_seen);
-    format!("from {}, for {}", text::date_time(first), text::span(lasted))
+    let (first, lasted) = (text::date_time(finding.first_seen), finding.last_seen - finding.first_seen);
+    format!("{}\nfor {}", first.get(..16).unwrap_or(&first), text::span(lasted))
 }
 
 fn closing_line(findings: &[Finding], scored: Scored) -> String {

@@ -68,8 +68,6 @@ impl LifeHistogram {
     /// Number of bins.
     pub const BINS: usize = 64;
 
-    const BINS_I64: i64 = 64;
-
     /// How long a connection must be open to be marked as activity by itself.
     pub const fn open_worth_marking() -> Span {
         Span::from_secs(60)
@@ -107,18 +105,23 @@ impl LifeHistogram {
         &self.counts
     }
 
-    /// Share of the bins with activity among the bins from the origin to `now`, 0 to 1.
-    pub fn share_active(&self, now: Timestamp) -> f64 {
-        let elapsed = self.bins_until(now).clamp(1, Self::BINS_I64);
-        let active = self.counts.iter().filter(|c| **c > 0).count() as f64;
-        (active / elapsed as f64).min(1.0)
+    /// Share of the time from the origin to `now` with activity, 0 to 1, in parts no shorter than `resolution`: what is active once an
+    /// hour is active all the time at a resolution of an hour.
+    pub fn share_active(&self, now: Timestamp, resolution: Span) -> f64 {
+        let elapsed = usize::try_from(self.bins_until(now)).unwrap_or(usize::MAX).clamp(1, Self::BINS);
+        let lived = self.counts.get(..elapsed).unwrap_or_default();
+        let width = resolution.as_nanos().div_euclid(self.bin_width().as_nanos()) + 1;
+        let width = usize::try_from(width).unwrap_or(usize::MAX).clamp(1, elapsed);
+        let parts = lived.chunks(width);
+        let count = parts.len() as f64;
+        parts.filter(|part| part.iter().any(|count| *count > 0)).count() as f64 / count
     }
 
     /// 1 minus the relative standard deviation of the bursts in equal parts of the life up to `now`, at least 0; nothing before
-    /// there are eight parts of four bursts on average: with fewer, chance makes the parts unequal.
+    /// there are eight parts of two bursts on average: with fewer, chance makes the parts unequal.
     pub fn steadiness(&self, now: Timestamp) -> Option<f64> {
         const PARTS: usize = 8;
-        const BURSTS_A_PART: u32 = 4;
+        const BURSTS_A_PART: u32 = 2;
         let whole = usize::try_from(self.bins_until(now) - 1).ok()?.min(Self::BINS);
         let lived = self.counts.get(..whole)?;
         let bursts: u32 = lived.iter().map(|c| u32::from(*c)).sum();
@@ -194,17 +197,29 @@ mod tests {
             life.add(at(hour * 3600));
         }
         assert_eq!(life.counts().iter().map(|c| u32::from(*c)).sum::<u32>(), 24 * 21);
-        assert!(life.share_active(at(24 * 21 * 3600)) > 0.9);
+        assert!(life.share_active(at(24 * 21 * 3600), Span::ZERO) > 0.9);
         life.add(Timestamp::from_nanos(i64::MAX));
         life.add(Timestamp::MIN);
-        assert!(life.share_active(Timestamp::from_nanos(i64::MAX)) <= 1.0);
+        assert!(life.share_active(Timestamp::from_nanos(i64::MAX), Span::ZERO) <= 1.0);
+    }
+
+    #[test]
+    fn activity_is_shared_out_at_the_resolution_asked_for() {
+        let mut life = LifeHistogram::new(at(0));
+        for hour in 0..24 {
+            life.add(at(hour * 3600));
+        }
+        let (fine, coarse) = (Span::ZERO, Span::from_secs(3600));
+        assert!(life.share_active(at(23 * 3600), fine) < 0.7);
+        assert!(life.share_active(at(23 * 3600), coarse) > 0.95);
+        assert!(life.steadiness(at(24 * 3600)).unwrap() > 0.7);
     }
 
     #[test]
     fn an_open_connection_fills_its_bins() {
         let mut life = LifeHistogram::new(at(0));
         life.mark(at(0), at(600));
-        assert!(life.share_active(at(600)) > 0.99);
-        assert!(life.share_active(at(1200)) < 0.6);
+        assert!(life.share_active(at(600), Span::ZERO) > 0.99);
+        assert!(life.share_active(at(1200), Span::ZERO) < 0.6);
     }
 }

@@ -68,14 +68,16 @@ impl<'a> ChannelView<'a> {
         self.channel.last_seen - self.channel.first_seen
     }
 
-    /// Share of the observed time in which the channel was alive and active.
+    /// Share of the observed time in which the channel was alive and active, at the resolution of its own pace.
     pub(super) fn persistence(&self) -> f64 {
         let observed = (self.observed.last - self.observed.first).as_secs_f64();
         if observed <= 0.0 {
             return 0.0;
         }
         let alive = (self.span().as_secs_f64() / observed).min(1.0);
-        let active = self.channel.life.as_ref().map_or(0.0, |life| life.share_active(self.channel.last_seen));
+        let pace = self.regularity.map_or(Span::ZERO, |r| Span::from_secs_f64(r.interval_s));
+        let life = self.channel.life.as_ref();
+        let active = life.map_or(0.0, |life| life.share_active(self.channel.last_seen, pace));
         alive * active
     }
 

@@ -11,6 +11,8 @@ use std::io::{BufWriter, Write, stdout};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use anyhow::Context;
+
 use crate::detect::{Scores, Severity};
 use crate::export::ExportError;
 use crate::export::findings::{Scored, TableStyle, write_json, write_jsonl, write_table};
@@ -21,7 +23,7 @@ use crate::features::rita::RitaPairs;
 use crate::time::Span;
 
 use super::args::{Format, ReplayArgs};
-use super::measure::{Measure, thresholds};
+use super::measure::Measure;
 use super::models::Loaded;
 use super::session::{Reading, Settings};
 use super::{Failure, models};
@@ -38,7 +40,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     for file in &args.allowlist {
         allowlist.add_file(file).map_err(|e| Failure::Usage(e.into()))?;
     }
-    let loaded = models::load(args.models.as_deref(), allowlist)?;
+    let loaded = models::load(args.models.as_deref(), allowlist, &settings.config.detect)?;
     let outputs = Outputs::create(args).map_err(failure)?;
     let mut watcher = watcher(args, &settings, &loaded).map_err(failure)?;
 
@@ -55,7 +57,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     let elapsed_s = started.elapsed().as_secs_f64();
     let summary = summary::of(&reading, &scores, rita.as_ref(), loaded.models, elapsed_s);
     if let Some(out) = outputs.report {
-        let page = report::page(&settings, &summary, &scores, &thresholds(&loaded.detector))?;
+        let page = report::page(&settings, &summary, &scores, &scores.thresholds)?;
         out.finish_with(page.as_bytes())?;
     }
     if let (Some(out), Some(metrics)) = (outputs.metrics, metrics) {
@@ -66,7 +68,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     }
     write_hosts(outputs.hosts, &scores)?;
     write_channels(outputs.channels, &scores, rita.as_ref())?;
-    print(args.format, &scores)?;
+    print(args.format, &scores).context("cannot write to standard output")?;
     Ok(exit_code(args.fail_on.map(Severity::from), &reading, &scores))
 }
 

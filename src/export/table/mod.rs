@@ -2,13 +2,16 @@
 //!
 //! | kind | CSV | JSON Lines | Parquet |
 //! |---|---|---|---|
-//! | text | as it is | string | BYTE_ARRAY (STRING) |
+//! | text | as it is | string | `BYTE_ARRAY` (`STRING`) |
 //! | int | decimal | number | INT64 |
 //! | float | shortest that reads back the same | number | DOUBLE |
 //! | bool | `true`, `false` | `true`, `false` | BOOLEAN |
 //! | time | RFC 3339, milliseconds | string | INT64 (TIMESTAMP, ns, UTC) |
 //! | epoch | seconds with six decimals | number | DOUBLE, seconds |
 //! | missing, or a float that is not finite | empty | `null` | null |
+//!
+//! Text is not changed to suit a spreadsheet, since other programs read it back: names that packets carry may begin with `=`, `+`,
+//! `-` or `@`, which a spreadsheet takes for a formula (CWE-1236) unless its columns are imported as text.
 
 mod columnar;
 mod delimited;
