@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,7 +32,17 @@ def of_capinfos(capture):
     if run.returncode != 0 or len(fields) != 5 or fields[1] == "0":
         return None
     _, packets, size, first, last = fields
-    return int(packets), int(size), *(int(float(at) * 1000 // 1) if at != "n/a" else None for at in (first, last))
+    return int(packets), int(size), *(None if at == "n/a" else whole_millis(at) for at in (first, last))
+
+
+def whole_millis(seconds):
+    """Rounded down as the summary is; a float would round nanoseconds up."""
+    return int(Decimal(seconds) * 1000 // 1)
+
+
+def is_packed(capture):
+    with capture.open("rb") as file:
+        return file.read(4)[:2] in (b"\x1f\x8b", b"\x28\xb5")
 
 
 def millis(text):
@@ -89,7 +100,7 @@ def main():
 
     rows, lines = {way: [0, 0] for way in WAYS}, []
     for capture in args.captures:
-        expected = of_capinfos(capture) if not capture.name.endswith((".gz", ".zst")) else None
+        expected = None if is_packed(capture) else of_capinfos(capture)
         if expected is None:
             continue
         ordered = is_in_order(capture)

@@ -4,11 +4,22 @@
 
 use libfuzzer_sys::fuzz_target;
 use undercurrent::capture::{Block, FrameRef, LinkType};
-use undercurrent::pipeline::{Config, Pipeline};
+use undercurrent::flow::FlowRecord;
+use undercurrent::pipeline::{Config, Observer, Pipeline};
 use undercurrent::seed::Seed;
 use undercurrent::time::{Span, Timestamp};
 
 const LINKS: [u16; 16] = [1, 0, 9, 10, 50, 51, 101, 104, 105, 107, 113, 127, 239, 242, 258, 276];
+
+/// Counts the flows that end.
+#[derive(Default)]
+struct Ended(u64);
+
+impl Observer for Ended {
+    fn flow_ended(&mut self, _record: &FlowRecord) {
+        self.0 += 1;
+    }
+}
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((&link, mut rest)) = bytes.split_first() else { return };
@@ -19,7 +30,7 @@ fuzz_target!(|bytes: &[u8]| {
     config.decode.verify_checksums = bytes.len() % 2 == 0;
     let mut pipeline = Pipeline::new(&config, Seed::REPLAY, 1);
     let mut block = Block::default();
-    let (mut now, mut frames, mut ended) = (Timestamp::from_secs_nanos(1_700_000_000, 0), 0, 0);
+    let (mut now, mut frames, mut ended) = (Timestamp::from_secs_nanos(1_700_000_000, 0), 0, Ended::default());
     while let [len, wait, tail @ ..] = rest {
         let (frame, after) = tail.split_at(tail.len().min(usize::from(*len) * 4));
         now = now + Span::from_secs(i64::from(*wait));
@@ -36,9 +47,9 @@ fuzz_target!(|bytes: &[u8]| {
         rest = after;
         frames += 1;
     }
-    block = pipeline.take(block, &mut |_| ended += 1);
+    block = pipeline.take(block, &mut ended);
     drop(block);
-    pipeline.finish(&mut |_| ended += 1);
+    pipeline.finish(&mut ended);
     assert_eq!(pipeline.stats().frames, frames);
-    assert!(ended <= frames);
+    assert!(ended.0 <= frames);
 });

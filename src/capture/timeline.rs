@@ -90,7 +90,7 @@ impl Timeline {
             emptied: None,
             newest: Timestamp::MIN,
         };
-        let begin = if paths.len() == 1 { begin_only } else { peek };
+        let begin = |file| if paths.len() == 1 { Ok(begin_only(file)) } else { peek(file) };
         for path in paths {
             let path = path.as_ref().to_owned();
             match CaptureFile::open(&path).and_then(begin) {
@@ -295,8 +295,8 @@ impl Done {
 }
 
 /// The only input is read from the start, so that nothing waits for its first frame.
-fn begin_only(file: CaptureFile) -> Result<(State, Option<Timestamp>), CaptureError> {
-    Ok((State::Open(Box::new(Reading::new(file))), Some(Timestamp::MIN)))
+fn begin_only(file: CaptureFile) -> (State, Option<Timestamp>) {
+    (State::Open(Box::new(Reading::new(file))), Some(Timestamp::MIN))
 }
 
 /// Reads an input up to its first frame. Regular files are closed again, so that any number can wait.

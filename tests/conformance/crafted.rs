@@ -68,7 +68,7 @@ fn blocks_that_lie_about_their_length() {
     let at = trailer.len() - 4;
     trailer[at] ^= 0x40;
     check("a trailer that disagrees", &trailer, &[("/packets", 1), ("/skipped/damaged_block", 1)]);
-    let unknown = [start.clone(), block(0x0bad_f00d, &[7; 1 << 20]), enhanced(0, 3, &tcp(b"z"))].concat();
+    let unknown = [start.clone(), block(0x0bad_f00d, &vec![7; 1 << 20]), enhanced(0, 3, &tcp(b"z"))].concat();
     check("an unknown block is passed over", &unknown, &[("/packets", 2)]);
 }
 

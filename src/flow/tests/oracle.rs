@@ -160,15 +160,12 @@ proptest! {
             let mut ending: Vec<u64> = one.ending(now).collect();
             ending.sort_unstable();
             let bounds = ending.iter().copied().step_by(step).chain([u64::MAX]);
-            match now {
-                Some(now) => {
-                    one.sweep(now, &mut at_once);
-                    bounds.for_each(|before| other.sweep_before(before, now, &mut in_steps));
-                }
-                None => {
-                    one.finish(&mut at_once);
-                    bounds.for_each(|before| other.finish_before(before, &mut in_steps));
-                }
+            if let Some(now) = now {
+                one.sweep(now, &mut at_once);
+                bounds.for_each(|before| other.sweep_before(before, now, &mut in_steps));
+            } else {
+                one.finish(&mut at_once);
+                bounds.for_each(|before| other.finish_before(before, &mut in_steps));
             }
             prop_assert_eq!(ending.len(), finals(&at_once).count());
             prop_assert_eq!(in_order(at_once), in_order(in_steps));
