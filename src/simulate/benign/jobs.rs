@@ -22,7 +22,7 @@ pub(super) fn add_server(machine: &mut Machine, all: &mut Sources) {
         back_up(&host, random.size(usual, 0.15), now, random, stage);
     }));
     let partner = Host::simulated(if index >= 10 { index - 10 } else { index + 10 });
-    let pace = Pace::Every(Span::from_secs(300), 0.05);
+    let pace = Pace::Every(Span::from_secs(600), 0.05);
     all.push(routine(start, pace, machine.random(), move |now, random, stage| {
         replicate(&host, partner.end.ip, now, random, stage);
     }));
@@ -53,7 +53,7 @@ fn back_up(host: &Host, bytes: u64, now: Timestamp, random: &mut Random, stage: 
 }
 
 fn replicate(host: &Host, to: Ipv4Addr, now: Timestamp, random: &mut Random, stage: &mut Stage<'_>) {
-    let turn = Turn { up: random.size(120_000.0, 1.0), down: 3_000, ..Turn::default() };
+    let turn = Turn { up: random.size(40_000.0, 1.0), down: 3_000, ..Turn::default() };
     let service = Service { name: None, ip: to, port: 5432, protocol: Protocol::Raw };
     host.connect(&service, Talk::new(std::iter::once(turn)).at_rate(80e6), now, random, stage);
 }
