@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 data=../shared/data
 if [ $# -gt 0 ] && [ "${1#-}" = "$1" ]; then data=$1; shift; fi
 [ -f "$data/MANIFEST.tsv" ] || { echo "no $data/MANIFEST.tsv: the development captures are needed for this" >&2; exit 1; }
-[ -x target/release/undercurrent ] || cargo build --release --quiet
+cargo build --release --quiet
 unpacked=$("$data/unpack.sh" target/shared-data)
 labels=target/shared-labels.csv
 scripts/labels_from_manifest.py "$data/MANIFEST.tsv" > "$labels"

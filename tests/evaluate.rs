@@ -117,11 +117,39 @@ mod tests {
         assert_eq!(by_folder, evaluated(&["--labels", file.path().to_str().unwrap()]));
     }
 
+    /// A simulated working morning in a folder of its own, with its labels beside it.
+    fn simulated_morning(folder: &Path, seed: usize, flags: &[&str]) -> String {
+        let capture = folder.join(format!("morning{seed}/capture.pcap.zst"));
+        std::fs::create_dir_all(capture.parent().unwrap()).unwrap();
+        let (capture, seed) = (capture.display().to_string(), seed.to_string());
+        let mut args = vec!["simulate", "--quiet", "--hosts", "11", "--length", "3h"];
+        args.extend(["--start", "2026-03-02T09:00:00Z", "--seed", &seed, "--output", &capture]);
+        args.extend(flags);
+        let output = run(&args);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        capture
+    }
+
     #[test]
     fn cross_validation_scores_by_models_of_other_captures() {
+        let folder = tempfile::tempdir().unwrap();
+        let beacon = ["--behaviour", "beacon", "--interval", "60s", "--speech", "raw"];
+        let mut captures: Vec<String> =
+            (0..6).map(|seed| simulated_morning(folder.path(), seed, &[])).collect();
+        captures.push(simulated_morning(folder.path(), 6, &beacon));
+        let evaluated = |flags: &[&str]| -> Value {
+            let mut args = vec!["evaluate", "--quiet", "--format", "json"];
+            args.extend(flags);
+            args.extend(captures.iter().map(String::as_str));
+            let output = run(&args);
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            serde_json::from_slice(&output.stdout).unwrap()
+        };
         let outcome = evaluated(&["--cross-validate", "3"]);
-        assert_eq!(outcome["inputs"], scenarios().len());
-        assert_ne!(outcome["incidents"], evaluated(&[])["incidents"], "other models give other p-values");
+        assert_eq!((&outcome["inputs"], &outcome["unlabelled_inputs"]), (&Value::from(7), &Value::from(6)));
+        assert_eq!(outcome["incidents"][0]["input"], "morning6");
+        assert_eq!(outcome["incidents"][0]["note"], "every 60 s");
+        assert_ne!(outcome["calibration"], evaluated(&[])["calibration"], "other models give other p-values");
     }
 
     #[test]
@@ -169,5 +197,8 @@ mod tests {
         check(&["evaluate", "--labels", bad.to_str().unwrap(), bare], "line 2: kind \"worm\"");
         check(&["evaluate", "--budget=-1", bare], "alerts a day");
         check(&["evaluate", "--cross-validate", "1", bare], "2..=100");
+        check(&["simulate", "--output", bare, "--behaviour", "party"], "beacon, long_connection");
+        check(&["simulate", "--output", bare, "--behaviour", "beacon", "--jitter", "2"], "jitter is 2");
+        check(&["simulate", "--output", bare, "--interval", "1h"], "--behaviour");
     }
 }

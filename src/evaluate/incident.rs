@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::Label;
 use super::unit::{Unit, verdict};
+use super::{Label, Scorer};
 use crate::detect::{Finding, Kind, Scores, Severity};
 
 /// How a label was found.
@@ -36,6 +36,8 @@ pub struct IncidentRow {
     pub kind: Kind,
     /// The labelled behaviour.
     pub behaviour: String,
+    /// The label's note.
+    pub note: String,
     /// Channels that the label names.
     pub channels: usize,
     /// Of these, those that the detector of the label judged.
@@ -44,6 +46,8 @@ pub struct IncidentRow {
     pub p_value: f64,
     /// The best finding on the right host and peer: of the right kind where there is one.
     pub found: Option<Match>,
+    /// Scorers that find it within the budget of false alerts.
+    pub within_budget: Vec<Scorer>,
 }
 
 impl IncidentRow {
@@ -55,6 +59,8 @@ impl IncidentRow {
             peer: label.peer_text(),
             kind: label.kind,
             behaviour: label.behaviour.clone(),
+            note: label.note.clone(),
+            within_budget: Vec::new(),
             channels: named().count(),
             judged: named().filter(|row| verdict(label.kind, row).judged).count(),
             p_value: unit.p_value,

@@ -27,6 +27,8 @@ pub struct Label {
     pub start: Option<Timestamp>,
     /// Its end.
     pub end: Option<Timestamp>,
+    /// What is to be shown beside it; may be empty.
+    pub note: String,
 }
 
 /// Labels that cannot be used.
@@ -37,12 +39,12 @@ pub enum LabelError {
     Csv(#[from] csv::Error),
     /// A column that must be there is not.
     #[error(
-        "the labels have no column {0}; columns are host, peer, kind, behaviour, and optional start, end, input, local"
+        "the labels have no column {0}; columns are host, peer, kind, behaviour, and optional start, end, input, local, note"
     )]
     NoColumn(&'static str),
     /// A column that has no meaning.
     #[error(
-        "the labels have a column {0} that means nothing; columns are host, peer, kind, behaviour, start, end, input, local"
+        "the labels have a column {0} that means nothing; columns are host, peer, kind, behaviour, start, end, input, local, note"
     )]
     UnknownColumn(String),
     /// A value that cannot be read.
@@ -77,11 +79,11 @@ pub struct Labels {
     by_input: bool,
 }
 
-const COLUMNS: [&str; 8] = ["host", "peer", "kind", "behaviour", "start", "end", "input", "local"];
+const COLUMNS: [&str; 9] = ["host", "peer", "kind", "behaviour", "start", "end", "input", "local", "note"];
 
 impl Labels {
     /// Reads CSV with the columns `host`, `peer`, `kind`, `behaviour` and, optional, `start`, `end` (RFC 3339), `input` (path of the
-    /// input or the end of it) and `local` (monitored networks of that input). Peers and networks are separated by spaces or
+    /// input or the end of it), `local` (monitored networks of that input) and `note`. Peers and networks are separated by spaces or
     /// semicolons. A line without a host describes an input without an incident.
     ///
     /// # Errors
@@ -207,6 +209,7 @@ impl Line<'_> {
             behaviour: behaviour.to_owned(),
             start: self.time("start")?,
             end: self.time("end")?,
+            note: (self.field)("note").to_owned(),
         })
     }
 

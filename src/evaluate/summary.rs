@@ -46,6 +46,9 @@ pub fn evaluate(
                 .map(|scorer| units.measure(group, scorer, benign_days, allowed)),
         );
     }
+    for input in &mut inputs {
+        mark_within_budget(input, &groups);
+    }
     let false_findings = false_findings(&inputs);
     Ok(Evaluation {
         inputs: inputs.len(),
@@ -53,7 +56,7 @@ pub fn evaluate(
         benign_days,
         budget_a_day,
         allowed_false_alerts: allowed,
-        behaviours: behaviours(&inputs, &groups),
+        behaviours: behaviours(&inputs),
         groups,
         incidents: inputs.iter().flat_map(|input| input.incidents.clone()).collect(),
         severities: severities(&inputs, &false_findings),
@@ -137,22 +140,26 @@ impl Units {
     }
 }
 
-fn behaviours(inputs: &[ScoredInput], groups: &[GroupRow]) -> Vec<BehaviourRow> {
+/// Notes at each incident which scorers score it over their threshold at the budget.
+fn mark_within_budget(input: &mut ScoredInput, groups: &[GroupRow]) {
+    let [c2, exfil] = &input.units;
+    for (index, incident) in input.incidents.iter_mut().enumerate() {
+        let (group, units) = if incident.kind == Kind::C2 { (Group::C2, c2) } else { (Group::Exfil, exfil) };
+        let Some(unit) = units.get(index) else { continue };
+        let is_over = |row: &&GroupRow| {
+            row.group == group && row.budget_threshold.is_some_and(|limit| unit.score(row.scorer) > limit)
+        };
+        incident.within_budget = groups.iter().filter(is_over).map(|row| row.scorer).collect();
+    }
+}
+
+fn behaviours(inputs: &[ScoredInput]) -> Vec<BehaviourRow> {
     let mut rows: BTreeMap<(Kind, &str), BehaviourRow> = BTreeMap::new();
-    for input in inputs {
-        for (index, incident) in input.incidents.iter().enumerate() {
-            let row = rows
-                .entry((incident.kind, &incident.behaviour))
-                .or_insert_with(|| BehaviourRow::new(incident.kind, &incident.behaviour));
-            count(row, incident);
-            let score = input.units(incident.kind).get(index).map(|unit| unit.score(Scorer::Detector));
-            let group = if incident.kind == Kind::C2 { Group::C2 } else { Group::Exfil };
-            let threshold = groups
-                .iter()
-                .find(|row| row.group == group && row.scorer == Scorer::Detector)
-                .and_then(|row| row.budget_threshold);
-            row.within_budget += usize::from(score > threshold && threshold.is_some());
-        }
+    for incident in inputs.iter().flat_map(|input| &input.incidents) {
+        let row = rows
+            .entry((incident.kind, &incident.behaviour))
+            .or_insert_with(|| BehaviourRow::new(incident.kind, &incident.behaviour));
+        count(row, incident);
     }
     rows.into_values().collect()
 }
@@ -164,6 +171,7 @@ fn count(row: &mut BehaviourRow, incident: &IncidentRow) {
     row.found += usize::from(own.is_some());
     row.right_behaviour += usize::from(own.is_some_and(|found| found.behaviour == incident.behaviour));
     row.high += usize::from(own.is_some_and(|found| found.severity >= Severity::High));
+    row.within_budget += usize::from(incident.within_budget.contains(&Scorer::Detector));
     row.other_kind_only += usize::from(incident.found.is_some() && own.is_none());
 }
 

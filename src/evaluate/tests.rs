@@ -19,6 +19,7 @@ fn label(kind: Kind, behaviour: &str) -> Label {
         behaviour: behaviour.to_owned(),
         start: None,
         end: None,
+        note: String::new(),
     }
 }
 
@@ -33,6 +34,8 @@ fn input(labels: Vec<Label>, c2: Vec<Unit>) -> ScoredInput {
             peer: label.peer_text(),
             kind: label.kind,
             behaviour: label.behaviour.clone(),
+            note: label.note.clone(),
+            within_budget: Vec::new(),
             channels: 0,
             judged: 0,
             p_value: 1.0,

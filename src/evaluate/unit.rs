@@ -1,6 +1,6 @@
 //! Units: incidents and judged channels without a label, with the score that each scorer gives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Label;
 use super::observer::{FlowObserver, Volume};
@@ -8,6 +8,9 @@ use super::scorers::{Facts, ScoreSet, Scorer, detector_score, narrow, rule_score
 use crate::addr::Addr;
 use crate::detect::{ChannelScore, Finding, Kind, Scores, Severity};
 use crate::features::{Peer, peer_name};
+
+/// Hosts from which their share that talks to a peer says something.
+const FEWEST_HOSTS: usize = 4;
 
 /// What a unit stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,10 +42,15 @@ pub(super) fn units_of(kind: Kind, scores: &Scores, observer: &FlowObserver, lab
         p_value: 1.0,
     };
     let mut units: Vec<Unit> = (0..labels.len()).map(incident).collect();
-    let volumes = observer.volumes();
-    let findings = Findings::new(kind, &scores.findings);
+    let context = Context {
+        observer,
+        volumes: observer.volumes(),
+        findings: Findings::new(kind, &scores.findings),
+        hosts_of: hosts_of_peers(&scores.channels),
+        hosts: scores.hosts.iter().filter(|host| host.state.traffic.packets_out > 0).count(),
+    };
     for (index, row) in scores.channels.iter().enumerate() {
-        let channel = unit_of(kind, index, row, observer, &volumes, &findings);
+        let channel = unit_of(kind, index, row, &context);
         let mut labelled = false;
         for (label, unit) in labels.iter().zip(units.iter_mut()) {
             if label.names_channel(&row.key, &row.channel) {
@@ -79,19 +87,42 @@ impl Unit {
     }
 }
 
-fn unit_of(
-    kind: Kind,
-    index: usize,
-    row: &ChannelScore,
-    observer: &FlowObserver,
-    volumes: &BTreeMap<Addr, Volume>,
-    findings: &Findings<'_>,
-) -> Unit {
+/// What scoring a channel needs beside the channel.
+struct Context<'a> {
+    observer: &'a FlowObserver,
+    volumes: BTreeMap<Addr, Volume>,
+    findings: Findings<'a>,
+    hosts_of: BTreeMap<PeerIdentity<'a>, usize>,
+    /// Monitored hosts that sent something.
+    hosts: usize,
+}
+
+/// Whom a channel leads to: a name where it has one, an address otherwise.
+type PeerIdentity<'a> = Result<&'a str, Addr>;
+
+fn identity(row: &ChannelScore) -> PeerIdentity<'_> {
+    peer_name(&row.key, &row.channel).map(|name| &**name).ok_or(row.channel.address)
+}
+
+/// How many monitored hosts talk to each peer.
+fn hosts_of_peers(rows: &[ChannelScore]) -> BTreeMap<PeerIdentity<'_>, usize> {
+    let pairs: BTreeSet<(PeerIdentity<'_>, Addr)> =
+        rows.iter().map(|row| (identity(row), row.key.host)).collect();
+    let mut hosts = BTreeMap::new();
+    for (peer, _) in pairs {
+        *hosts.entry(peer).or_default() += 1;
+    }
+    hosts
+}
+
+fn unit_of(kind: Kind, index: usize, row: &ChannelScore, context: &Context<'_>) -> Unit {
+    let hosts_of_peer = context.hosts_of.get(&identity(row)).copied().unwrap_or(1);
     let facts = Facts {
         channel: &row.channel,
-        flows: observer.flows_of(&row.key),
-        host_volume: volumes.get(&row.key.host).copied(),
-        rita: observer.rita_of(&row.key, &row.channel),
+        flows: context.observer.flows_of(&row.key),
+        host_volume: context.volumes.get(&row.key.host).copied(),
+        rita: context.observer.rita_of(&row.key, &row.channel),
+        prevalence: (context.hosts >= FEWEST_HOSTS).then(|| hosts_of_peer as f64 / context.hosts as f64),
     };
     let verdict = verdict(kind, row);
     let forest = if verdict.judged { verdict.score } else { 0.0 };
@@ -102,7 +133,7 @@ fn unit_of(
         p_value: if verdict.judged { verdict.p_value } else { 1.0 },
     };
     unit.set_score(Scorer::Forest, narrow(forest));
-    unit.set_score(Scorer::Detector, detector_score(findings.severity_of(row), forest));
+    unit.set_score(Scorer::Detector, detector_score(context.findings.severity_of(row), forest));
     unit
 }
 

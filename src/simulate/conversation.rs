@@ -40,8 +40,8 @@ pub(super) enum Protocol {
     Tls(Option<Arc<str>>),
     /// HTTP/1.1, to a host.
     Http(Arc<str>),
-    /// SSH: banners, then what nobody can read.
-    Ssh,
+    /// Greetings of server and client, then what nobody can read: SSH, SMTP with STARTTLS.
+    Greeted(&'static str, &'static str),
     /// Bytes that mean nothing to anybody else.
     Raw,
 }
@@ -166,9 +166,9 @@ impl Conversation {
             self.queue_message(Side::Server, tls_head(true, certificate), certificate, false);
             self.queue_message(Side::Client, tls_head(false, 53), 53, false);
         }
-        if let Protocol::Ssh = self.plan.protocol {
-            self.queue_message(Side::Server, b"SSH-2.0-OpenSSH_9.6\r\n".to_vec(), 0, false);
-            self.queue_message(Side::Client, b"SSH-2.0-OpenSSH_9.7\r\n".to_vec(), 0, false);
+        if let Protocol::Greeted(server, client) = self.plan.protocol {
+            self.queue_message(Side::Server, server.as_bytes().to_vec(), 0, false);
+            self.queue_message(Side::Client, client.as_bytes().to_vec(), 0, false);
             self.queue_message(Side::Client, Vec::new(), 1_500, false);
             self.queue_message(Side::Server, Vec::new(), 1_100, true);
         }
@@ -196,13 +196,9 @@ impl Conversation {
                 let rest = bytes.saturating_sub(TLS_HEAD).max(1);
                 (tls_head(false, rest), rest)
             }
-            // Of a request of a few bytes the head is all.
-            (Protocol::Http(host), Side::Client) => {
-                let body = bytes.saturating_sub(160);
-                (http_request(host, "/api/v1/status", body), body)
-            }
+            (Protocol::Http(host), Side::Client) => http_request(host, bytes),
             (Protocol::Http(_), Side::Server) => (http_response(bytes), bytes),
-            (Protocol::Ssh, _) => (Vec::new(), bytes),
+            (Protocol::Greeted(..), _) => (Vec::new(), bytes),
             (Protocol::Raw, _) => {
                 let mut head = vec![0; usize::try_from(bytes.min(16)).unwrap_or_default()];
                 // Nothing that a protocol begins with.

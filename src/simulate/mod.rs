@@ -100,6 +100,8 @@ pub struct SimulatedLabel {
     pub start: Timestamp,
     /// When it ends.
     pub end: Timestamp,
+    /// The parameters that the scenario names.
+    pub note: String,
 }
 
 /// What came out.
@@ -184,12 +186,13 @@ fn free_hosts(scenario: &Scenario) -> impl Iterator<Item = u16> {
 /// # Errors
 /// Those of the writer below.
 pub fn write_labels(out: &mut dyn Write, labels: &[SimulatedLabel]) -> std::io::Result<()> {
-    writeln!(out, "host,peer,kind,behaviour,start,end")?;
+    writeln!(out, "host,peer,kind,behaviour,start,end,note")?;
     for label in labels {
         let peers: Vec<String> = label.peers.iter().map(PeerEnd::to_string).collect();
         let (kind, behaviour) = (label.behaviour.kind(), label.behaviour.name());
         let (start, end) = (label.start.to_rfc3339(), label.end.to_rfc3339());
-        writeln!(out, "{},{},{kind},{behaviour},{start},{end}", label.host, peers.join(" "))?;
+        let (host, peers, note) = (label.host, peers.join(" "), &label.note);
+        writeln!(out, "{host},{peers},{kind},{behaviour},{start},{end},{note}")?;
     }
     Ok(())
 }

@@ -41,7 +41,8 @@ impl Pace {
             Self::Daily(time) => {
                 let give_or_take = Span::from_secs_f64(random.between(-1800.0, 1800.0));
                 let today = now.floor_to(DAY) + time + give_or_take;
-                if today > now + Span::from_secs(1800) { today } else { today + DAY }
+                // A time within the give and take of this one is this one again.
+                if today > now + Span::from_secs(2 * 3600) { today } else { today + DAY }
             }
         }
     }

@@ -54,11 +54,16 @@ fn prefixed(width: usize, content: &[u8]) -> Vec<u8> {
     [length.get(8 - width..).unwrap_or_default(), content].concat()
 }
 
-/// The head of an HTTP/1.1 request with a body of `length` bytes.
-pub(super) fn http_request(host: &str, path: &str, length: u64) -> Vec<u8> {
-    let method = if length > 0 { "POST" } else { "GET" };
-    format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: Mozilla/5.0\r\nContent-Length: {length}\r\n\r\n")
-        .into_bytes()
+/// An HTTP/1.1 request of about `bytes`: its head, and how many bytes of a body come after it. What is too much for a head is posted.
+pub(super) fn http_request(host: &str, bytes: u64) -> (Vec<u8>, u64) {
+    const MAX_HEAD: u64 = 2_000;
+    let common = format!("HTTP/1.1\r\nHost: {host}\r\nUser-Agent: Mozilla/5.0\r\n");
+    if bytes > MAX_HEAD {
+        return (format!("POST /api/v1/items {common}Content-Length: {bytes}\r\n\r\n").into_bytes(), bytes);
+    }
+    let bare = format!("GET /index {common}Cookie: id=\r\n\r\n").len();
+    let cookie = "7".repeat(usize::try_from(bytes).unwrap_or_default().saturating_sub(bare));
+    (format!("GET /index {common}Cookie: id={cookie}\r\n\r\n").into_bytes(), 0)
 }
 
 /// The head of the answer.
@@ -74,13 +79,18 @@ pub(super) mod record {
     pub(in super::super) const TXT: u16 = 16;
 }
 
-/// A DNS question, or with answers the response to it (RFC 1035). Each answer is the data of a record of the type that was asked
+/// A DNS question, or with answers the response to it (RFC 1035): that there is no such name where there are none. Each answer is the data of a record of the type that was asked
 /// for. Labels of the name have at most 63 bytes.
 pub(super) fn dns_message(id: u16, name: &str, kind: u16, answers: Option<&[Vec<u8>]>) -> Vec<u8> {
     const RECURSION: u16 = 0x0100;
     const RESPONSE: u16 = 0x8180;
+    const NAME_ERROR: u16 = 0x8183;
     let count = u16::try_from(answers.map_or(0, <[_]>::len)).unwrap_or_default();
-    let flags = if answers.is_some() { RESPONSE } else { RECURSION };
+    let flags = match answers {
+        None => RECURSION,
+        Some([]) => NAME_ERROR,
+        Some(_) => RESPONSE,
+    };
     let mut message = Vec::with_capacity(64);
     for field in [id, flags, 1, count, 0, 0] {
         message.extend_from_slice(&field.to_be_bytes());
@@ -151,6 +161,16 @@ mod tests {
         {
             assert_eq!(base32(plain.as_bytes()), encoded);
         }
+    }
+
+    #[test]
+    fn requests_are_as_long_as_they_should_be() {
+        for bytes in [200, 777, 2_000] {
+            let (head, body) = http_request("site.example", bytes);
+            assert_eq!((head.len() as u64 + body, head.starts_with(b"GET ")), (bytes, true));
+        }
+        let (head, body) = http_request("site.example", 50_000);
+        assert!(head.starts_with(b"POST ") && body == 50_000);
     }
 
     #[test]

@@ -110,6 +110,8 @@ pub(super) struct Facts<'a> {
     pub(super) flows: Option<&'a PeerFlows>,
     pub(super) host_volume: Option<Volume>,
     pub(super) rita: Option<RitaScores>,
+    /// Share of the monitored hosts that talk to the peer; nothing where there are too few hosts.
+    pub(super) prevalence: Option<f64>,
 }
 
 /// The scores of the simpler rules; those of the detector and of forests are left at 0.

@@ -1,7 +1,7 @@
 //! What the tables of an evaluation hold.
 
 use crate::detect::Severity;
-use crate::evaluate::{AtThreshold, Evaluation, Group, GroupRow, IncidentRow, Match};
+use crate::evaluate::{AtThreshold, Evaluation, Group, GroupRow, IncidentRow, Match, Scorer};
 use crate::export::text::{count, counted, printable, probability, quantity};
 
 /// A column of a table.
@@ -24,6 +24,7 @@ pub(super) fn sections(evaluation: &Evaluation) -> Vec<Section> {
         scorers(evaluation),
         thresholds(evaluation),
         behaviours(evaluation),
+        notes(evaluation),
         incidents(evaluation),
         severities(evaluation),
         false_findings(evaluation),
@@ -145,12 +146,40 @@ fn behaviours(e: &Evaluation) -> Section {
     }
 }
 
+/// How many incidents of each note every scorer finds within the budget. Without notes there is nothing to tell apart.
+fn notes(e: &Evaluation) -> Section {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let of_note = |incident: &IncidentRow| (incident.kind, incident.behaviour.clone(), incident.note.clone());
+    let mut keys: Vec<_> = e.incidents.iter().filter(|i| !i.note.is_empty()).map(of_note).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    keys.retain(|key| seen.insert(key.clone()));
+    for key in keys {
+        let all: Vec<&IncidentRow> = e.incidents.iter().filter(|incident| of_note(incident) == key).collect();
+        let (kind, behaviour, note) = key;
+        let mut row = vec![format!("{} {behaviour}", kind.name()), note, count(all.len() as u64)];
+        row.extend(Scorer::ALL.map(|scorer| {
+            let found = all.iter().filter(|incident| incident.within_budget.contains(&scorer)).count();
+            if scorer.answers(kind) { count(found as u64) } else { "-".to_owned() }
+        }));
+        rows.push(row);
+    }
+    let names = Scorer::ALL.map(Scorer::name);
+    let mut columns = columns(&["labelled", "note", "#incidents"]);
+    columns.extend(names.map(|name| Column { name, is_number: true }));
+    Section {
+        title: "Found within the budget, by note",
+        columns,
+        rows,
+        note: "Labels without a note are not listed.".to_owned(),
+    }
+}
+
 fn incidents(e: &Evaluation) -> Section {
     let found = e.incidents.iter().filter(|incident| incident.is_found()).count();
     Section {
         title: "Incidents",
         columns: columns(&[
-            "input", "host", "peer", "labelled", "found", "as", "severity", "#p-value", "#rank",
+            "input", "host", "peer", "labelled", "note", "found", "as", "severity", "#p-value", "#rank",
         ]),
         rows: e.incidents.iter().map(incident_row).collect(),
         note: format!(
@@ -176,6 +205,7 @@ fn incident_row(incident: &IncidentRow) -> Vec<String> {
         incident.host.clone(),
         incident.peer.clone(),
         labelled,
+        incident.note.clone(),
         found.to_owned(),
         of_finding(|found| format!("{} {}", found.kind.name(), found.behaviour)),
         of_finding(|found| found.severity.name().to_owned()),

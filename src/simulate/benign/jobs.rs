@@ -7,9 +7,11 @@ use crate::simulate::conversation::{Protocol, Turn, upload_turns};
 use crate::simulate::network::{Host, Service, Talk};
 use crate::simulate::pace::{Pace, Sources, routine};
 use crate::simulate::payload::record;
-use crate::simulate::random::Random;
+use crate::simulate::random::{Random, whole};
 use crate::simulate::stage::Stage;
 use crate::time::{Span, Timestamp};
+
+const SMTP: Protocol = Protocol::Greeted("220 mx ESMTP ready\r\n", "EHLO mail.office.example\r\n");
 
 pub(super) fn add_server(machine: &mut Machine, all: &mut Sources) {
     let (host, start, index) = (machine.host, machine.start, machine.index);
@@ -20,7 +22,7 @@ pub(super) fn add_server(machine: &mut Machine, all: &mut Sources) {
         back_up(&host, random.size(usual, 0.15), now, random, stage);
     }));
     let partner = Host::simulated(if index >= 10 { index - 10 } else { index + 10 });
-    let pace = Pace::Every(Span::from_secs(300), 0.05);
+    let pace = Pace::Every(Span::from_secs(600), 0.05);
     all.push(routine(start, pace, machine.random(), move |now, random, stage| {
         replicate(&host, partner.end.ip, now, random, stage);
     }));
@@ -38,7 +40,7 @@ pub(super) fn add_build(machine: &mut Machine, all: &mut Sources) {
 
 pub(super) fn add_mail(machine: &mut Machine, all: &mut Sources) {
     let (host, start) = (machine.host, machine.start);
-    all.push(routine(start, Pace::Random(45.0), machine.random(), move |now, random, stage| {
+    all.push(routine(start, Pace::Random(240.0), machine.random(), move |now, random, stage| {
         send_mail(&host, now, random, stage);
     }));
 }
@@ -51,7 +53,7 @@ fn back_up(host: &Host, bytes: u64, now: Timestamp, random: &mut Random, stage: 
 }
 
 fn replicate(host: &Host, to: Ipv4Addr, now: Timestamp, random: &mut Random, stage: &mut Stage<'_>) {
-    let turn = Turn { up: random.size(120_000.0, 1.0), down: 3_000, ..Turn::default() };
+    let turn = Turn { up: random.size(40_000.0, 1.0), down: 3_000, ..Turn::default() };
     let service = Service { name: None, ip: to, port: 5432, protocol: Protocol::Raw };
     host.connect(&service, Talk::new(std::iter::once(turn)).at_rate(80e6), now, random, stage);
 }
@@ -90,10 +92,11 @@ fn send_mail(host: &Host, now: Timestamp, random: &mut Random, stage: &mut Stage
     let listed = random.chance(0.2).then(|| vec![vec![127, 0, 0, 2]]);
     host.ask(&format!("{a}.{b}.{c}.{d}.zen.blocklist.example"), record::A, listed, now, random, stage);
     let turns = [
-        Turn { up: 300, down: 400, server_first: true, ..Turn::default() },
+        Turn { up: 120, down: 160, ..Turn::default() },
         Turn { up: random.size(18_000.0, 1.5).min(20_000_000), down: 60, ..Turn::default() },
     ];
-    let name = format!("mx.company{}.example", random.below(300));
-    let service = Service { port: 465, ..Service::https(&name) };
+    // A few companies get much of the mail.
+    let name = format!("mx.company{}.example", whole(2_000_f64.powf(random.unit())));
+    let service = Service { port: 25, protocol: SMTP, ..Service::https(&name) };
     host.connect(&service, Talk::new(turns.into_iter()), now + Span::from_millis(300), random, stage);
 }

@@ -11,6 +11,8 @@ use crate::simulate::random::{Random, whole};
 use crate::simulate::stage::Stage;
 use crate::time::{Span, Timestamp};
 
+const SSH: Protocol = Protocol::Greeted("SSH-2.0-OpenSSH_9.6\r\n", "SSH-2.0-OpenSSH_9.7\r\n");
+
 /// Sites that anybody visits; a few are visited by all.
 const SITES: f64 = 3_000.0;
 
@@ -124,15 +126,15 @@ fn chat(host: &Host, now: Timestamp, random: &mut Random, stage: &mut Stage<'_>)
 
 /// A video call: datagrams both ways for some minutes, through a relay. Offloaded, so that a frame holds many.
 fn call(host: &Host, now: Timestamp, random: &mut Random, stage: &mut Stage<'_>) {
-    let ticks = whole(random.size(1_300.0, 0.6) as f64 / 0.25);
+    let seconds = random.size(1_300.0, 0.6);
     let name = format!("relay{}.meet.example", random.below(12));
     let mut inner = Random::new(random.below(u64::MAX), 2);
-    let own = random.between(6_000.0, 45_000.0);
+    let own = random.between(12_000.0, 55_000.0);
     // The first is a binding request (RFC 8489), as every call has.
     let hello =
         Datagram { head: b"\x00\x01\x00\x00\x21\x12\xa4\x42uc-simulated".to_vec(), ..Datagram::default() };
-    let media = (0..ticks * 2).map(move |tick| Datagram {
-        after: Span::from_secs_f64(if tick % 2 == 0 { 0.25 } else { 0.002 }),
+    let media = (0..seconds * 2).map(move |tick| Datagram {
+        after: Span::from_secs_f64(if tick % 2 == 0 { 1.0 } else { 0.002 }),
         from_peer: tick % 2 == 1,
         head: vec![0x80, 0x60],
         zeros: u32::try_from(inner.size(own, 0.25).min(60_000)).unwrap_or_default(),
@@ -155,6 +157,6 @@ fn shell(host: &Host, now: Timestamp, random: &mut Random, stage: &mut Stage<'_>
         down: 80 + inner.size(900.0, 1.4),
         server_first: false,
     });
-    let service = Service { port: 22, protocol: Protocol::Ssh, ..Service::https(&name) };
+    let service = Service { port: 22, protocol: SSH, ..Service::https(&name) };
     host.connect(&service, Talk::new(turns), now, random, stage);
 }

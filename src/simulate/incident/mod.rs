@@ -63,7 +63,7 @@ pub(super) fn place(
     for peer in &mut placed.peers {
         speak(speech, peer, &mut placed.random);
     }
-    let label = placed.label();
+    let label = placed.label(note(incident));
     let sources = match placed.behaviour {
         Behaviour::Beacon => beacon::sources(placed),
         Behaviour::LongConnection => session::held_open(placed),
@@ -98,6 +98,26 @@ const fn usual_bytes(behaviour: Behaviour) -> u64 {
     }
 }
 
+/// The parameters by which incidents of one behaviour differ, without a comma.
+fn note(incident: &Incident) -> String {
+    let seconds = |span: Span| format!("{} s", span.as_secs_f64());
+    let share = |name: &str, value: f64| (value > 0.0).then(|| format!("{name} {value}"));
+    [
+        incident.interval.map(|interval| format!("every {}", seconds(interval))),
+        share("jitter", incident.jitter),
+        share("missed", incident.missed),
+        share("failing", incident.failing),
+        incident.bytes.map(|bytes| format!("{bytes} B")),
+        incident.duration.map(|duration| format!("for {}", seconds(duration))),
+        (incident.destinations > 1).then(|| format!("{} destinations", incident.destinations)),
+        incident.known.then(|| "known".to_owned()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>()
+    .join("; ")
+}
+
 /// A peer that nobody else talks to, or one that benign hosts know.
 fn peer(incident: &Incident, nth: u64, random: &mut Random) -> Service {
     if incident.known {
@@ -129,7 +149,7 @@ fn speak(speech: Speech, peer: &mut Service, random: &mut Random) {
 }
 
 impl Placed {
-    fn label(&self) -> SimulatedLabel {
+    fn label(&self, note: String) -> SimulatedLabel {
         let end = |service: &Service| match self.behaviour {
             Behaviour::DnsTunnel => PeerEnd::Name(service.name.as_deref().unwrap_or_default().to_owned()),
             Behaviour::IcmpTunnel => PeerEnd::Addr(service.ip, None),
@@ -141,6 +161,7 @@ impl Placed {
             behaviour: self.behaviour,
             start: self.from,
             end: self.until,
+            note,
         }
     }
 
