@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// The operating system refused.
-    #[error("cannot write {}: {source}{}", path.display(), hint(source))]
+    #[error("cannot write {}{}", path.display(), hint(source))]
     Io {
         /// The file.
         path: PathBuf,
