@@ -2,9 +2,11 @@
 
 mod args;
 mod evaluate;
+mod examples;
 mod helpers;
 mod models;
 mod progress;
+mod reference;
 mod replay;
 mod session;
 mod train;
@@ -14,6 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command};
+pub use reference::render_reference;
 
 /// Why a verb failed, by exit code.
 #[derive(Debug)]

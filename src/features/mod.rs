@@ -11,6 +11,7 @@ mod local;
 mod map;
 mod names;
 pub mod periodicity;
+mod reference;
 mod vector;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub use dns::DomainState;
 pub use host::Host;
 pub use local::{LocalNetworks, is_unicast};
 pub use map::SharedMap;
+pub use reference::render_reference;
 pub use vector::{
     C2, ChannelView, Direction as FeatureDirection, EXFIL, Feature, Observed, Scale, vector_of,
 };
