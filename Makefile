@@ -56,7 +56,6 @@ picture: ## Is the picture of the demo what the demo prints?
 
 pages: ## Write the generated pages and the picture anew
 	UPDATE_GOLDEN=1 cargo test --locked --quiet --test pages
-	UPDATE_GOLDEN=1 cargo test --locked --quiet --lib reference
 	python3 scripts/render_terminal.py docs/images/demo.svg -- $(REPLAY_DEMO)
 
 compare-sklearn: ## Compare the isolation forest with scikit-learn's (needs a network the first time)
