@@ -26,7 +26,8 @@ test: ## Run every test
 
 check: ## What CI runs: all of the following and the tests
 	@scripts/install_deps.sh check
-	@scripts/timed.sh check $(MAKE) --no-print-directory format lint docs scripts licences test metrics picture
+	@scripts/timed.sh check $(MAKE) --no-print-directory --keep-going \
+		format lint docs scripts licences metrics picture test
 
 format: ## Is everything formatted?
 	cargo fmt --check
@@ -59,5 +60,5 @@ pages: ## Write the generated pages and the picture anew
 	python3 scripts/render_terminal.py docs/images/demo.svg -- $(REPLAY_DEMO)
 
 compare-sklearn: ## Compare the isolation forest with scikit-learn's (needs a network the first time)
-	@scripts/install_deps.sh test
+	@scripts/install_deps.sh compare
 	@scripts/timed.sh compare-sklearn python3 scripts/compare_sklearn.py

@@ -3,7 +3,8 @@
 #
 #   scripts/install_deps.sh build   a C compiler and libpcap with its headers
 #   scripts/install_deps.sh test    the same and Python 3
-#   scripts/install_deps.sh check   the same, rustfmt, clippy, shellcheck and promtool (into target/tools)
+#   scripts/install_deps.sh compare the same and Python's venv
+#   scripts/install_deps.sh check   the same as test, rustfmt, clippy, shellcheck and promtool (into target/tools)
 #
 # Installs with apt on Debian and its relatives (through sudo where the user is not root). Elsewhere it names what is
 # missing and fails. Rust itself is never installed, only asked for.
@@ -49,8 +50,11 @@ missing_packages() {
   compiles '#include <pcap/pcap.h>' || echo libpcap-dev
   [ "$1" = build ] && return
   have python3 || echo python3
-  [ "$1" = test ] && return
-  have shellcheck || echo shellcheck
+  if [ "$1" = compare ]; then
+    python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+  elif [ "$1" = check ]; then
+    have shellcheck || echo shellcheck
+  fi
 }
 
 install_packages() {
@@ -97,8 +101,8 @@ fetch_promtool() {
 
 job=${1:-}
 case $job in
-build | test | check) ;;
-*) die "usage: scripts/install_deps.sh build|test|check" ;;
+build | test | compare | check) ;;
+*) die "usage: scripts/install_deps.sh build|test|compare|check" ;;
 esac
 need_rust
 install_packages "$job"

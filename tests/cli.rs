@@ -218,6 +218,15 @@ fn a_cut_capture_is_read_warned_of_and_counted() {
 }
 
 #[test]
+fn a_capture_without_monitored_hosts_is_no_error_and_says_what_to_do() {
+    let dir = folder();
+    let args = ["replay", "--local", "203.0.113.0/24", "--format", "jsonl", "tunnel.pcap"];
+    let outcome = run_in(dir.path(), &args, b"");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, ""));
+    assert!(outcome.stderr.contains("no monitored host was seen"), "{}", outcome.stderr);
+}
+
+#[test]
 fn the_summary_has_what_the_contract_names() {
     let dir = folder();
     run_in(dir.path(), &["replay", "--summary", "summary.json", "tunnel.pcap"], b"");

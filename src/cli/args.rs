@@ -52,9 +52,10 @@ pub(super) enum Command {
 
 /// Flags of every verb that reads captures.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Input and run")]
 pub(super) struct CommonArgs {
     /// Captures: pcap or pcapng, also .gz or .zst; - is standard input. Several are read as one timeline
-    #[arg(required = true, value_name = "INPUT")]
+    #[arg(required = true, value_name = "INPUT", help_heading = None)]
     pub(super) inputs: Vec<PathBuf>,
     /// Monitored network, repeatable [default: private, unique-local and link-local ranges]
     #[arg(long, value_name = "CIDR", value_parser = parse_network)]
@@ -80,6 +81,7 @@ pub(super) struct CommonArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Results")]
 pub(super) struct ReplayArgs {
     #[command(flatten)]
     pub(super) common: CommonArgs,
@@ -108,17 +110,18 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "FILE.json", value_parser = output_path())]
     pub(super) summary: Option<PathBuf>,
     /// Model directory [default: the shipped models]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "Verdicts")]
     pub(super) models: Option<PathBuf>,
     /// File of what is known to be fine, repeatable
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Verdicts")]
     pub(super) allowlist: Vec<PathBuf>,
     /// Exit with 3 when a finding of this severity or above was made
-    #[arg(long, value_enum, value_name = "SEVERITY")]
+    #[arg(long, value_enum, value_name = "SEVERITY", help_heading = "Verdicts")]
     pub(super) fail_on: Option<SeverityArg>,
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Models")]
 pub(super) struct TrainArgs {
     #[command(flatten)]
     pub(super) common: CommonArgs,
@@ -140,6 +143,7 @@ pub(super) struct TrainArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Evaluation")]
 pub(super) struct EvaluateArgs {
     #[command(flatten)]
     pub(super) common: CommonArgs,
