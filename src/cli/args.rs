@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use ipnet::IpNet;
 
 use crate::detect::Severity;
-use crate::export::table::TableFormat;
 
 use super::examples;
 
@@ -89,25 +87,25 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(super) format: Format,
     /// Write every monitored host: features and scores (.csv, .jsonl or .parquet)
-    #[arg(long, value_name = "FILE", value_parser = table_path())]
+    #[arg(long, value_name = "FILE")]
     pub(super) hosts: Option<PathBuf>,
     /// Write every channel (host, peer, service): features and scores (.csv, .jsonl or .parquet)
-    #[arg(long, value_name = "FILE", value_parser = table_path())]
+    #[arg(long, value_name = "FILE")]
     pub(super) channels: Option<PathBuf>,
     /// Write every flow with Zeek's conn.log names (.csv, .jsonl or .parquet)
-    #[arg(long, value_name = "FILE", value_parser = table_path())]
+    #[arg(long, value_name = "FILE")]
     pub(super) flows: Option<PathBuf>,
     /// Write one self-contained HTML page
-    #[arg(long, value_name = "FILE.html", value_parser = output_path())]
+    #[arg(long, value_name = "FILE.html")]
     pub(super) report: Option<PathBuf>,
     /// Write what /metrics would serve at the end (Prometheus text format)
-    #[arg(long, value_name = "FILE", value_parser = output_path())]
+    #[arg(long, value_name = "FILE")]
     pub(super) metrics: Option<PathBuf>,
     /// Write metrics over packet time (OpenMetrics, for promtool tsdb create-blocks-from)
-    #[arg(long, value_name = "FILE", value_parser = output_path())]
+    #[arg(long, value_name = "FILE")]
     pub(super) metrics_history: Option<PathBuf>,
     /// Write the counters of the run
-    #[arg(long, value_name = "FILE.json", value_parser = output_path())]
+    #[arg(long, value_name = "FILE.json")]
     pub(super) summary: Option<PathBuf>,
     /// Model directory [default: the shipped models]
     #[arg(long, value_name = "DIR", help_heading = "Verdicts")]
@@ -205,26 +203,4 @@ fn parse_network(text: &str) -> Result<IpNet, String> {
     text.parse::<IpNet>()
         .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
         .map_err(|_| "not an address or a network such as 10.0.0.0/8".to_owned())
-}
-
-/// A file to be written, in a folder that exists: told before a long run, not after it.
-fn output_path() -> impl TypedValueParser<Value = PathBuf> {
-    PathBufValueParser::new().try_map(in_a_folder)
-}
-
-/// The same, with an ending that names the format of a table.
-fn table_path() -> impl TypedValueParser<Value = PathBuf> {
-    PathBufValueParser::new().try_map(|path| {
-        TableFormat::of(&path).map_err(|e| e.to_string())?;
-        in_a_folder(path)
-    })
-}
-
-fn in_a_folder(path: PathBuf) -> Result<PathBuf, String> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-            Err(format!("there is no folder {}; make it first", folder.display()))
-        }
-        _ => Ok(path),
-    }
 }

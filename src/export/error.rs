@@ -31,6 +31,11 @@ pub enum ExportError {
 }
 
 impl ExportError {
+    /// Whether the user asked for something that cannot be (exit code 2), rather than something that failed (exit code 1).
+    pub const fn is_usage(&self) -> bool {
+        matches!(self, Self::UnknownEnding { .. })
+    }
+
     pub(super) fn io(path: &Path, source: io::Error) -> Self {
         Self::Io { path: path.to_owned(), source }
     }

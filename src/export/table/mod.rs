@@ -27,39 +27,11 @@ pub struct TableWriter {
     format: Format,
 }
 
-/// What a table is written as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TableFormat {
-    /// Comma-separated values with a header (RFC 4180).
-    Csv,
-    /// One JSON object a line.
-    JsonLines,
-    /// Apache Parquet, compressed with zstd.
-    Parquet,
-}
-
 #[derive(Debug)]
 enum Format {
     Csv(Box<delimited::Writer>),
     JsonLines(json_lines::Writer),
     Parquet(Box<columnar::Writer>),
-}
-
-impl TableFormat {
-    /// The format that the ending of a file's name says.
-    ///
-    /// # Errors
-    ///
-    /// [`ExportError::UnknownEnding`] where it says none.
-    pub fn of(path: &Path) -> Result<Self, ExportError> {
-        let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-        match ending.as_deref() {
-            Some("csv") => Ok(Self::Csv),
-            Some("jsonl") => Ok(Self::JsonLines),
-            Some("parquet") => Ok(Self::Parquet),
-            _ => Err(ExportError::UnknownEnding { path: path.to_owned() }),
-        }
-    }
 }
 
 impl TableWriter {
@@ -69,12 +41,14 @@ impl TableWriter {
     ///
     /// On another ending, and where the file cannot be opened.
     pub fn create(path: &Path, schema: &Schema) -> Result<Self, ExportError> {
-        let format = TableFormat::of(path)?;
-        let file = OutFile::create(path)?;
-        let format = match format {
-            TableFormat::Csv => Format::Csv(Box::new(delimited::Writer::new(file, schema)?)),
-            TableFormat::JsonLines => Format::JsonLines(json_lines::Writer::new(file, schema)),
-            TableFormat::Parquet => Format::Parquet(Box::new(columnar::Writer::new(file, schema)?)),
+        let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+        let format = match ending.as_deref() {
+            Some("csv") => Format::Csv(Box::new(delimited::Writer::new(OutFile::create(path)?, schema)?)),
+            Some("jsonl") => Format::JsonLines(json_lines::Writer::new(OutFile::create(path)?, schema)),
+            Some("parquet") => {
+                Format::Parquet(Box::new(columnar::Writer::new(OutFile::create(path)?, schema)?))
+            }
+            _ => return Err(ExportError::UnknownEnding { path: path.to_owned() }),
         };
         Ok(Self { format })
     }

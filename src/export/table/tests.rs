@@ -130,6 +130,7 @@ fn an_empty_table_has_its_columns() {
 fn what_does_not_fit_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let error = TableWriter::create(&dir.path().join("hosts.txt"), &schema()).unwrap_err();
+    assert!(error.is_usage());
     assert!(error.to_string().ends_with("end the name in .csv, .jsonl or .parquet"), "{error}");
     for name in ["t.csv", "t.jsonl", "t.parquet"] {
         let mut writer = TableWriter::create(&dir.path().join(name), &schema()).unwrap();
