@@ -4,6 +4,7 @@ mod args;
 mod evaluate;
 mod examples;
 mod helpers;
+mod measure;
 mod models;
 mod progress;
 mod reference;

@@ -54,7 +54,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
 
 /// Reads one capture by itself: hosts of different captures have nothing to do with each other.
 pub(super) fn read_benign(settings: &Settings, input: &Path) -> Result<BenignCapture, Failure> {
-    let reading = settings.read(&[input.to_owned()], &mut |_| (), &mut |_| ())?;
+    let reading = settings.read(&[input.to_owned()], &mut ())?;
     let last = reading.stats().last;
     Ok(BenignCapture::new(base_name(input), sha256_of(input)?, last, reading.pipeline.store()))
 }

@@ -163,6 +163,7 @@ impl Detector {
                 severity: severity_of(behaviour, verdict.p_value, &view),
                 first_seen: row.channel.first_seen,
                 last_seen: row.channel.last_seen,
+                detected_at: None,
                 behaviour,
                 techniques: techniques_of(behaviour, &view),
                 evidence: evidence_of(behaviour, features, &verdict.row, self.model(kind), &view),

@@ -75,6 +75,19 @@ impl Traffic {
         }
     }
 
+    /// What was added since `before`.
+    #[must_use]
+    pub const fn since(&self, before: &Self) -> Self {
+        Self {
+            packets_out: self.packets_out.saturating_sub(before.packets_out),
+            packets_in: self.packets_in.saturating_sub(before.packets_in),
+            bytes_out: self.bytes_out.saturating_sub(before.bytes_out),
+            bytes_in: self.bytes_in.saturating_sub(before.bytes_in),
+            payload_out: self.payload_out.saturating_sub(before.payload_out),
+            payload_in: self.payload_in.saturating_sub(before.payload_in),
+        }
+    }
+
     /// Adds other traffic.
     pub fn add(&mut self, other: &Self) {
         self.packets_out += other.packets_out;

@@ -12,7 +12,9 @@ mod map;
 mod names;
 pub mod periodicity;
 mod reference;
+pub mod rita;
 mod vector;
+mod window;
 
 use std::sync::Arc;
 
@@ -28,6 +30,7 @@ pub use reference::render_reference;
 pub use vector::{
     C2, ChannelView, Direction as FeatureDirection, EXFIL, Feature, Observed, Scale, vector_of,
 };
+pub use window::{HostTotals, HostWindow};
 
 use crate::addr::Addr;
 use crate::decode::app::{Service, registered_domain};

@@ -7,7 +7,7 @@
 
 mod workers;
 
-use crate::capture::Block;
+use crate::capture::{Block, FrameRef};
 use crate::decode::{self, DecodeStats, Decoder, Packet};
 use crate::features::{self, FeatureStore, LocalNetworks};
 use crate::flow::{self, FlowEvent, FlowEventKind, FlowHasher, FlowPacket, FlowRecord, ReportPhase};
@@ -54,6 +54,19 @@ pub struct Stats {
     pub flows_active: usize,
 }
 
+/// Who looks on while the pipeline runs. What it is shown, and in which order, is the same for any number of threads.
+pub trait Observer {
+    /// A flow ended.
+    fn flow_ended(&mut self, _record: &FlowRecord) {}
+
+    /// Packet time has reached `at`, a multiple of [`TICK`]; all before it is applied. A gap in packet time gives one call, at its
+    /// end; the first packet and the end of the input give none.
+    fn tick(&mut self, _at: Timestamp, _pipeline: &Pipeline) {}
+}
+
+/// Looks at nothing.
+impl Observer for () {}
+
 /// The stages in a row, and the state between them.
 #[derive(Debug)]
 pub struct Pipeline {
@@ -82,17 +95,24 @@ impl Pipeline {
         }
     }
 
-    /// Takes a block of frames, and gives one to be filled next. Flows that ended are shown to `ended`.
-    pub fn take(&mut self, block: Block, ended: &mut dyn FnMut(&FlowRecord)) -> Block {
+    /// Takes a block of frames, and gives one to be filled next.
+    pub fn take(&mut self, block: Block, observer: &mut dyn Observer) -> Block {
         let mut packets = std::mem::take(&mut self.packets);
-        self.count(&block);
         self.decoder.decode_block(&block, &mut packets);
         let block = Workers::share(block);
+        let mut uncounted = block.frames.as_slice();
         let mut rest = packets.as_slice();
         while let Some(packet) = rest.first() {
             let tick = match self.next_tick {
                 Some(tick) if packet.ts < tick => tick,
-                due => self.tick(packet.ts, due.is_some(), ended),
+                due => {
+                    let at = packet.ts.floor_to(TICK);
+                    let before = uncounted.iter().position(|frame| frame.ts >= at).unwrap_or(uncounted.len());
+                    let (counted, after) = uncounted.split_at(before);
+                    self.count(counted);
+                    uncounted = after;
+                    self.tick(at, due.is_some(), observer)
+                }
             };
             let room = SEGMENT_PACKETS - self.ordinal % SEGMENT_PACKETS;
             let room = usize::try_from(room).unwrap_or(usize::MAX).min(rest.len());
@@ -100,19 +120,20 @@ impl Pipeline {
             let (segment, after) = rest.split_at(until);
             self.process(segment, &block);
             if self.ordinal.is_multiple_of(SEGMENT_PACKETS) {
-                self.apply(ended);
+                self.apply(observer);
             }
             rest = after;
         }
+        self.count(uncounted);
         packets.clear();
         self.packets = packets;
         self.workers.reclaim(block)
     }
 
     /// Ends all flows and brings the features up to date.
-    pub fn finish(&mut self, ended: &mut dyn FnMut(&FlowRecord)) {
+    pub fn finish(&mut self, observer: &mut dyn Observer) {
         self.workers.finish();
-        self.apply(ended);
+        self.apply(observer);
     }
 
     /// State of hosts and channels, as of the last tick.
@@ -120,23 +141,24 @@ impl Pipeline {
         &self.store
     }
 
-    /// What was counted so far; of the flows, as of the last tick.
+    /// What was counted so far; of the flows, as of the last tick. At a tick, the frames before it are counted; the decode stage
+    /// may be ahead by the rest of a block.
     pub fn stats(&self) -> Stats {
         let (flow, flows_active) = self.workers.stats();
         Stats { decode: self.decoder.stats().clone(), flow, flows_active, ..self.stats.clone() }
     }
 
-    /// Sweeps the flows at the last multiple of [`TICK`] up to `now` (not before the first packet), brings the features up
-    /// to date, and gives the next tick.
-    fn tick(&mut self, now: Timestamp, sweep: bool, ended: &mut dyn FnMut(&FlowRecord)) -> Timestamp {
-        let at = now.floor_to(TICK);
-        if sweep {
-            self.workers.sweep(at);
-            self.apply(ended);
-            self.store.trim();
-        }
+    /// Sweeps the flows at `at` (unless it is before the first packet), brings the features up to date, and gives the next
+    /// tick.
+    fn tick(&mut self, at: Timestamp, sweep: bool, observer: &mut dyn Observer) -> Timestamp {
         let next = at + TICK;
         self.next_tick = Some(next);
+        if sweep {
+            self.workers.sweep(at);
+            self.apply(observer);
+            self.store.trim();
+            observer.tick(at, self);
+        }
         next
     }
 
@@ -152,22 +174,22 @@ impl Pipeline {
         self.workers.process(shards, block);
     }
 
-    fn apply(&mut self, ended: &mut dyn FnMut(&FlowRecord)) {
+    fn apply(&mut self, observer: &mut dyn Observer) {
         let mut events = self.workers.collect();
         events.sort_by_key(|event| (event.order, event.sub));
         for event in &events {
             self.store.apply(event);
             if let Some(record) = final_record(event) {
-                ended(record);
+                observer.flow_ended(record);
             }
         }
     }
 
-    fn count(&mut self, block: &Block) {
-        self.stats.frames += block.frames.len() as u64;
-        self.stats.wire_bytes += block.frames.iter().map(|frame| u64::from(frame.wire_len)).sum::<u64>();
-        self.stats.first = self.stats.first.or(block.frames.first().map(|frame| frame.ts));
-        self.stats.last = self.stats.last.max(block.frames.iter().map(|frame| frame.ts).max());
+    fn count(&mut self, frames: &[FrameRef]) {
+        self.stats.frames += frames.len() as u64;
+        self.stats.wire_bytes += frames.iter().map(|frame| u64::from(frame.wire_len)).sum::<u64>();
+        self.stats.first = self.stats.first.or(frames.first().map(|frame| frame.ts));
+        self.stats.last = self.stats.last.max(frames.iter().map(|frame| frame.ts).max());
     }
 }
 
@@ -179,3 +201,6 @@ fn final_record(event: &FlowEvent) -> Option<&FlowRecord> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
