@@ -79,37 +79,36 @@ pub(super) struct CommonArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Results")]
 pub(super) struct ReplayArgs {
     #[command(flatten)]
     pub(super) common: CommonArgs,
     /// How findings are printed
-    #[arg(long, value_enum, default_value_t = Format::Table)]
+    #[arg(long, help_heading = "Results", value_enum, default_value_t = Format::Table)]
     pub(super) format: Format,
     /// Write every monitored host: features and scores (.csv, .jsonl or .parquet)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Results", value_name = "FILE")]
     pub(super) hosts: Option<PathBuf>,
     /// Write every channel (host, peer, service): features and scores (.csv, .jsonl or .parquet)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Results", value_name = "FILE")]
     pub(super) channels: Option<PathBuf>,
     /// Write every flow with Zeek's conn.log names (.csv, .jsonl or .parquet)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Results", value_name = "FILE")]
     pub(super) flows: Option<PathBuf>,
     /// Write one self-contained HTML page
-    #[arg(long, value_name = "FILE.html")]
+    #[arg(long, help_heading = "Results", value_name = "FILE.html")]
     pub(super) report: Option<PathBuf>,
     /// Write what /metrics would serve at the end (Prometheus text format)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Results", value_name = "FILE")]
     pub(super) metrics: Option<PathBuf>,
     /// Write metrics over packet time (OpenMetrics, for promtool tsdb create-blocks-from)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Results", value_name = "FILE")]
     pub(super) metrics_history: Option<PathBuf>,
     /// Score every so many seconds of packet time as well, and tell when each finding was made; for --metrics-history the
     /// interval of its points [default: at the end only; for --metrics-history 60, more after 12 hours]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, help_heading = "Results", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) score_every: Option<u32>,
     /// Write the counters of the run
-    #[arg(long, value_name = "FILE.json")]
+    #[arg(long, help_heading = "Results", value_name = "FILE.json")]
     pub(super) summary: Option<PathBuf>,
     /// Model directory [default: the shipped models]
     #[arg(long, value_name = "DIR", help_heading = "Verdicts")]
@@ -123,43 +122,41 @@ pub(super) struct ReplayArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Models")]
 pub(super) struct TrainArgs {
     #[command(flatten)]
     pub(super) common: CommonArgs,
     /// Where the model files go
-    #[arg(long, value_name = "DIR", default_value = "models")]
+    #[arg(long, help_heading = "Models", value_name = "DIR", default_value = "models")]
     pub(super) output: PathBuf,
     /// Trees of each forest
-    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    #[arg(long, help_heading = "Models", value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub(super) trees: u16,
     /// Rows that each tree is grown on
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(2..=4096))]
+    #[arg(long, help_heading = "Models", value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(2..=4096))]
     pub(super) sample: u16,
     /// Version written into the models
-    #[arg(long, value_name = "TEXT", default_value = "1")]
+    #[arg(long, help_heading = "Models", value_name = "TEXT", default_value = "1")]
     pub(super) model_version: String,
     /// What a reader of the models should know
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, help_heading = "Models", value_name = "TEXT", default_value = "")]
     pub(super) notes: String,
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Evaluation")]
 pub(super) struct EvaluateArgs {
     #[command(flatten)]
     pub(super) common: CommonArgs,
     /// Labels: CSV with the columns host, peer, kind, behaviour; optional: start, end, input, local
-    #[arg(long, value_name = "FILE.csv")]
+    #[arg(long, help_heading = "Evaluation", value_name = "FILE.csv")]
     pub(super) labels: PathBuf,
     /// How the outcome is printed
-    #[arg(long, value_enum, default_value_t = EvaluateFormat::Table)]
+    #[arg(long, help_heading = "Evaluation", value_enum, default_value_t = EvaluateFormat::Table)]
     pub(super) format: EvaluateFormat,
     /// Model directory [default: the shipped models]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, help_heading = "Evaluation", value_name = "DIR")]
     pub(super) models: Option<PathBuf>,
     /// Score each input with models trained on the benign inputs of the other folds
-    #[arg(long, value_name = "FOLDS", value_parser = clap::value_parser!(u16).range(2..=100))]
+    #[arg(long, help_heading = "Evaluation", value_name = "FOLDS", value_parser = clap::value_parser!(u16).range(2..=100))]
     pub(super) cross_validate: Option<u16>,
 }
 
