@@ -12,7 +12,8 @@
 //! | [`detect`] | vectors and scores → findings | read packets, write files |
 //! | [`export`] | findings, rows, counters → tables, files, metrics, pages | decide anything |
 //!
-//! [`pipeline`] ties them together. Time is packet time ([`time`]): no stage reads a clock.
+//! [`simulate`] makes labelled captures, [`evaluate`] measures detection on them. [`pipeline`] ties the stages together. Time is
+//! packet time ([`time`]): no stage reads a clock.
 
 pub mod addr;
 pub mod capture;
@@ -20,10 +21,12 @@ pub mod cli;
 pub mod config;
 pub mod decode;
 pub mod detect;
+pub mod evaluate;
 pub mod export;
 pub mod features;
 pub mod flow;
 pub mod model;
 pub mod pipeline;
 pub mod seed;
+pub mod simulate;
 pub mod time;

@@ -337,7 +337,8 @@ fn the_printed_configuration_is_valid_and_changes_nothing() {
 
 #[test]
 fn completions_and_the_man_page_know_every_verb() {
-    let verbs = ["replay", "train", "evaluate", "print-config", "check-config", "completions", "man"];
+    let verbs =
+        ["replay", "train", "evaluate", "simulate", "print-config", "check-config", "completions", "man"];
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = run(&["completions", shell]);
         assert_eq!(script.code, 0);

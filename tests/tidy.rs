@@ -17,7 +17,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("features", &["addr", "decode", "flow", "seed", "time"]),
     ("model", &[]),
     ("detect", &["addr", "decode", "features", "model", "time"]),
-    ("export", &["addr", "decode", "detect", "features", "flow", "time"]),
+    ("evaluate", &["addr", "decode", "detect", "features", "flow", "model", "time"]),
+    ("export", &["addr", "decode", "detect", "evaluate", "features", "flow", "time"]),
+    ("simulate", &["capture", "seed", "time"]),
     ("pipeline", &["capture", "decode", "features", "flow", "seed", "time"]),
     ("config", &["decode", "detect", "features", "flow", "pipeline"]),
 ];

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use crate::detect::Severity;
 
 use super::examples;
+use super::simulate_args::SimulateArgs;
 
 /// Network flow anomaly detector: finds covert C2 that lives long, and data that leaves.
 #[derive(Debug, Parser)]
@@ -29,6 +30,9 @@ pub(super) enum Command {
     /// Score labelled captures and print detection metrics against the labels
     #[command(after_help = examples::EVALUATE)]
     Evaluate(EvaluateArgs),
+    /// Write a labelled capture of simulated hosts and incidents, or an incident into a real capture
+    #[command(after_help = examples::SIMULATE)]
+    Simulate(Box<SimulateArgs>),
     /// Print the default configuration, every key with its meaning
     PrintConfig,
     /// Check a configuration file
@@ -147,17 +151,21 @@ pub(super) struct EvaluateArgs {
     #[command(flatten)]
     pub(super) common: CommonArgs,
     /// Labels: CSV with the columns host, peer, kind, behaviour; optional: start, end, input, local
+    /// [default: the labels.csv beside each input]
     #[arg(long, help_heading = "Evaluation", value_name = "FILE.csv")]
-    pub(super) labels: PathBuf,
+    pub(super) labels: Option<PathBuf>,
     /// How the outcome is printed
     #[arg(long, help_heading = "Evaluation", value_enum, default_value_t = EvaluateFormat::Table)]
     pub(super) format: EvaluateFormat,
     /// Model directory [default: the shipped models]
     #[arg(long, help_heading = "Evaluation", value_name = "DIR")]
     pub(super) models: Option<PathBuf>,
-    /// Score each input with models trained on the benign inputs of the other folds
+    /// Score each input without a label with models trained on those of the other folds, the others with models of all of them
     #[arg(long, help_heading = "Evaluation", value_name = "FOLDS", value_parser = clap::value_parser!(u16).range(2..=100))]
     pub(super) cross_validate: Option<u16>,
+    /// False alerts a day at which recall is told
+    #[arg(long, help_heading = "Evaluation", value_name = "ALERTS", default_value_t = 1.0, value_parser = parse_budget)]
+    pub(super) budget: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -204,4 +212,10 @@ fn parse_network(text: &str) -> Result<IpNet, String> {
     text.parse::<IpNet>()
         .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
         .map_err(|_| "not an address or a network such as 10.0.0.0/8".to_owned())
+}
+
+/// False alerts a day: a number that is not negative.
+fn parse_budget(text: &str) -> Result<f64, String> {
+    let budget = text.parse::<f64>().ok().filter(|budget| budget.is_finite() && *budget >= 0.0);
+    budget.ok_or_else(|| "not a number of alerts a day such as 1 or 0.1".to_owned())
 }

@@ -38,9 +38,20 @@ Each input is taken as a network of its own. Everything in the inputs counts as 
 
 pub(super) const EVALUATE: &str = "\
 Examples:
-  Every capture in one run, and with models that have not seen it
-    undercurrent evaluate --labels labels.csv capture.pcap other.pcap
+  Recorded scenarios with the labels.csv beside each
+    undercurrent evaluate captures/*/capture.pcap.zst
+
+  Labels of your own, and models that have not seen the benign inputs
     undercurrent evaluate --labels labels.csv --cross-validate 5 --format markdown *.pcap";
+
+pub(super) const SIMULATE: &str = "\
+Examples:
+  Twenty hosts for a day, one of them beacons every five minutes or so: is it found?
+    undercurrent simulate --behaviour beacon --interval 300s --jitter 0.3 --output drill/capture.pcap.zst
+    undercurrent evaluate drill/capture.pcap.zst
+
+  An upload of 10 GB into a capture of your own network
+    undercurrent simulate --behaviour bulk_upload --bytes 10GB --into monday.pcap --output drill/monday.pcap";
 
 pub(super) const CHECK_CONFIG: &str = "\
 Examples:

@@ -10,6 +10,8 @@ mod progress;
 mod reference;
 mod replay;
 mod session;
+mod simulate;
+mod simulate_args;
 mod train;
 
 use std::process::ExitCode;
@@ -41,6 +43,7 @@ pub fn run() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::PrintConfig => helpers::print_config(),
         Command::CheckConfig { file } => helpers::check_config(&file),
         Command::Completions { shell } => helpers::completions(shell),

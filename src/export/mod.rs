@@ -4,6 +4,7 @@
 //! | module | writes |
 //! |---|---|
 //! | [`findings`] | findings for people (table) and programs (JSON, JSON Lines) |
+//! | [`evaluation`] | detection measured against labels |
 //! | [`table`] | rows of typed columns as `.csv`, `.jsonl` or `.parquet` |
 //! | [`columns`] | the reference page of all columns |
 //! | [`rows`] | the schema of flow rows: Zeek's `conn.log` |
@@ -15,6 +16,7 @@
 
 pub mod columns;
 mod error;
+pub mod evaluation;
 mod file;
 pub mod findings;
 pub mod metrics;

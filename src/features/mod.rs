@@ -14,6 +14,7 @@ pub mod periodicity;
 mod reference;
 pub mod rita;
 mod vector;
+mod volume;
 mod window;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub use reference::render_reference;
 pub use vector::{
     C2, ChannelView, Direction as FeatureDirection, EXFIL, Feature, Observed, Scale, vector_of,
 };
+pub use volume::VolumeHistogram;
 pub use window::{HostTotals, HostWindow};
 
 use crate::addr::Addr;

@@ -1,0 +1,69 @@
+//! One input, scored: its units, what became of its labels, and what was found beside them.
+
+use super::observer::FlowObserver;
+use super::outcome::FalseFinding;
+use super::unit::{Unit, units_of};
+use super::{IncidentRow, Label};
+use crate::detect::{Finding, Kind, Scores};
+use crate::features::FeatureStore;
+use crate::features::observed_range;
+use crate::time::Span;
+
+/// What is kept of an input after it was scored.
+#[derive(Clone, Debug)]
+pub struct ScoredInput {
+    pub(super) name: String,
+    /// From its first packet to its last.
+    pub(super) length: Span,
+    pub(super) active_minutes: u64,
+    pub(super) labels: Vec<Label>,
+    /// By detector in the order of [`Kind::ALL`].
+    pub(super) units: [Vec<Unit>; 2],
+    pub(super) incidents: Vec<IncidentRow>,
+    /// Findings that no label names.
+    pub(super) others: Vec<FalseFinding>,
+    pub(super) dropped: u64,
+}
+
+impl ScoredInput {
+    /// Takes what a detector said of an input, and what was observed of its flows.
+    pub fn new(
+        name: &str,
+        labels: Vec<Label>,
+        store: &FeatureStore,
+        scores: &Scores,
+        observer: &FlowObserver,
+    ) -> Self {
+        let units = Kind::ALL.map(|kind| units_of(kind, scores, observer, &labels));
+        let [c2, exfil] = &units;
+        let incident = |(label, (c2, exfil)): (&Label, (&Unit, &Unit))| {
+            IncidentRow::new(name, label, scores, if label.kind == Kind::C2 { c2 } else { exfil })
+        };
+        let incidents = labels.iter().zip(c2.iter().zip(exfil)).map(incident).collect();
+        let unlabelled = |finding: &&Finding| !labels.iter().any(|label| label.names_finding(finding));
+        let others = scores
+            .findings
+            .iter()
+            .filter(unlabelled)
+            .map(|finding| FalseFinding::new(name, finding))
+            .collect();
+        Self {
+            name: name.to_owned(),
+            length: observed_range(store).map_or(Span::ZERO, |(first, last)| last - first),
+            active_minutes: observer.active_minutes(),
+            incidents,
+            others,
+            dropped: observer.dropped(),
+            labels,
+            units,
+        }
+    }
+
+    pub(super) fn units(&self, kind: Kind) -> &[Unit] {
+        let [c2, exfil] = &self.units;
+        match kind {
+            Kind::C2 => c2,
+            Kind::Exfil => exfil,
+        }
+    }
+}

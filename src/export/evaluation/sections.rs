@@ -1,0 +1,271 @@
+//! What the tables of an evaluation hold.
+
+use crate::detect::Severity;
+use crate::evaluate::{AtThreshold, Evaluation, Group, GroupRow, IncidentRow, Match};
+use crate::export::text::{count, counted, printable, probability, quantity};
+
+/// A column of a table.
+pub(super) struct Column {
+    pub(super) name: &'static str,
+    pub(super) is_number: bool,
+}
+
+/// A table with its title and a sentence below it.
+pub(super) struct Section {
+    pub(super) title: &'static str,
+    pub(super) columns: Vec<Column>,
+    pub(super) rows: Vec<Vec<String>>,
+    pub(super) note: String,
+}
+
+/// The tables, the broadest first.
+pub(super) fn sections(evaluation: &Evaluation) -> Vec<Section> {
+    vec![
+        scorers(evaluation),
+        thresholds(evaluation),
+        behaviours(evaluation),
+        incidents(evaluation),
+        severities(evaluation),
+        false_findings(evaluation),
+        calibration(evaluation),
+    ]
+}
+
+/// Columns by name; those that begin with `#` hold numbers.
+fn columns(names: &[&'static str]) -> Vec<Column> {
+    names
+        .iter()
+        .map(|name| Column { name: name.strip_prefix('#').unwrap_or(name), is_number: name.starts_with('#') })
+        .collect()
+}
+
+fn scorers(e: &Evaluation) -> Section {
+    let row = |row: &GroupRow| {
+        vec![
+            group_name(row.group).to_owned(),
+            row.scorer.name().to_owned(),
+            share(row.average_precision),
+            share(row.roc_auc),
+            share(row.recall_at_budget),
+            count(row.incidents as u64),
+            count(row.benign as u64),
+        ]
+    };
+    Section {
+        title: "Detectors and simpler rules",
+        columns: columns(&[
+            "detector",
+            "scorer",
+            "#average precision",
+            "#ROC AUC",
+            "#recall at budget",
+            "#incidents",
+            "#benign",
+        ]),
+        rows: e.groups.iter().map(row).collect(),
+        note: format!(
+            "{}, {} without a label; {} days with traffic. Budget: {} false alerts a day, so {} in all.{}",
+            counted(e.inputs as u64, "input"),
+            count(e.unlabelled_inputs as u64),
+            quantity(e.benign_days),
+            quantity(e.budget_a_day),
+            count(e.allowed_false_alerts as u64),
+            if e.dropped == 0 {
+                String::new()
+            } else {
+                format!(" {} did not fit the tables of the simpler rules.", counted(e.dropped, "flow"))
+            },
+        ),
+    }
+}
+
+fn thresholds(e: &Evaluation) -> Section {
+    let row = |of: &GroupRow, at: &AtThreshold| {
+        vec![
+            group_name(of.group).to_owned(),
+            of.scorer.name().to_owned(),
+            at.name.to_owned(),
+            share(at.precision),
+            share(at.recall),
+            count(at.found as u64),
+            count(at.false_alerts as u64),
+            at.false_alerts_a_day.map_or_else(|| "-".to_owned(), quantity),
+        ]
+    };
+    Section {
+        title: "At the alert thresholds",
+        columns: columns(&[
+            "detector",
+            "scorer",
+            "from",
+            "#precision",
+            "#recall",
+            "#found",
+            "#false",
+            "#false a day",
+        ]),
+        rows: e.groups.iter().flat_map(|of| of.thresholds.iter().map(move |at| row(of, at))).collect(),
+        note: "Each scorer at the thresholds that its authors set; those of the detector are severities."
+            .to_owned(),
+    }
+}
+
+fn behaviours(e: &Evaluation) -> Section {
+    Section {
+        title: "Detections by behaviour",
+        columns: columns(&[
+            "labelled",
+            "#incidents",
+            "#judged",
+            "#found",
+            "#as labelled",
+            "#high or above",
+            "#within budget",
+            "#other detector only",
+        ]),
+        rows: e
+            .behaviours
+            .iter()
+            .map(|b| {
+                let numbers = [
+                    b.incidents,
+                    b.judged,
+                    b.found,
+                    b.right_behaviour,
+                    b.high,
+                    b.within_budget,
+                    b.other_kind_only,
+                ];
+                std::iter::once(format!("{} {}", b.kind.name(), b.behaviour))
+                    .chain(numbers.map(|n| count(n as u64)))
+                    .collect()
+            })
+            .collect(),
+        note: "Found: a finding of the labelled kind on the labelled host and peer.".to_owned(),
+    }
+}
+
+fn incidents(e: &Evaluation) -> Section {
+    let found = e.incidents.iter().filter(|incident| incident.is_found()).count();
+    Section {
+        title: "Incidents",
+        columns: columns(&[
+            "input", "host", "peer", "labelled", "found", "as", "severity", "#p-value", "#rank",
+        ]),
+        rows: e.incidents.iter().map(incident_row).collect(),
+        note: format!(
+            "{found} of {} found by the labelled detector. Without a finding, the p-value is that of the best judged channel.",
+            count(e.incidents.len() as u64)
+        ),
+    }
+}
+
+fn incident_row(incident: &IncidentRow) -> Vec<String> {
+    let labelled = format!("{} {}", incident.kind.name(), incident.behaviour);
+    let found = match &incident.found {
+        Some(_) if incident.is_found() => "yes",
+        Some(_) => "other detector",
+        None if incident.channels == 0 => "no channel",
+        None if incident.judged == 0 => "not judged",
+        None => "no finding",
+    };
+    let of_finding = |text: fn(&Match) -> String| incident.found.as_ref().map(text).unwrap_or_default();
+    let p_value = incident.found.as_ref().map_or(incident.p_value, |found| found.p_value);
+    vec![
+        incident.input.clone(),
+        incident.host.clone(),
+        incident.peer.clone(),
+        labelled,
+        found.to_owned(),
+        of_finding(|found| format!("{} {}", found.kind.name(), found.behaviour)),
+        of_finding(|found| found.severity.name().to_owned()),
+        probability(p_value),
+        of_finding(|found| count(found.rank as u64)),
+    ]
+}
+
+fn severities(e: &Evaluation) -> Section {
+    Section {
+        title: "False findings by severity",
+        columns: columns(&[
+            "severity",
+            "#c2",
+            "#exfil",
+            "#inputs",
+            "#on inputs over 10 min",
+            "#beside a label",
+        ]),
+        rows: e
+            .severities
+            .iter()
+            .map(|s| {
+                let numbers = [s.c2, s.exfil, s.inputs, s.on_long_inputs, s.beside_labels];
+                std::iter::once(s.severity.name().to_owned())
+                    .chain(numbers.map(|n| count(n as u64)))
+                    .collect()
+            })
+            .collect(),
+        note: "On inputs without a label; the last column counts findings beside the label of an input."
+            .to_owned(),
+    }
+}
+
+/// Low findings are counted above, and listed in the JSON alone.
+fn false_findings(e: &Evaluation) -> Section {
+    let listed: Vec<_> = e.false_findings.iter().filter(|f| f.severity >= Severity::Medium).collect();
+    Section {
+        title: "False findings, medium and above",
+        columns: columns(&["severity", "input", "host", "peer", "as", "#p-value", "input has a label"]),
+        rows: listed
+            .iter()
+            .map(|f| {
+                vec![
+                    f.severity.name().to_owned(),
+                    f.input.clone(),
+                    f.host.clone(),
+                    printable(&f.peer).into_owned(),
+                    format!("{} {}", f.kind.name(), f.behaviour),
+                    probability(f.p_value),
+                    if f.beside_label { "yes" } else { "" }.to_owned(),
+                ]
+            })
+            .collect(),
+        note: format!(
+            "{} of {}.",
+            count(listed.len() as u64),
+            counted(e.false_findings.len() as u64, "false finding")
+        ),
+    }
+}
+
+fn calibration(e: &Evaluation) -> Section {
+    Section {
+        title: "Calibration",
+        columns: columns(&["detector", "#p-value", "#share of benign channels", "#channels"]),
+        rows: e
+            .calibration
+            .iter()
+            .map(|c| {
+                vec![
+                    c.kind.name().to_owned(),
+                    probability(c.expected),
+                    if c.channels == 0 { "-".to_owned() } else { format!("{:.3}", c.observed) },
+                    count(c.channels as u64),
+                ]
+            })
+            .collect(),
+        note: "Where the calibration holds, the share of benign channels is the p-value or less.".to_owned(),
+    }
+}
+
+const fn group_name(group: Group) -> &'static str {
+    match group {
+        Group::C2 => "c2",
+        Group::Exfil => "exfil",
+        Group::Overall => "both",
+    }
+}
+
+fn share(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
+}
