@@ -1,7 +1,6 @@
 //! Nanoseconds a packet for decoding an IMIX-like block, against etherparse's lax slicing of the same frames, and for the
 //! general path alone. Both must find the same packets.
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "frames are built here, of known lengths")]
-#![allow(missing_docs, reason = "criterion's macros write public functions without any")]
 
 use std::hint::black_box;
 

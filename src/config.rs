@@ -1,5 +1,7 @@
 //! The configuration file: TOML, every key optional, unknown keys refused. One default for one knob: that of the stage.
 
+mod unknown;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -34,7 +36,7 @@ pub struct Config {
 pub struct AllowlistConfig {
     /// Entries.
     pub entries: Vec<String>,
-    /// Files of entries, one a line.
+    /// Files of entries, one a line; relative to the folder of the configuration file.
     pub files: Vec<PathBuf>,
 }
 
@@ -86,7 +88,10 @@ const KEYS: &[(&str, &str)] = &[
         "allowlist.entries",
         "What is known to be fine: \"[SOURCE ->] DESTINATION[:PORT]\", each an address, a network or a name; *.example.com also means example.com.",
     ),
-    ("allowlist.files", "Files of such entries, one a line, # begins a comment."),
+    (
+        "allowlist.files",
+        "Files of such entries, one a line, # begins a comment. A relative path begins at the folder of the configuration file.",
+    ),
     (
         "detect.alerts_a_day",
         "False findings of high severity or above that are borne a day in the whole network, of each detector; a quarter of them critical, and beside each twenty medium and a hundred low ones at most.",
@@ -112,6 +117,19 @@ const KEYS: &[(&str, &str)] = &[
     ("features.max_names", "Most (host, address) pairs whose DNS name is remembered."),
 ];
 
+const HEAD_OF_REFERENCE: &str = "\
+# Configuration
+
+<!-- Made from src/config.rs by `make pages`; do not edit. -->
+
+One TOML file (`--config`). Every key is optional; an unknown key is an error that names the key that was probably meant.
+`undercurrent print-config` prints the defaults, `undercurrent check-config FILE` checks a file. Flags of the command line come before the file.
+What an allowlist entry is: [user guide](user-guide.md#allowlist).
+
+| key | default | meaning |
+|---|---|---|
+";
+
 impl Config {
     /// Reads a file.
     ///
@@ -120,12 +138,23 @@ impl Config {
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let config: Self = toml::from_str(&text)
-            .map_err(|e| ConfigError::Invalid { path: path.to_owned(), message: e.to_string() })?;
+        let invalid = |message| ConfigError::Invalid { path: path.to_owned(), message };
+        let known: Vec<&str> = KEYS.iter().map(|(key, _)| *key).collect();
+        if let Some(unknown) = unknown::unknown_key(&text, &known) {
+            let advice = unknown.meant.map_or_else(
+                || "`undercurrent print-config` prints all keys".to_owned(),
+                |meant| format!("did you mean `{meant}`?"),
+            );
+            let (line, column, key) = (unknown.line, unknown.column, unknown.key);
+            return Err(invalid(format!("line {line}, column {column}: unknown key `{key}`; {advice}")));
+        }
+        let mut config: Self =
+            toml::from_str(&text).map_err(|e| invalid(e.to_string().trim_end().to_owned()))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        config.allowlist.files.iter_mut().for_each(|file| *file = folder.join(&*file));
         if !(config.detect.alerts_a_day.is_finite() && config.detect.alerts_a_day > 0.0) {
-            let message =
-                format!("detect.alerts_a_day is {}; it must be above 0", config.detect.alerts_a_day);
-            return Err(ConfigError::Invalid { path: path.to_owned(), message });
+            let found = config.detect.alerts_a_day;
+            return Err(invalid(format!("detect.alerts_a_day is {found}; it must be above 0")));
         }
         config.allowlist()?;
         Ok(config)
@@ -172,9 +201,7 @@ impl Config {
 
     /// The reference page of all keys, as Markdown.
     pub fn reference() -> String {
-        let mut out = String::from(
-            "# Configuration\n\nOne TOML file (`--config`); every key is optional, an unknown key is an error. `undercurrent print-config`\nprints the defaults, `undercurrent check-config FILE` checks a file. This page is generated from the source.\n\n| key | default | meaning |\n|---|---|---|\n",
-        );
+        let mut out = HEAD_OF_REFERENCE.to_owned();
         for (key, meaning, value) in Self::keys() {
             let _ = writeln!(out, "| `{key}` | `{value}` | {meaning} |");
         }
@@ -222,7 +249,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("c.toml");
         for (text, expected) in [
-            ("[flow]\nmax_flow = 3\n", "max_flow"),
+            (
+                "[flow]\nmax_flow = 3\n",
+                "line 2, column 1: unknown key `flow.max_flow`; did you mean `flow.max_flows`?",
+            ),
+            ("colour = 3\n", "print-config"),
             ("[flow]\nmax_flows = \"many\"\n", "line 2"),
             ("local = [\"10.0.0.0/99\"]\n", "line 1"),
             ("[allowlist]\nentries = [\"what is this?\"]\n", "what is this?"),

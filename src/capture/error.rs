@@ -15,6 +15,12 @@ pub enum CaptureError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The input is a directory.
+    #[error("{input}: is a directory; name the captures in it")]
+    Directory {
+        /// Path of the input.
+        input: String,
+    },
     /// The operating system failed to give more of the input.
     #[error("{input}: byte {offset}: cannot be read")]
     Read {

@@ -79,6 +79,9 @@ impl Input {
         let failed = |source| CaptureError::Open { input: name.clone(), source };
         let file = File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
+        if metadata.is_dir() {
+            return Err(CaptureError::Directory { input: name });
+        }
         let mut input = Self::from_reader(&name, file)?;
         input.source_bytes = metadata.is_file().then_some(metadata.len());
         Ok(input)

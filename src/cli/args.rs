@@ -8,11 +8,12 @@ use ipnet::IpNet;
 
 use crate::detect::Severity;
 
+use super::examples;
 use super::simulate_args::SimulateArgs;
 
 /// Network flow anomaly detector: finds covert C2 that lives long, and data that leaves.
 #[derive(Debug, Parser)]
-#[command(name = "undercurrent", version, max_term_width = 100)]
+#[command(name = "undercurrent", version, max_term_width = 100, after_help = examples::PROGRAM)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -21,34 +22,42 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Score captures offline, on packet time
+    #[command(after_help = examples::REPLAY)]
     Replay(ReplayArgs),
     /// Fit the isolation forests on benign captures and write model files
+    #[command(after_help = examples::TRAIN)]
     Train(TrainArgs),
     /// Score labelled captures and print detection metrics against the labels
+    #[command(after_help = examples::EVALUATE)]
     Evaluate(EvaluateArgs),
     /// Write a labelled capture of simulated hosts and incidents, or an incident into a real capture
+    #[command(after_help = examples::SIMULATE)]
     Simulate(Box<SimulateArgs>),
     /// Print the default configuration, every key with its meaning
     PrintConfig,
     /// Check a configuration file
+    #[command(after_help = examples::CHECK_CONFIG)]
     CheckConfig {
         /// The file
         file: PathBuf,
     },
     /// Print a completion script
+    #[command(after_help = examples::COMPLETIONS)]
     Completions {
         /// For which shell
         shell: Shell,
     },
     /// Print the man page (roff)
+    #[command(after_help = examples::MAN)]
     Man,
 }
 
 /// Flags of every verb that reads captures.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Input and run")]
 pub(super) struct CommonArgs {
     /// Captures: pcap or pcapng, also .gz or .zst; - is standard input. Several are read as one timeline
-    #[arg(required = true, value_name = "INPUT")]
+    #[arg(required = true, value_name = "INPUT", help_heading = None)]
     pub(super) inputs: Vec<PathBuf>,
     /// Monitored network, repeatable [default: private, unique-local and link-local ranges]
     #[arg(long, value_name = "CIDR", value_parser = parse_network)]
@@ -78,41 +87,41 @@ pub(super) struct ReplayArgs {
     #[command(flatten)]
     pub(super) common: CommonArgs,
     /// How findings are printed
-    #[arg(long, value_enum, default_value_t = Format::Table)]
+    #[arg(long, help_heading = "Results", value_enum, default_value_t = Format::Table)]
     pub(super) format: Format,
     /// Write every monitored host: features and scores (.csv, .jsonl or .parquet)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Results", value_name = "FILE")]
     pub(super) hosts: Option<PathBuf>,
     /// Write every channel (host, peer, service): features and scores (.csv, .jsonl or .parquet)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Results", value_name = "FILE")]
     pub(super) channels: Option<PathBuf>,
     /// Write every flow with Zeek's conn.log names (.csv, .jsonl or .parquet)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Results", value_name = "FILE")]
     pub(super) flows: Option<PathBuf>,
     /// Write one self-contained HTML page
-    #[arg(long, value_name = "FILE.html")]
+    #[arg(long, help_heading = "Results", value_name = "FILE.html")]
     pub(super) report: Option<PathBuf>,
     /// Write what /metrics would serve at the end (Prometheus text format)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Results", value_name = "FILE")]
     pub(super) metrics: Option<PathBuf>,
-    /// Write metrics over packet time (`OpenMetrics`, for promtool tsdb create-blocks-from)
-    #[arg(long, value_name = "FILE")]
+    /// Write metrics over packet time (OpenMetrics, for promtool tsdb create-blocks-from)
+    #[arg(long, help_heading = "Results", value_name = "FILE")]
     pub(super) metrics_history: Option<PathBuf>,
     /// Score every so many seconds of packet time as well, and tell when each finding was made; for --metrics-history the
     /// interval of its points [default: at the end only; for --metrics-history 60, more after 12 hours]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, help_heading = "Results", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) score_every: Option<u32>,
     /// Write the counters of the run
-    #[arg(long, value_name = "FILE.json")]
+    #[arg(long, help_heading = "Results", value_name = "FILE.json")]
     pub(super) summary: Option<PathBuf>,
     /// Model directory [default: the shipped models]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "Verdicts")]
     pub(super) models: Option<PathBuf>,
     /// File of what is known to be fine, repeatable
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Verdicts")]
     pub(super) allowlist: Vec<PathBuf>,
     /// Exit with 3 when a finding of this severity or above was made
-    #[arg(long, value_enum, value_name = "SEVERITY")]
+    #[arg(long, value_enum, value_name = "SEVERITY", help_heading = "Verdicts")]
     pub(super) fail_on: Option<SeverityArg>,
 }
 
@@ -121,19 +130,19 @@ pub(super) struct TrainArgs {
     #[command(flatten)]
     pub(super) common: CommonArgs,
     /// Where the model files go
-    #[arg(long, value_name = "DIR", default_value = "models")]
+    #[arg(long, help_heading = "Models", value_name = "DIR", default_value = "models")]
     pub(super) output: PathBuf,
     /// Trees of each forest
-    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    #[arg(long, help_heading = "Models", value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub(super) trees: u16,
     /// Rows that each tree is grown on
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(2..=4096))]
+    #[arg(long, help_heading = "Models", value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(2..=4096))]
     pub(super) sample: u16,
     /// Version written into the models
-    #[arg(long, value_name = "TEXT", default_value = "1")]
+    #[arg(long, help_heading = "Models", value_name = "TEXT", default_value = "1")]
     pub(super) model_version: String,
     /// What a reader of the models should know
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, help_heading = "Models", value_name = "TEXT", default_value = "")]
     pub(super) notes: String,
 }
 
@@ -143,19 +152,19 @@ pub(super) struct EvaluateArgs {
     pub(super) common: CommonArgs,
     /// Labels: CSV with the columns host, peer, kind, behaviour; optional: start, end, input, local
     /// [default: the labels.csv beside each input]
-    #[arg(long, value_name = "FILE.csv")]
+    #[arg(long, help_heading = "Evaluation", value_name = "FILE.csv")]
     pub(super) labels: Option<PathBuf>,
     /// How the outcome is printed
-    #[arg(long, value_enum, default_value_t = EvaluateFormat::Table)]
+    #[arg(long, help_heading = "Evaluation", value_enum, default_value_t = EvaluateFormat::Table)]
     pub(super) format: EvaluateFormat,
     /// Model directory [default: the shipped models]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, help_heading = "Evaluation", value_name = "DIR")]
     pub(super) models: Option<PathBuf>,
     /// Score each input without a label with models trained on those of the other folds, the others with models of all of them
-    #[arg(long, value_name = "FOLDS", value_parser = clap::value_parser!(u16).range(2..=100))]
+    #[arg(long, help_heading = "Evaluation", value_name = "FOLDS", value_parser = clap::value_parser!(u16).range(2..=100))]
     pub(super) cross_validate: Option<u16>,
     /// False alerts a day at which recall is told
-    #[arg(long, value_name = "ALERTS", default_value_t = 1.0, value_parser = parse_budget)]
+    #[arg(long, help_heading = "Evaluation", value_name = "ALERTS", default_value_t = 1.0, value_parser = parse_budget)]
     pub(super) budget: f64,
 }
 

@@ -9,8 +9,8 @@ use clap_complete::Shell;
 
 use crate::config::Config;
 
-use super::Failure;
 use super::args::Cli;
+use super::{Failure, reference};
 
 pub(super) fn print_config() -> Result<ExitCode, Failure> {
     stdout().write_all(Config::commented_default().as_bytes())?;
@@ -31,8 +31,6 @@ pub(super) fn completions(shell: Shell) -> Result<ExitCode, Failure> {
 }
 
 pub(super) fn man() -> Result<ExitCode, Failure> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(Cli::command().flatten_help(true)).render(&mut page)?;
-    stdout().write_all(&page)?;
+    stdout().write_all(&reference::render_man()?)?;
     Ok(ExitCode::SUCCESS)
 }

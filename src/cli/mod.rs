@@ -2,10 +2,12 @@
 
 mod args;
 mod evaluate;
+mod examples;
 mod helpers;
 mod measure;
 mod models;
 mod progress;
+mod reference;
 mod replay;
 mod session;
 mod simulate;
@@ -17,6 +19,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command};
+pub use reference::render_reference;
 
 /// Why a verb failed, by exit code.
 #[derive(Debug)]

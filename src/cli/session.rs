@@ -119,6 +119,9 @@ impl Settings {
         if reading.capture.warnings_dropped > 0 {
             eprintln!("undercurrent: {} more warnings", reading.capture.warnings_dropped);
         }
+        if reading.capture.frames > 0 && reading.pipeline.store().hosts().is_empty() {
+            eprintln!("undercurrent: no monitored host was seen: name the monitored networks with --local");
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::addr::Addr;
 #[derive(Debug, thiserror::Error)]
 pub enum AllowlistError {
     /// The file could not be read.
-    #[error("cannot read the allowlist {}: {source}", path.display())]
+    #[error("cannot read the allowlist {}", path.display())]
     Read {
         /// Which file.
         path: PathBuf,

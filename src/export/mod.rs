@@ -6,6 +6,7 @@
 //! | [`findings`] | findings for people (table) and programs (JSON, JSON Lines) |
 //! | [`evaluation`] | detection measured against labels |
 //! | [`table`] | rows of typed columns as `.csv`, `.jsonl` or `.parquet` |
+//! | [`columns`] | the reference page of all columns |
 //! | [`rows`] | the schema of flow rows: Zeek's `conn.log` |
 //! | [`summary`] | the counters of a run |
 //! | [`metrics`] | Prometheus metrics, their history in packet time, their reference page |
@@ -13,6 +14,7 @@
 //!
 //! Files are written beside their final name and renamed when complete, so that a failed run leaves no half file.
 
+pub mod columns;
 mod error;
 pub mod evaluation;
 mod file;

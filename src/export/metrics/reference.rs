@@ -9,7 +9,7 @@ use crate::export::text;
 const HEAD: &str = "\
 # Metrics
 
-<!-- Made from src/export/metrics/catalog.rs by UPDATE_GOLDEN=1 cargo test; do not edit. -->
+<!-- Made from src/export/metrics/catalog.rs by `make pages`; do not edit. -->
 
 `undercurrent watch` serves these at `/metrics`; `undercurrent replay --metrics FILE` writes what would be served at the
 end of the run, and `--metrics-history FILE` writes them over packet time:

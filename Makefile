@@ -1,0 +1,64 @@
+# The jobs of this repository. `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+export PATH := $(abspath $(TARGET)/tools):$(PATH)
+
+DEMO := captures/office_day_incident/capture.pcap.zst
+REPLAY_DEMO := cargo run --quiet --locked -- replay --no-progress $(DEMO)
+SCRIPTS := .ci/run $(wildcard scripts/*.sh captures/*/record.sh)
+
+.PHONY: help demo test check format lint docs metrics picture scripts licences pages compare-sklearn
+
+help: ## List the jobs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
+
+demo: ## Build, replay a capture with an incident among normal hosts, print what was found
+	@scripts/install_deps.sh build
+	@scripts/timed.sh demo cargo run --release --locked -- replay $(DEMO)
+
+test: ## Run every test
+	@scripts/install_deps.sh test
+	@scripts/timed.sh test scripts/test.sh
+
+check: ## What CI runs: all of the following and the tests
+	@scripts/install_deps.sh check
+	@scripts/timed.sh check $(MAKE) --no-print-directory --keep-going \
+		format lint docs scripts licences metrics picture test
+
+format: ## Is everything formatted?
+	cargo fmt --check
+
+lint: ## Does clippy have nothing to say?
+	cargo clippy --locked --all-targets -- -D warnings
+
+docs: ## Does the API documentation build without warnings?
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+scripts: ## Are the scripts sound?
+	shellcheck --severity=warning $(SCRIPTS)
+	PYTHONPYCACHEPREFIX=$(TARGET)/pycache python3 -m compileall -q scripts captures/tools
+
+licences: ## Are all dependencies permissively licensed and from crates.io? (with cargo-deny, where installed)
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check licenses bans sources; \
+	else echo "skipped: cargo-deny is not installed (cargo install cargo-deny)"; fi
+
+metrics: ## Does promtool accept the metrics of a replay?
+	@if command -v promtool >/dev/null; then \
+	$(REPLAY_DEMO) --quiet --metrics $(TARGET)/demo.prom >/dev/null && promtool check metrics <$(TARGET)/demo.prom && \
+	echo "promtool accepts the metrics"; \
+	else echo "skipped: promtool is not installed"; fi
+
+picture: ## Is the picture of the demo what the demo prints?
+	python3 scripts/render_terminal.py --check docs/images/demo.svg -- $(REPLAY_DEMO)
+
+pages: ## Write the generated pages and the picture anew
+	UPDATE_GOLDEN=1 cargo test --locked --quiet --test pages
+	python3 scripts/render_terminal.py docs/images/demo.svg -- $(REPLAY_DEMO)
+
+compare-sklearn: ## Compare the isolation forest with scikit-learn's (needs a network the first time)
+	@scripts/install_deps.sh compare
+	@scripts/timed.sh compare-sklearn python3 scripts/compare_sklearn.py

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Installs what a job needs from the system, and says nothing where nothing is missing.
+#
+#   scripts/install_deps.sh build   a C compiler and libpcap with its headers
+#   scripts/install_deps.sh test    the same and Python 3
+#   scripts/install_deps.sh compare the same and Python's venv
+#   scripts/install_deps.sh check   the same as test, rustfmt, clippy, shellcheck and promtool (into target/tools)
+#
+# Installs with apt on Debian and its relatives (through sudo where the user is not root). Elsewhere it names what is
+# missing and fails. Rust itself is never installed, only asked for.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+TOOLS="${CARGO_TARGET_DIR:-target}/tools"
+
+die() {
+  printf 'install_deps: %s\n' "$*" >&2
+  exit 1
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    die "not root and no sudo: run as root: $*"
+  fi
+}
+
+# apt's own words are shown only where it fails.
+apt_quiet() {
+  local log
+  log=$(mktemp)
+  if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 "$@" >"$log" 2>&1; then
+    cat "$log" >&2
+    rm -f "$log"
+    die "apt-get $* failed"
+  fi
+  rm -f "$log"
+}
+
+have() { command -v "$1" >/dev/null; }
+compiles() { echo "$1" | cc -fsyntax-only -x c - 2>/dev/null; }
+
+# The packages of Debian that are missing for a job, one a line.
+missing_packages() {
+  have cc || echo gcc
+  compiles '#include <stdlib.h>' || echo libc6-dev
+  compiles '#include <pcap/pcap.h>' || echo libpcap-dev
+  [ "$1" = build ] && return
+  have python3 || echo python3
+  if [ "$1" = compare ]; then
+    python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+  elif [ "$1" = check ]; then
+    have shellcheck || echo shellcheck
+  fi
+}
+
+install_packages() {
+  local packages
+  mapfile -t packages < <(missing_packages "$1")
+  [ "${#packages[@]}" -eq 0 ] && return
+  if ! have apt-get; then
+    die "missing, by their names in Debian: ${packages[*]}. There is no apt here: install them with this system's" \
+      "package manager (Fedora: dnf install gcc libpcap-devel; Arch: pacman -S gcc libpcap; macOS: xcode-select" \
+      "--install), then run this again"
+  fi
+  echo "installing ${packages[*]}"
+  apt_quiet update
+  apt_quiet install --yes --no-install-recommends "${packages[@]}"
+}
+
+need_rust() {
+  have cargo && return
+  [ -x "$HOME/.cargo/bin/cargo" ] && die "cargo is not on the path: run . \"\$HOME/.cargo/env\" and try again"
+  die "Rust is missing: install it from https://rustup.rs, then run this again"
+}
+
+need_component() {
+  cargo "$1" --version >/dev/null 2>&1 && return
+  have rustup || die "cargo $1 is missing and there is no rustup to install it with"
+  rustup component add "$2"
+}
+
+# Debian's package would start a server as well: only its promtool is taken, and nothing is installed.
+fetch_promtool() {
+  if have promtool || [ -x "$TOOLS/promtool" ]; then return; fi
+  if ! have apt-get; then
+    echo "promtool is not here and there is no apt: the metrics will not be checked with it"
+    return
+  fi
+  echo "fetching promtool"
+  mkdir -p "$TOOLS/deb"
+  apt_quiet update
+  (cd "$TOOLS/deb" && apt-get download -qq prometheus >/dev/null 2>&1) || die "apt-get download prometheus failed"
+  dpkg-deb -x "$TOOLS"/deb/prometheus_*.deb "$TOOLS/deb"
+  mv "$TOOLS/deb/usr/bin/promtool" "$TOOLS/promtool"
+  rm -rf "$TOOLS/deb"
+}
+
+job=${1:-}
+case $job in
+build | test | compare | check) ;;
+*) die "usage: scripts/install_deps.sh build|test|compare|check" ;;
+esac
+need_rust
+install_packages "$job"
+if [ "$job" = check ]; then
+  need_component fmt rustfmt
+  need_component clippy clippy
+  fetch_promtool
+fi

@@ -1,0 +1,70 @@
+//! What the help of each verb shows below its flags: examples that work as they stand.
+
+pub(super) const PROGRAM: &str = "\
+Examples:
+  undercurrent replay capture.pcap
+  undercurrent help replay
+  man -l <(undercurrent man)
+
+Exit codes:
+  0  done
+  1  an input could not be read, or the run failed
+  2  wrong usage or configuration
+  3  a finding was made that --fail-on asks for";
+
+pub(super) const REPLAY: &str = "\
+Examples:
+  Findings of a capture, for people; and for programs, the highest score first
+    undercurrent replay capture.pcap.zst
+    undercurrent replay --format jsonl capture.pcap | jq .host
+
+  Rotated captures as one timeline, with the rows behind the findings
+    undercurrent replay --hosts hosts.csv --channels channels.parquet --flows flows.csv trace-*.pcap.gz
+
+  From another program; monitored are two networks; known servers are left out
+    tcpdump -r big.pcap -w - net 10.2.0.0/16 | undercurrent replay --local 10.2.0.0/16 --local 10.3.0.0/16 -
+    undercurrent replay --allowlist known.txt --filter 'not port 853' capture.pcap
+
+  In a script: exit code 3 where something high or critical was found
+    undercurrent replay --quiet --fail-on high capture.pcap";
+
+pub(super) const TRAIN: &str = "\
+Examples:
+  Models of a network's own benign captures, and their use
+    undercurrent train --output my-models monday.pcap tuesday.pcap wednesday.pcap
+    undercurrent replay --models my-models thursday.pcap
+
+Each input is taken as a network of its own. Everything in the inputs counts as benign: leave out with --filter what is not.";
+
+pub(super) const EVALUATE: &str = "\
+Examples:
+  Recorded scenarios with the labels.csv beside each
+    undercurrent evaluate captures/*/capture.pcap.zst
+
+  Labels of your own, and models that have not seen the benign inputs
+    undercurrent evaluate --labels labels.csv --cross-validate 5 --format markdown *.pcap";
+
+pub(super) const SIMULATE: &str = "\
+Examples:
+  Twenty hosts for a day, one of them beacons every five minutes or so: is it found?
+    undercurrent simulate --behaviour beacon --interval 300s --jitter 0.3 --output drill/capture.pcap.zst
+    undercurrent evaluate drill/capture.pcap.zst
+
+  An upload of 10 GB into a capture of your own network
+    undercurrent simulate --behaviour bulk_upload --bytes 10GB --into monday.pcap --output drill/monday.pcap";
+
+pub(super) const CHECK_CONFIG: &str = "\
+Examples:
+    undercurrent print-config >undercurrent.toml
+    undercurrent check-config undercurrent.toml
+    undercurrent replay --config undercurrent.toml capture.pcap";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+    undercurrent completions bash >~/.local/share/bash-completion/completions/undercurrent
+    undercurrent completions zsh >~/.zfunc/_undercurrent
+    undercurrent completions fish >~/.config/fish/completions/undercurrent.fish";
+
+pub(super) const MAN: &str = "\
+Examples:
+    undercurrent man >~/.local/share/man/man1/undercurrent.1";
