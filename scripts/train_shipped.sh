@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Trains the two shipped models anew: scripts/train_shipped.sh [DATA]
 # DATA (default: ../shared/data) holds unpack.sh and the benign development captures; the recorded scenarios of captures/ are
-# added, without the peers that their labels name. The result is the same on every machine: models/*.ucmodel, models/*.json.
+# added, without the peers that their labels name, and a simulated day of benign offices of several sizes. The result is the same on
+# every machine: models/*.ucmodel, models/*.json.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 data=${1:-../shared/data}
@@ -15,6 +16,16 @@ labelled=$(tail -qn +2 captures/*/labels.csv | cut -d, -f2 | grep -E '^([0-9]+\.
 mapfile -t benign < <(find "$dev/C_benign" -type f \( -name '*.pcap' -o -name '*.pcapng' \) | LC_ALL=C sort)
 # Tunnels are named by their domain, which a packet filter cannot leave out: those scenarios are not trained on.
 mapfile -t recorded < <(grep -LE ',(dns_tunnel|icmp_tunnel),' captures/*/labels.csv | sed 's|labels.csv|capture.pcap.zst|')
+# Seed and hosts of each simulated office.
+offices=(101:8 102:15 103:25 104:40 105:60 106:100 107:100 108:150)
+simulated=()
+mkdir -p target/training
+for office in "${offices[@]}"; do
+  capture=target/training/office-${office%:*}-${office#*:}.pcap.zst
+  [ -s "$capture" ] || target/release/undercurrent simulate --seed "${office%:*}" --hosts "${office#*:}" --output "$capture" \
+    --labels "${capture%.pcap.zst}.csv"
+  simulated+=("$capture")
+done
 target/release/undercurrent train --output models --filter "not ($labelled)" --no-progress --model-version "${MODEL_VERSION:-1}" \
-  --notes "Benign development captures and the benign traffic of the recorded scenarios; see models/README.md." \
-  "${benign[@]}" "${recorded[@]}"
+  --notes "Benign development captures, the benign traffic of the recorded scenarios, simulated offices; see models/README.md." \
+  "${benign[@]}" "${recorded[@]}" "${simulated[@]}"
