@@ -16,6 +16,7 @@ pub use drift::drift_ratio;
 pub use finding::{Behaviour, Evidence, Finding, Kind, Peer, Severity};
 pub use gate::{behaviour_of, can_judge};
 pub use pass::{ChannelScore, DEFAULT_ALERTS_A_DAY, Detector, HostScore, Scores, Verdict};
+use schema::questions_of;
 pub use schema::{features_of, specs_of};
 pub use severity::SeverityLimits;
 pub use training::{BenignCapture, train};

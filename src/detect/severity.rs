@@ -77,8 +77,9 @@ fn by_evidence(behaviour: Behaviour, view: &ChannelView<'_>) -> Severity {
         Behaviour::IcmpTunnel => Severity::High,
         Behaviour::Beacon | Behaviour::LongConnection | Behaviour::Interactive | Behaviour::UnnamedPeer => {
             match corroboration {
-                0 => Severity::Low,
-                1 => Severity::Medium,
+                // Nobody answers: peers of file sharing that are gone, or a server of an implant that is no more.
+                _ if view.channel.traffic.payload_in == 0 => Severity::Low,
+                0 | 1 => Severity::Medium,
                 2 | 3 => Severity::High,
                 _ => Severity::Critical,
             }

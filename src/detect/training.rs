@@ -5,7 +5,7 @@ use crate::model::{Model, ModelError, Params, Provenance, TrainingInput};
 use crate::time::Timestamp;
 
 use super::pass::rows_of;
-use super::{Kind, can_judge, features_of, specs_of};
+use super::{Kind, can_judge, features_of, questions_of, specs_of};
 
 /// The judged rows of one benign capture.
 #[derive(Clone, Debug)]
@@ -75,11 +75,13 @@ pub fn train(
         chosen.flat_map(|(_, capture)| capture.rows(kind)).copied().collect()
     };
     let specs = specs_of(kind);
+    let questions = questions_of(kind);
     let mut scores = Vec::new();
     for fold in 0..FOLDS.min(used.len()) {
         let held_out = rows_where(&|index| index % FOLDS == fold);
         let others = rows_where(&|index| index % FOLDS != fold);
-        let model = Model::train(kind.name(), &specs, &others, &[], params, Provenance::default())?;
+        let model =
+            Model::train(kind.name(), &specs, &questions, &others, &[], params, Provenance::default())?;
         let start = scores.len();
         scores.resize(start + held_out.len() / specs.len(), 0.0);
         model.score_rows(&held_out, scores.get_mut(start..).unwrap_or_default());
@@ -99,5 +101,5 @@ pub fn train(
         notes: notes.to_owned(),
     };
     let all = rows_where(&|_| true);
-    Ok(Model::train(kind.name(), &specs, &all, &[], params, provenance)?.calibrated_by(&scores))
+    Ok(Model::train(kind.name(), &specs, &questions, &all, &[], params, provenance)?.calibrated_by(&scores))
 }
