@@ -58,7 +58,7 @@ fn figures_of_models() -> String {
     const COLUMNS: [&str; 7] = [
         "model",
         "version",
-        "trees × rows each",
+        "forests × trees × rows each",
         "rows",
         "of development captures",
         "of recorded scenarios",
@@ -75,8 +75,9 @@ fn figures_of_models() -> String {
         };
         writeln!(
             table,
-            "| `{model}` | {} | {} × {} | {} | {} | {} | {} |",
+            "| `{model}` | {} | {} × {} × {} | {} | {} | {} | {} |",
             manifest["version"].as_str().unwrap(),
+            manifest["questions"].as_array().unwrap().len(),
             manifest["trees"],
             manifest["sample"],
             manifest["training_rows"],

@@ -41,13 +41,7 @@ impl OutFile {
         let (file, place) = match fs::symlink_metadata(path) {
             Ok(meta) if meta.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
             Ok(meta) if !meta.is_file() => (File::create(path)?, Place::Own),
-            _ => match nameless_beside(path) {
-                Ok(file) => (file, Place::Nameless),
-                Err(_) => {
-                    let hidden = beside(path, "partial")?;
-                    (File::create(&hidden)?, Place::Hidden(hidden))
-                }
-            },
+            _ => nameless_beside(path).or_else(|_| hidden_beside(path))?,
         };
         Ok(Self { path: path.to_owned(), place, writer: BufWriter::with_capacity(1 << 16, file) })
     }
@@ -132,14 +126,15 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
 
 /// A file without a name in the folder of `path` (open(2), `O_TMPFILE`).
 #[cfg(target_os = "linux")]
-fn nameless_beside(path: &Path) -> io::Result<File> {
+fn nameless_beside(path: &Path) -> io::Result<(File, Place)> {
     use rustix::fs::{Mode, OFlags};
     // Names are given through this folder.
     fs::metadata("/proc/self/fd")?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // As `File::create` asks for: what the umask leaves.
     let mode = Mode::from_raw_mode(0o666);
-    Ok(rustix::fs::open(folder, OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, mode)?.into())
+    let file = rustix::fs::open(folder, OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, mode)?;
+    Ok((file.into(), Place::Nameless))
 }
 
 /// Gives a name to a file that has none.
@@ -152,13 +147,19 @@ fn give_name(file: &File, path: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn nameless_beside(_: &Path) -> io::Result<File> {
+fn nameless_beside(_: &Path) -> io::Result<(File, Place)> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(not(target_os = "linux"))]
 fn give_name(_: &File, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+/// A file under a hidden name in the folder of `path`.
+fn hidden_beside(path: &Path) -> io::Result<(File, Place)> {
+    let hidden = beside(path, "partial")?;
+    Ok((File::create(&hidden)?, Place::Hidden(hidden)))
 }
 
 /// A hidden name in the folder of `path` that no other process uses.
