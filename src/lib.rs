@@ -23,6 +23,7 @@ pub mod detect;
 pub mod export;
 pub mod features;
 pub mod flow;
+pub mod memory;
 pub mod model;
 pub mod pipeline;
 pub mod seed;

@@ -31,7 +31,7 @@ use crate::addr::Addr;
 use crate::decode::app::{Service, registered_domain};
 use crate::decode::{Direction, proto};
 use crate::features::names::NameTable;
-use crate::flow::{DnsEvent, Exchange, FlowEvent, FlowEventKind, FlowReport, ReportPhase};
+use crate::flow::{DnsEvent, Exchange, FlowEvent, FlowReport, ReportPhase};
 use crate::seed::Seed;
 use crate::time::{Span, Timestamp};
 
@@ -87,11 +87,11 @@ impl FeatureStore {
     }
 
     /// Takes one event.
-    pub fn apply(&mut self, event: &FlowEvent) {
-        match &event.kind {
-            FlowEventKind::Report(report) => self.apply_report(report),
-            FlowEventKind::Exchange(exchange) => self.apply_exchange(exchange),
-            FlowEventKind::Dns(dns) => self.apply_dns(dns),
+    pub fn apply(&mut self, event: FlowEvent<'_>) {
+        match event {
+            FlowEvent::Report(report) => self.apply_report(report),
+            FlowEvent::Exchange(exchange) => self.apply_exchange(exchange),
+            FlowEvent::Dns(dns) => self.apply_dns(dns),
         }
     }
 

@@ -54,63 +54,72 @@ fn udp(from: Direction, seconds: f64, len: u32) -> Packet {
     packet(from, proto::UDP, 50_000, 4444, seconds, len)
 }
 
-/// One table, fed packet by packet.
+/// The tables of all shards, fed packet by packet.
 struct Net {
-    table: FlowTable,
+    tables: FlowTables,
     hasher: FlowHasher,
     ordinal: u64,
-    events: Vec<FlowEvent>,
+    events: Events,
 }
 
 impl Net {
     fn new(config: &Config) -> Self {
         Self {
-            table: FlowTable::new(config, Seed::REPLAY),
+            tables: FlowTables::new(config, Seed::REPLAY, 0, 1),
             hasher: FlowHasher::new(Seed::REPLAY),
             ordinal: 0,
-            events: Vec::new(),
+            events: Events::default(),
         }
     }
 
     fn send(&mut self, packet: Packet) -> &mut Self {
-        let one = FlowPacket { ordinal: self.ordinal, hash: self.hasher.packet(&packet), packet };
+        self.send_with(packet, &[])
+    }
+
+    fn send_with(&mut self, packet: Packet, data: &[u8]) -> &mut Self {
+        let segment = Segment {
+            packets: &[packet],
+            hashes: &[self.hasher.packet(&packet)],
+            first_ordinal: self.ordinal,
+            data,
+        };
         self.ordinal += 1;
-        self.table.process(&[one], &[], &mut self.events);
+        self.tables.process(&segment, &mut self.events);
         self
     }
 
     fn sweep(&mut self, seconds: f64) -> &mut Self {
-        self.table.sweep(at(seconds), &mut self.events);
+        self.tables.sweep(Some(at(seconds)));
+        self.tables.drain(u64::MAX, &mut self.events);
         self
     }
 
     fn finish(&mut self) -> &mut Self {
-        self.table.finish(&mut self.events);
-        assert!(self.table.is_empty());
+        self.tables.sweep(None);
+        self.tables.drain(u64::MAX, &mut self.events);
+        assert!(self.tables.is_empty());
         self
     }
 
-    fn reports(&self) -> Vec<&FlowReport> {
-        self.events
-            .iter()
-            .filter_map(|event| match &event.kind {
-                FlowEventKind::Report(report) => Some(&**report),
+    fn reports(&mut self) -> Vec<FlowReport> {
+        Events::in_order(std::slice::from_mut(&mut self.events))
+            .filter_map(|event| match event {
+                FlowEvent::Report(report) => Some(report.clone()),
                 _ => None,
             })
             .collect()
     }
 
-    fn exchanges(&self) -> Vec<Exchange> {
-        self.events
-            .iter()
-            .filter_map(|event| match event.kind {
-                FlowEventKind::Exchange(exchange) => Some(exchange),
+    fn exchanges(&mut self) -> Vec<Exchange> {
+        Events::in_order(std::slice::from_mut(&mut self.events))
+            .filter_map(|event| match event {
+                FlowEvent::Exchange(exchange) => Some(*exchange),
                 _ => None,
             })
             .collect()
     }
 
-    fn ends(&self) -> Vec<EndReason> {
+    fn ends(&mut self) -> Vec<EndReason> {
         self.reports()
             .iter()
             .filter_map(|report| match report.phase {
