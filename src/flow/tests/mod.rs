@@ -54,12 +54,29 @@ fn udp(from: Direction, seconds: f64, len: u32) -> Packet {
     packet(from, proto::UDP, 50_000, 4444, seconds, len)
 }
 
+/// An event, owned.
+#[derive(Clone, Debug)]
+enum Told {
+    Report(Box<FlowReport>),
+    Exchange(Exchange),
+    Dns(Box<DnsEvent>),
+}
+
+/// The events of some parts in their order.
+fn told(parts: &mut [Events]) -> impl Iterator<Item = Told> {
+    Events::in_order(parts).map(|event| match event {
+        FlowEvent::Report(report) => Told::Report(Box::new(report.clone())),
+        FlowEvent::Exchange(exchange) => Told::Exchange(*exchange),
+        FlowEvent::Dns(dns) => Told::Dns(Box::new(dns.clone())),
+    })
+}
+
 /// The tables of all shards, fed packet by packet.
 struct Net {
     tables: FlowTables,
     hasher: FlowHasher,
     ordinal: u64,
-    events: Events,
+    told: Vec<Told>,
 }
 
 impl Net {
@@ -68,7 +85,7 @@ impl Net {
             tables: FlowTables::new(config, Seed::REPLAY, 0, 1),
             hasher: FlowHasher::new(Seed::REPLAY),
             ordinal: 0,
-            events: Events::default(),
+            told: Vec::new(),
         }
     }
 
@@ -77,49 +94,44 @@ impl Net {
     }
 
     fn send_with(&mut self, packet: Packet, data: &[u8]) -> &mut Self {
-        let segment = Segment {
-            packets: &[packet],
-            hashes: &[self.hasher.packet(&packet)],
-            first_ordinal: self.ordinal,
-            data,
-        };
+        let hashes = [self.hasher.packet(&packet)];
+        let segment = Segment { packets: &[packet], hashes: &hashes, first_ordinal: self.ordinal, data };
         self.ordinal += 1;
-        self.tables.process(&segment, &mut self.events);
-        self
+        self.tell(|tables, events| tables.process(&segment, events))
     }
 
     fn sweep(&mut self, seconds: f64) -> &mut Self {
         self.tables.sweep(Some(at(seconds)));
-        self.tables.drain(u64::MAX, &mut self.events);
-        self
+        self.tell(|tables, events| tables.drain(u64::MAX, events))
     }
 
     fn finish(&mut self) -> &mut Self {
         self.tables.sweep(None);
-        self.tables.drain(u64::MAX, &mut self.events);
+        self.tell(|tables, events| tables.drain(u64::MAX, events));
         assert!(self.tables.is_empty());
         self
     }
 
-    fn reports(&mut self) -> Vec<FlowReport> {
-        Events::in_order(std::slice::from_mut(&mut self.events))
-            .filter_map(|event| match event {
-                FlowEvent::Report(report) => Some(report.clone()),
-                _ => None,
-            })
+    fn tell(&mut self, ask: impl FnOnce(&mut FlowTables, &mut Events)) -> &mut Self {
+        let mut events = Events::default();
+        ask(&mut self.tables, &mut events);
+        self.told.extend(told(&mut [events]));
+        self
+    }
+
+    fn reports(&self) -> Vec<&FlowReport> {
+        self.told
+            .iter()
+            .filter_map(|told| if let Told::Report(report) = told { Some(&**report) } else { None })
             .collect()
     }
 
-    fn exchanges(&mut self) -> Vec<Exchange> {
-        Events::in_order(std::slice::from_mut(&mut self.events))
-            .filter_map(|event| match event {
-                FlowEvent::Exchange(exchange) => Some(*exchange),
-                _ => None,
-            })
-            .collect()
+    fn exchanges(&self) -> Vec<Exchange> {
+        let exchange = |told: &Told| if let Told::Exchange(exchange) = told { Some(*exchange) } else { None };
+        self.told.iter().filter_map(exchange).collect()
     }
 
-    fn ends(&mut self) -> Vec<EndReason> {
+    fn ends(&self) -> Vec<EndReason> {
         self.reports()
             .iter()
             .filter_map(|report| match report.phase {

@@ -62,13 +62,6 @@ fn naive(packets: &[Packet]) -> Vec<(FlowKey, Timestamp, Timestamp, Counters)> {
     ended
 }
 
-/// What was reported, as owned values.
-#[derive(Clone, Debug)]
-enum Told {
-    Report(Box<FlowReport>),
-    Exchange(Exchange),
-}
-
 /// How packets are run: by so many workers, in batches of so many packets, sweeps drained at so many ordinals.
 #[derive(Clone, Copy, Debug)]
 struct Way {
@@ -119,11 +112,7 @@ fn tell(told: &mut Vec<Told>, workers: &mut [FlowTables], mut ask: impl FnMut(&m
             events
         })
         .collect();
-    told.extend(Events::in_order(&mut parts).filter_map(|event| match event {
-        FlowEvent::Report(report) => Some(Told::Report(Box::new(report.clone()))),
-        FlowEvent::Exchange(exchange) => Some(Told::Exchange(*exchange)),
-        FlowEvent::Dns(_) => None,
-    }));
+    told.extend(super::told(&mut parts));
 }
 
 fn finals(told: &[Told]) -> impl Iterator<Item = &FlowReport> {
@@ -163,6 +152,7 @@ proptest! {
                     total += if report.phase == ReportPhase::Interim { 0 } else { of(&report.record.counters) };
                 }
                 Told::Exchange(exchange) => bursts += u64::from(exchange.packets),
+                Told::Dns(_) => {}
             }
         }
         prop_assert_eq!((total, news), (packets.len() as u64, packets.len() as u64));

@@ -21,8 +21,8 @@ fn run(packets: &[(Packet, Vec<u8>)]) -> (Vec<DnsEvent>, &'static str) {
     }
     net.finish();
     let service = net.reports()[0].record.app.as_ref().map_or("", |info| info.service.name());
-    let events = Events::in_order(std::slice::from_mut(&mut net.events)).filter_map(|event| match event {
-        FlowEvent::Dns(dns) => Some(dns.clone()),
+    let events = net.told.into_iter().filter_map(|told| match told {
+        Told::Dns(dns) => Some(*dns),
         _ => None,
     });
     (events.collect(), service)
@@ -91,6 +91,5 @@ fn too_many_waiting_flows_are_turned_away_and_counted() {
     }
     assert_eq!(net.tables.stats().inspections_cut, 5000 - 4096);
     net.finish();
-    net.events.clear();
     assert_eq!(net.tables.stats().inspections_cut, 5000 - 4096);
 }
