@@ -163,13 +163,14 @@ impl Detector {
                 severity: severity_of(behaviour, verdict.p_value, &view),
                 first_seen: row.channel.first_seen,
                 last_seen: row.channel.last_seen,
+                detected_at: None,
                 behaviour,
                 techniques: techniques_of(behaviour, &view),
                 evidence: evidence_of(behaviour, features, &verdict.row, self.model(kind), &view),
                 flows: row.channel.flows,
                 bytes_out: row.channel.traffic.bytes_out,
                 bytes_in: row.channel.traffic.bytes_in,
-                activity: activity_of(&row.channel),
+                activity: activity_of(kind, &row.channel),
             });
         }
     }
@@ -267,9 +268,12 @@ fn finding_id(kind: Kind, key: &ChannelKey) -> String {
     id
 }
 
-/// Bursts in the bins of the channel's life, up to its last packet.
-fn activity_of(channel: &Channel) -> Vec<u32> {
-    let Some(life) = &channel.life else { return Vec::new() };
+/// What the finding's chart shows over the channel's life: bytes out for exfiltration, bursts up to the last packet for C2.
+fn activity_of(kind: Kind, channel: &Channel) -> Vec<u32> {
+    if let (Kind::Exfil, Some(volume)) = (kind, &channel.volume_out) {
+        return volume.sums().iter().map(|&sum| u32::try_from(sum).unwrap_or(u32::MAX)).collect();
+    }
+    let (Kind::C2, Some(life)) = (kind, &channel.life) else { return Vec::new() };
     let bins = (channel.last_seen - channel.first_seen).as_nanos() / life.bin_width().as_nanos() + 1;
     let bins = usize::try_from(bins).unwrap_or(usize::MAX);
     life.counts().iter().take(bins).map(|count| u32::from(*count)).collect()

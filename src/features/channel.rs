@@ -6,8 +6,12 @@ use crate::addr::Addr;
 use crate::decode::app::{AppInfo, Service};
 use crate::features::activity::{Activity, LifeHistogram, RecentActivity};
 use crate::features::dns::DomainState;
+use crate::features::volume::VolumeHistogram;
 use crate::flow::{ConnState, Counters, FlowRecord};
 use crate::time::{Span, Timestamp};
+
+/// Payload sent from which a channel remembers how it left over time.
+const VOLUME_FROM: u64 = 10_000;
 
 /// Whom a channel leads to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,6 +76,19 @@ impl Traffic {
                 payload_out: c.resp_payload,
                 payload_in: c.orig_payload,
             }
+        }
+    }
+
+    /// What was added since `before`.
+    #[must_use]
+    pub const fn since(&self, before: &Self) -> Self {
+        Self {
+            packets_out: self.packets_out.saturating_sub(before.packets_out),
+            packets_in: self.packets_in.saturating_sub(before.packets_in),
+            bytes_out: self.bytes_out.saturating_sub(before.bytes_out),
+            bytes_in: self.bytes_in.saturating_sub(before.bytes_in),
+            payload_out: self.payload_out.saturating_sub(before.payload_out),
+            payload_in: self.payload_in.saturating_sub(before.payload_in),
         }
     }
 
@@ -167,6 +184,8 @@ pub struct Channel {
     pub life: Option<Box<LifeHistogram>>,
     /// IP bytes out, the most in five minutes.
     pub peak_out: PeakBucket,
+    /// IP bytes out over its life, once they are worth a chart.
+    pub volume_out: Option<Box<VolumeHistogram>>,
     /// Questions under the domain.
     pub dns: Option<Box<DomainState>>,
     /// ICMP echo facts.
@@ -196,6 +215,7 @@ impl Channel {
             recent: RecentActivity::default(),
             life: None,
             peak_out: PeakBucket::default(),
+            volume_out: None,
             dns: None,
             icmp: IcmpState::default(),
         }
@@ -206,6 +226,7 @@ impl Channel {
         self.see(record.first, record.last);
         self.traffic.add(new);
         self.peak_out.add(record.last, new.bytes_out);
+        self.add_volume(record.last, new.bytes_out);
         self.flows += u64::from(first);
         let duration = record.last - record.first;
         self.longest = self.longest.max(duration);
@@ -254,6 +275,20 @@ impl Channel {
             for start in starts {
                 self.life_mut().add(start);
             }
+        }
+    }
+
+    /// Counts bytes that were sent by a time. The histogram is made when the first of them are worth it.
+    fn add_volume(&mut self, at: Timestamp, new_bytes: u64) {
+        let worth_a_chart = self.traffic.payload_out >= VOLUME_FROM;
+        match &mut self.volume_out {
+            Some(volume) => volume.add(at, new_bytes),
+            None if worth_a_chart => {
+                let mut volume = VolumeHistogram::new(self.first_seen);
+                volume.add(at, self.traffic.bytes_out);
+                self.volume_out = Some(Box::new(volume));
+            }
+            None => {}
         }
     }
 

@@ -16,6 +16,8 @@ pub struct Host {
     pub external: Traffic,
     /// Flows that the host took part in.
     pub flows: u64,
+    /// Flows with peers that are not monitored.
+    pub external_flows: u64,
     /// IP bytes that the host received from monitored peers.
     pub pulled_inside: u64,
     /// DNS answers with addresses that the host received.
@@ -33,6 +35,7 @@ impl Host {
             self.pulled_inside += new.bytes_in;
         } else {
             self.external.add(new);
+            self.external_flows += u64::from(opens);
         }
     }
 }

@@ -11,7 +11,10 @@ mod local;
 mod map;
 mod names;
 pub mod periodicity;
+pub mod rita;
 mod vector;
+mod volume;
+mod window;
 
 use std::sync::Arc;
 
@@ -26,6 +29,8 @@ pub use map::SharedMap;
 pub use vector::{
     C2, ChannelView, Direction as FeatureDirection, EXFIL, Feature, Observed, Scale, vector_of,
 };
+pub use volume::VolumeHistogram;
+pub use window::{HostTotals, HostWindow};
 
 use crate::addr::Addr;
 use crate::decode::app::{Service, registered_domain};
