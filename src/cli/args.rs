@@ -94,6 +94,10 @@ pub(super) struct ReplayArgs {
     /// Write metrics over packet time (`OpenMetrics`, for promtool tsdb create-blocks-from)
     #[arg(long, value_name = "FILE")]
     pub(super) metrics_history: Option<PathBuf>,
+    /// Score every so many seconds of packet time as well, and tell when each finding was made; for --metrics-history the
+    /// interval of its points [default: at the end only; for --metrics-history 60, more after 12 hours]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) score_every: Option<u32>,
     /// Write the counters of the run
     #[arg(long, value_name = "FILE.json")]
     pub(super) summary: Option<PathBuf>,

@@ -3,6 +3,7 @@
 mod args;
 mod evaluate;
 mod helpers;
+mod measure;
 mod models;
 mod progress;
 mod replay;

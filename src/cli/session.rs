@@ -29,6 +29,16 @@ pub(super) struct Reading {
     pub(super) filtered: u64,
 }
 
+/// An observer that can tell that reading on is of no use.
+pub(super) trait Watch: Observer {
+    /// Whether something failed that ends the run.
+    fn failed(&self) -> bool {
+        false
+    }
+}
+
+impl Watch for () {}
+
 impl Settings {
     pub(super) fn new(args: &CommonArgs) -> Result<Self, Failure> {
         let usage = |e: anyhow::Error| Failure::Usage(e);
@@ -52,22 +62,22 @@ impl Settings {
         })
     }
 
-    /// Reads the inputs as one timeline.
-    pub(super) fn read(&self, inputs: &[PathBuf], observer: &mut dyn Observer) -> Result<Reading, Failure> {
+    /// Reads the inputs as one timeline, up to the end or until the watcher fails.
+    pub(super) fn read(&self, inputs: &[PathBuf], watcher: &mut dyn Watch) -> Result<Reading, Failure> {
         let mut timeline = Timeline::open(inputs)?;
         let mut filter = self.filter.as_deref().map(Filter::compile).transpose()?;
         let mut pipeline = Pipeline::new(&self.config.pipeline(), self.seed, self.threads);
         let bar = progress::bar(timeline.bytes_total(), self.progress);
         let mut block = Block::default();
-        while timeline.next_block(&mut block)? {
+        while !watcher.failed() && timeline.next_block(&mut block)? {
             if let Some(filter) = &mut filter {
                 filter.apply(&mut block);
             }
-            block = pipeline.take(block, observer);
+            block = pipeline.take(block, watcher);
             bar.set_position(timeline.bytes_read());
             bar.set_message(format!("{} packets", pipeline.stats().frames));
         }
-        pipeline.finish(observer);
+        pipeline.finish(watcher);
         bar.finish_and_clear();
         let reading = Reading {
             pipeline,
@@ -77,6 +87,13 @@ impl Settings {
         };
         self.warn(&reading);
         Ok(reading)
+    }
+
+    /// Says that a metrics history is not whole.
+    pub(super) fn warn_of_points(&self, dropped: u64) {
+        if dropped > 0 && !self.quiet {
+            eprintln!("undercurrent: the metrics history lacks {dropped} points: it has too many series");
+        }
     }
 
     fn warn(&self, reading: &Reading) {

@@ -185,6 +185,10 @@ pub struct Finding {
     /// Last packet of the traffic.
     #[serde(serialize_with = "display")]
     pub last_seen: Timestamp,
+    /// Packet time of the first scheduled scoring pass that made the finding. Only where passes were scheduled; not in the JSON
+    /// otherwise.
+    #[serde(serialize_with = "optional_display", skip_serializing_if = "Option::is_none")]
+    pub detected_at: Option<Timestamp>,
     /// What the traffic does.
     pub behaviour: Behaviour,
     /// MITRE ATT&CK technique ids.

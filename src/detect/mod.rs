@@ -1,18 +1,23 @@
 //! Vectors and scores to findings: which channels are judged, how odd they are, what they do, how grave it is, and why.
 
 mod allowlist;
+mod drift;
 mod explain;
 mod finding;
 mod gate;
 mod pass;
+mod rows;
 mod schema;
 mod severity;
+mod threshold;
 mod training;
 
 pub use allowlist::{Allowlist, AllowlistError};
+pub use drift::drift_ratio;
 pub use finding::{Behaviour, Evidence, Finding, Kind, Peer, Severity};
 pub use gate::{behaviour_of, can_judge};
 pub use pass::{ChannelScore, Detector, HostScore, Scores, Verdict};
 pub use schema::{features_of, specs_of};
 pub use severity::REPORT_P;
+pub use threshold::score_threshold;
 pub use training::{BenignCapture, train};

@@ -18,6 +18,16 @@ const CRITICAL_P: f64 = 0.01;
 const HIGH_UPLOAD_BYTES: u64 = 50_000_000;
 const CRITICAL_UPLOAD_BYTES: u64 = 5_000_000_000;
 
+/// The p-value up to which a channel can be of a severity.
+pub(super) const fn p_limit(severity: Severity) -> f64 {
+    match severity {
+        Severity::Low => REPORT_P,
+        Severity::Medium => MEDIUM_P,
+        Severity::High => HIGH_P,
+        Severity::Critical => CRITICAL_P,
+    }
+}
+
 /// The severity of a behaviour with its p-value.
 pub(super) fn severity_of(behaviour: Behaviour, p_value: f64, view: &ChannelView<'_>) -> Severity {
     let by_p = if p_value <= CRITICAL_P {

@@ -20,6 +20,14 @@ pub enum ExportError {
         /// The file.
         path: PathBuf,
     },
+    /// The file would be written over another output or an input: wrong usage.
+    #[error("{} is {other} as well: give each output a file of its own", path.display())]
+    Clash {
+        /// The file.
+        path: PathBuf,
+        /// What else it is: `an input`, `the output of --hosts`.
+        other: String,
+    },
     /// The rows do not fit the schema or the format: a fault of the program.
     #[error("cannot write {}: {message}", path.display())]
     Encode {
@@ -33,7 +41,7 @@ pub enum ExportError {
 impl ExportError {
     /// Whether the user asked for something that cannot be (exit code 2), rather than something that failed (exit code 1).
     pub const fn is_usage(&self) -> bool {
-        matches!(self, Self::UnknownEnding { .. })
+        matches!(self, Self::UnknownEnding { .. } | Self::Clash { .. })
     }
 
     pub(super) fn io(path: &Path, source: io::Error) -> Self {

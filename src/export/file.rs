@@ -62,6 +62,16 @@ impl OutFile {
         self.complete().map_err(|source| ExportError::io(&self.path, source))
     }
 
+    /// Writes all there is to write, and finishes.
+    ///
+    /// # Errors
+    ///
+    /// As [`OutFile::finish`].
+    pub fn finish_with(mut self, bytes: &[u8]) -> Result<(), ExportError> {
+        self.write_all(bytes).map_err(|source| ExportError::io(&self.path, source))?;
+        self.finish()
+    }
+
     fn complete(&mut self) -> io::Result<()> {
         self.writer.flush()?;
         if let Some(partial) = &self.partial {
@@ -97,9 +107,7 @@ impl Drop for OutFile {
 ///
 /// As [`OutFile::create`] and [`OutFile::finish`].
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
-    let mut out = OutFile::create(path)?;
-    out.write_all(bytes).map_err(|source| ExportError::io(path, source))?;
-    out.finish()
+    OutFile::create(path)?.finish_with(bytes)
 }
 
 /// A hidden name in the folder of `path` that no other process uses.

@@ -23,6 +23,7 @@ pub(super) fn beacon() -> Finding {
         severity: Severity::High,
         first_seen,
         last_seen: Timestamp::parse_rfc3339("2025-01-01T11:59:41.002Z").unwrap(),
+        detected_at: None,
         behaviour: Behaviour::Beacon,
         techniques: vec!["T1071.001", "T1573"],
         evidence: vec![
@@ -55,6 +56,7 @@ pub(super) fn upload() -> Finding {
         severity: Severity::Critical,
         first_seen,
         last_seen: first_seen + Span::from_secs(5400),
+        detected_at: None,
         behaviour: Behaviour::BulkUpload,
         techniques: vec!["T1048"],
         evidence: vec![evidence(

@@ -3,6 +3,7 @@
 use super::table::{Column, ColumnKind, Schema, Value};
 use crate::decode::proto;
 use crate::detect::{ChannelScore, HostScore, Kind, Scores, features_of};
+use crate::features::rita::RitaScores;
 use crate::features::{Feature, peer_name};
 
 type Fixed = (&'static str, ColumnKind, &'static str, &'static str);
@@ -41,6 +42,14 @@ const CHANNEL: &[Fixed] = &[
     ("total_duration_s", ColumnKind::Float, "seconds", "Sum of the durations of the flows that ended."),
 ];
 
+const RITA: &[Fixed] = &[
+    ("rita_beacon_score", ColumnKind::Float, "", "RITA's beacon score of the pair, 0 to 1: to compare with."),
+    ("rita_ts_score", ColumnKind::Float, "", "RITA's score of the regularity of the intervals."),
+    ("rita_ds_score", ColumnKind::Float, "", "RITA's score of the regularity of the bytes sent."),
+    ("rita_dur_score", ColumnKind::Float, "", "RITA's score of duration and persistence."),
+    ("rita_hist_score", ColumnKind::Float, "", "RITA's score of the flatness of the activity."),
+];
+
 const HOST: &[Fixed] = &[
     ("host", ColumnKind::Text, "", "The monitored host."),
     (
@@ -67,27 +76,25 @@ const HOST: &[Fixed] = &[
     ("last_seen", ColumnKind::Time, "", "Last packet."),
 ];
 
-fn schema(fixed: &[Fixed], kinds: &[Kind]) -> Schema {
-    let fixed = fixed.iter().map(|(name, kind, unit, doc)| Column::new(*name, *kind, unit, doc));
-    let features = kinds
-        .iter()
-        .flat_map(|kind| features_of(*kind))
-        .map(|f: &Feature| Column::new(f.name, ColumnKind::Float, f.unit, f.doc));
-    Schema::new(fixed.chain(features).collect())
+fn schema(before: &[Fixed], after: &[Fixed]) -> Schema {
+    let column = |(name, kind, unit, doc): &Fixed| Column::new(*name, *kind, unit, doc);
+    let feature = |f: &Feature| Column::new(f.name, ColumnKind::Float, f.unit, f.doc);
+    let features = Kind::ALL.iter().flat_map(|kind| features_of(*kind)).map(feature);
+    Schema::new(before.iter().map(column).chain(features).chain(after.iter().map(column)).collect())
 }
 
 /// The columns of [`channel_row`].
 pub fn channel_schema() -> Schema {
-    schema(CHANNEL, &Kind::ALL)
+    schema(CHANNEL, RITA)
 }
 
 /// The columns of [`host_row`].
 pub fn host_schema() -> Schema {
-    schema(HOST, &Kind::ALL)
+    schema(HOST, &[])
 }
 
-/// A channel as a row of [`channel_schema`].
-pub fn channel_row(scored: &ChannelScore) -> Vec<Value<'_>> {
+/// A channel as a row of [`channel_schema`], with what RITA gives its pair.
+pub fn channel_row(scored: &ChannelScore, rita: Option<RitaScores>) -> Vec<Value<'_>> {
     let ChannelScore { key, channel, verdicts: [c2, exfil] } = scored;
     let traffic = &channel.traffic;
     let mut row: Vec<Value<'_>> = vec![
@@ -114,6 +121,8 @@ pub fn channel_row(scored: &ChannelScore) -> Vec<Value<'_>> {
         channel.total_duration.as_secs_f64().into(),
     ];
     row.extend(c2.row.iter().chain(&exfil.row).map(|value| Value::Float(f64::from(*value))));
+    let rita = rita.map(|s| [s.beacon, s.ts, s.ds, s.dur, s.hist]);
+    row.extend((0..RITA.len()).map(|at| rita.and_then(|scores| scores.get(at).copied()).into()));
     row
 }
 

@@ -1,11 +1,10 @@
 //! The counters of a run, as one JSON file (`--summary`).
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::{Serialize, Serializer};
 
-use super::{ExportError, write_file};
+use super::{ExportError, OutFile};
 use crate::time::Timestamp;
 
 /// The counters of a run.
@@ -75,16 +74,16 @@ pub struct ModelSummary {
 }
 
 impl Summary {
-    /// Writes the summary to a file.
+    /// Writes the summary, and finishes the file.
     ///
     /// # Errors
     ///
-    /// As [`write_file`].
-    pub fn write(&self, path: &Path) -> Result<(), ExportError> {
+    /// As [`OutFile::finish`].
+    pub fn write(&self, out: OutFile) -> Result<(), ExportError> {
         let mut json =
-            serde_json::to_vec_pretty(self).map_err(|e| ExportError::encode(path, e.to_string()))?;
+            serde_json::to_vec_pretty(self).map_err(|e| ExportError::encode(out.path(), e.to_string()))?;
         json.push(b'\n');
-        write_file(path, &json)
+        out.finish_with(&json)
     }
 }
 
@@ -134,7 +133,7 @@ mod tests {
         };
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("summary.json");
-        summary.write(&path).unwrap();
+        summary.write(OutFile::create(&path).unwrap()).unwrap();
         let json: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         for key in [
             "packets",

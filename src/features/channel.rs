@@ -6,8 +6,12 @@ use crate::addr::Addr;
 use crate::decode::app::{AppInfo, Service};
 use crate::features::activity::{Activity, LifeHistogram, RecentActivity};
 use crate::features::dns::DomainState;
+use crate::features::volume::VolumeHistogram;
 use crate::flow::{ConnState, Counters, FlowRecord};
 use crate::time::{Span, Timestamp};
+
+/// Payload sent from which a channel remembers how it left over time.
+const VOLUME_FROM: u64 = 10_000;
 
 /// Whom a channel leads to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +37,18 @@ pub struct ChannelKey {
     pub outbound: bool,
 }
 
+impl ChannelKey {
+    /// What most keys are told apart by, in the order of the keys.
+    pub fn prefix(&self) -> [u64; 4] {
+        let [host_high, host_low] = self.host.words();
+        let [peer_high, peer_low] = match &self.peer {
+            Peer::Addr(addr) => addr.words(),
+            Peer::Domain(_) => [u64::MAX; 2],
+        };
+        [host_high, host_low, peer_high, peer_low]
+    }
+}
+
 /// Traffic as the monitored host sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -51,6 +67,10 @@ pub struct Traffic {
 }
 
 impl Traffic {
+    /// No traffic.
+    pub const NONE: Self =
+        Self { packets_out: 0, packets_in: 0, bytes_out: 0, bytes_in: 0, payload_out: 0, payload_in: 0 };
+
     /// The counters of a flow as its originator (`outbound`) or its responder sees them.
     pub fn of(counters: &Counters, outbound: bool) -> Self {
         let c = counters;
@@ -72,6 +92,19 @@ impl Traffic {
                 payload_out: c.resp_payload,
                 payload_in: c.orig_payload,
             }
+        }
+    }
+
+    /// What was added since `before`.
+    #[must_use]
+    pub const fn since(&self, before: &Self) -> Self {
+        Self {
+            packets_out: self.packets_out.saturating_sub(before.packets_out),
+            packets_in: self.packets_in.saturating_sub(before.packets_in),
+            bytes_out: self.bytes_out.saturating_sub(before.bytes_out),
+            bytes_in: self.bytes_in.saturating_sub(before.bytes_in),
+            payload_out: self.payload_out.saturating_sub(before.payload_out),
+            payload_in: self.payload_in.saturating_sub(before.payload_in),
         }
     }
 
@@ -167,6 +200,8 @@ pub struct Channel {
     pub life: Option<Box<LifeHistogram>>,
     /// IP bytes out, the most in five minutes.
     pub peak_out: PeakBucket,
+    /// IP bytes out over its life, once they are worth a chart.
+    pub volume_out: Option<Box<VolumeHistogram>>,
     /// Questions under the domain.
     pub dns: Option<Box<DomainState>>,
     /// ICMP echo facts.
@@ -196,6 +231,7 @@ impl Channel {
             recent: RecentActivity::default(),
             life: None,
             peak_out: PeakBucket::default(),
+            volume_out: None,
             dns: None,
             icmp: IcmpState::default(),
         }
@@ -206,6 +242,7 @@ impl Channel {
         self.see(record.first, record.last);
         self.traffic.add(new);
         self.peak_out.add(record.last, new.bytes_out);
+        self.add_volume(record.last, new.bytes_out);
         self.flows += u64::from(first);
         let duration = record.last - record.first;
         self.longest = self.longest.max(duration);
@@ -254,6 +291,20 @@ impl Channel {
             for start in starts {
                 self.life_mut().add(start);
             }
+        }
+    }
+
+    /// Counts bytes that were sent by a time. The histogram is made when the first of them are worth it.
+    fn add_volume(&mut self, at: Timestamp, new_bytes: u64) {
+        let worth_a_chart = self.traffic.payload_out >= VOLUME_FROM;
+        match &mut self.volume_out {
+            Some(volume) => volume.add(at, new_bytes),
+            None if worth_a_chart => {
+                let mut volume = VolumeHistogram::new(self.first_seen);
+                volume.add(at, self.traffic.bytes_out);
+                self.volume_out = Some(Box::new(volume));
+            }
+            None => {}
         }
     }
 

@@ -16,6 +16,8 @@ pub struct Host {
     pub external: Traffic,
     /// Flows that the host took part in.
     pub flows: u64,
+    /// Flows with peers that are not monitored.
+    pub external_flows: u64,
     /// IP bytes that the host received from monitored peers.
     pub pulled_inside: u64,
     /// DNS answers with addresses that the host received.
@@ -23,6 +25,18 @@ pub struct Host {
 }
 
 impl Host {
+    /// A host of which nothing is known.
+    pub const NONE: &'static Self = &Self {
+        first_seen: None,
+        last_seen: Timestamp::from_nanos(0),
+        traffic: Traffic::NONE,
+        external: Traffic::NONE,
+        flows: 0,
+        external_flows: 0,
+        pulled_inside: 0,
+        dns_answers: 0,
+    };
+
     /// Takes a report of a flow from `first` to `last` with traffic that is new.
     pub fn report(&mut self, first: Timestamp, last: Timestamp, new: &Traffic, internal: bool, opens: bool) {
         self.first_seen = Some(self.first_seen.map_or(first, |seen| seen.min(first)));
@@ -33,6 +47,7 @@ impl Host {
             self.pulled_inside += new.bytes_in;
         } else {
             self.external.add(new);
+            self.external_flows += u64::from(opens);
         }
     }
 }

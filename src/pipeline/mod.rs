@@ -164,12 +164,11 @@ impl Pipeline {
 
 /// Brings the features up to date, and shows the flows that ended.
 fn apply(store: &mut FeatureStore, events: &mut [Events], observer: &mut dyn Observer) {
-    for event in Events::in_order(events) {
-        store.apply(event);
+    store.apply(Events::in_order(events).inspect(|event| {
         if let FlowEvent::Report(FlowReport { phase: ReportPhase::Final(_), record, .. }) = event {
             observer.flow_ended(record);
         }
-    }
+    }));
 }
 
 #[cfg(test)]

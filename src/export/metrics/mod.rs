@@ -10,12 +10,14 @@ mod history;
 mod reference;
 mod snapshot;
 mod text_format;
+mod topk;
 
 pub use catalog::{CATALOG, Metric, MetricKind};
 pub use history::MetricsHistory;
 pub use reference::render_reference;
 pub use snapshot::{Buckets, HostScore, HostVolume, MetricsSnapshot, ModelState, PerSeverity};
 pub use text_format::{CONTENT_TYPE, render_text};
+pub use topk::{Candidate, Eviction, TopK, TopKConfig};
 
 #[cfg(test)]
 mod tests;

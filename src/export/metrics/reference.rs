@@ -3,6 +3,8 @@
 use std::fmt::Write;
 
 use super::catalog::{CATALOG, MetricKind};
+use super::topk::TopKConfig;
+use crate::export::text;
 
 const HEAD: &str = "\
 # Metrics
@@ -21,14 +23,19 @@ prometheus --storage.tsdb.path=data/ --storage.tsdb.retention.time=10y
 Times are packet times, in seconds since 1970-01-01T00:00:00Z. A replay measures no durations of its own, so that its files are
 the same whenever and wherever they are made.
 
+The history has a point for each scoring pass: every minute of packet time, from twelve hours on every 720th of the time that has
+passed, or as `--score-every SECONDS` says; and one at the last packet. Where points are more than five minutes apart, start
+Prometheus with `--query.lookback-delta` of that length. With either flag, `--metrics` writes what a sensor that scored on
+the same schedule would serve; without, there is one pass, at the end.
+
 ";
 
 const HOST_RULES: &str = "
 ## Series of hosts
 
-Series with a `host` label exist for at most K hosts of each detector (`undercurrent_topk_limit_hosts`, 50 unless configured).
-Hosts over the alert threshold come first. A host enters at a score above the entry floor, stays for at least the dwell time,
-and leaves below a lower release score or when another host exceeds it by a margin, so that series do not flap. All
+Series with a `host` label exist for at most K = LIMIT hosts of each detector (`undercurrent_topk_limit_hosts`).
+Hosts at or over the threshold of `high` come first. A host enters at a score of ENTRY, stays for at least DWELL of packet time,
+and leaves below RELEASE or when another host exceeds it by MARGIN, so that series do not flap. All
 values of a scrape are of one moment; a host that left is gone from the next scrape.
 `undercurrent_hosts_over_threshold` counts all hosts, beyond K as well. No label holds a peer, a port or a name.
 
@@ -62,6 +69,14 @@ pub fn render_reference() -> String {
             metric.help
         );
     }
-    page.push_str(HOST_RULES);
+    let TopKConfig { limit, entry, release, dwell, margin } = TopKConfig::default();
+    let rules = [
+        ("LIMIT", limit.to_string()),
+        ("ENTRY", entry.to_string()),
+        ("RELEASE", release.to_string()),
+        ("DWELL", text::span(dwell)),
+        ("MARGIN", margin.to_string()),
+    ];
+    page.push_str(&rules.iter().fold(HOST_RULES.to_owned(), |page, (name, value)| page.replace(name, value)));
     page
 }

@@ -27,7 +27,8 @@ fn header(page: &mut Page, finding: &Finding) {
     page.raw("<header>");
     severity(page, finding.severity);
     page.raw("<div class=\"who\"><h3><span class=\"mono\">").text(finding.host);
-    page.raw("</span> <span class=\"to\" aria-label=\"to\">→</span> <span class=\"mono\">").text(peer);
+    page.raw("</span> <span class=\"to\" role=\"img\" aria-label=\"to\">→</span> <span class=\"mono\">")
+        .text(peer);
     page.raw("</span></h3>\n<p>").text(headline(finding));
     if let Some(address) = address {
         page.raw(" <span class=\"dim mono\">").text(address).raw("</span>");

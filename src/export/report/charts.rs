@@ -40,14 +40,19 @@ pub(super) fn activity(page: &mut Page, finding: &Finding) {
         Kind::Exfil if peak == u32::MAX => format!("over {}", text::bytes(peak.into())),
         Kind::Exfil => text::bytes(peak.into()),
     };
-    page.raw("<figure class=\"activity\"><figcaption>Activity, at most <b>")
+    let title = match finding.kind {
+        Kind::C2 => "Activity",
+        Kind::Exfil => "Bytes sent",
+    };
+    page.raw("<figure class=\"activity\"><figcaption>")
+        .text(title)
+        .raw(", at most <b>")
         .text(&peak)
         .raw("</b> in ")
         .text(&bin);
-    page.raw(
-        "</figcaption><svg viewBox=\"0 0 440 90\" role=\"img\" aria-label=\"Activity over time, at most ",
-    );
-    page.text(&peak)
+    page.raw("</figcaption><svg viewBox=\"0 0 440 90\" role=\"img\" aria-label=\"").text(title);
+    page.raw(" over time, at most ")
+        .text(&peak)
         .raw(" in ")
         .text(&bin)
         .raw("\"><path class=\"axis\" d=\"M0 72.5h440\"/><path class=\"fill\" d=\"");
@@ -128,7 +133,7 @@ pub(super) fn scores(page: &mut Page, kind: Kind, hosts: &[HostRow], thresholds:
 const PLOT_LEFT: f64 = 34.0;
 const PLOT_WIDTH: f64 = 400.0;
 const PLOT_FLOOR: f64 = 176.0;
-const PLOT_HEIGHT: f64 = 128.0;
+const PLOT_HEIGHT: f64 = 122.0;
 
 fn histogram(page: &mut Page, counts: &[u32]) {
     let most = f64::from(counts.iter().copied().max().unwrap_or(0).max(9));
@@ -169,7 +174,7 @@ fn tick_label(tick: u64) -> String {
 /// A dashed line with the severity's name; each severity has its own height, as thresholds are close together.
 fn threshold_line(page: &mut Page, severity: Severity, threshold: f64) {
     let rank = Severity::ALL.iter().filter(|&&other| other > severity).count() as f64;
-    let (x, y) = (PLOT_LEFT + threshold.clamp(0.0, 1.0) * PLOT_WIDTH, 8.0 + rank * 11.0);
+    let (x, y) = (PLOT_LEFT + threshold.clamp(0.0, 1.0) * PLOT_WIDTH, 8.0 + rank * 13.0);
     page.raw("<g class=\"threshold ")
         .text(severity.name())
         .raw("\"><path d=\"M")

@@ -1,0 +1,207 @@
+//! What the metrics show, gathered from the stages: one snapshot a scoring pass.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::addr::Addr;
+use crate::detect::{Behaviour, Detector, Kind, Scores, Severity, drift_ratio, score_threshold};
+use crate::export::metrics::{
+    Buckets, Candidate, Eviction, HostScore, HostVolume, MetricsSnapshot, ModelState, PerSeverity, TopK,
+    TopKConfig,
+};
+use crate::export::summary::ModelSummary;
+use crate::features::{HostTotals, HostWindow, Peer};
+use crate::pipeline::Pipeline;
+use crate::time::Timestamp;
+
+/// A finding counts again where its severity or behaviour is another.
+type Made = (String, Severity, Behaviour);
+
+/// What is remembered from one scoring pass to the next.
+pub(super) struct Measure {
+    models: Vec<ModelState>,
+    thresholds: PerSeverity<f64>,
+    flow_table_max_entries: u64,
+    window: HostWindow,
+    top: [TopK; 2],
+    evictions: BTreeMap<String, u64>,
+    scores: BTreeMap<Kind, Buckets>,
+    made: BTreeSet<Made>,
+    findings: BTreeMap<(Kind, Severity, Behaviour), u64>,
+}
+
+impl Measure {
+    pub(super) fn new(detector: &Detector, models: &[ModelSummary], max_flows: usize) -> Self {
+        let states = Kind::ALL.into_iter().zip(models).map(|(kind, model)| ModelState {
+            detector: kind,
+            name: model.name.clone(),
+            version: model.version.clone(),
+            sha256: model.sha256.clone(),
+            trained: Timestamp::parse_rfc3339(&detector.model(kind).manifest().provenance.trained_at),
+            score_drift_ratio: None,
+        });
+        Self {
+            models: states.collect(),
+            thresholds: thresholds(detector),
+            flow_table_max_entries: max_flows as u64,
+            window: HostWindow::default(),
+            top: [TopK::new(TopKConfig::default()), TopK::new(TopKConfig::default())],
+            evictions: Eviction::ALL.iter().map(|eviction| (eviction.name().to_owned(), 0)).collect(),
+            scores: Kind::ALL.map(|kind| (kind, Buckets::new(&Buckets::SCORE_BOUNDS))).into(),
+            made: BTreeSet::new(),
+            findings: BTreeMap::new(),
+        }
+    }
+
+    /// Lets the windows of the hosts go on.
+    pub(super) fn tick(&mut self, at: Timestamp, pipeline: &Pipeline) {
+        self.window.advance(at, pipeline.store());
+    }
+
+    /// Takes the outcome of a scoring pass, and gives what is to be shown after it.
+    pub(super) fn pass(&mut self, at: Timestamp, pipeline: &Pipeline, scores: &Scores) -> MetricsSnapshot {
+        self.choose(at, scores);
+        self.count(scores);
+        let stats = pipeline.stats();
+        let expired = [
+            ("closed", stats.flow.closed),
+            ("idle", stats.flow.idle),
+            ("evicted", stats.flow.evicted),
+            ("end_of_input", stats.flow.end_of_input),
+        ];
+        MetricsSnapshot {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            packets: stats.frames,
+            bytes: stats.wire_bytes,
+            dropped_packets: owned(stats.decode.skipped.iter()),
+            decode_errors: owned(stats.decode.errors.iter()),
+            flows_active: stats.flows_active as u64,
+            flow_table_max_entries: self.flow_table_max_entries,
+            flows_expired: owned(expired.into_iter()),
+            hosts_tracked: pipeline.store().hosts().len() as u64,
+            channels_tracked: pipeline.store().channels().len() as u64,
+            last_scored: Some(at),
+            host_scores: self.host_scores(scores),
+            host_volumes: self.host_volumes(at, scores),
+            hosts_over_threshold: self.over_threshold(scores),
+            score_thresholds: self.thresholds.clone(),
+            scores: self.scores.clone(),
+            findings: self.findings.clone(),
+            models: self.models_now(scores),
+            topk_limit_hosts: self.top.iter().map(TopK::limit).max().unwrap_or_default() as u64,
+            topk_evictions: self.evictions.clone(),
+            ..MetricsSnapshot::default()
+        }
+    }
+
+    fn choose(&mut self, at: Timestamp, scores: &Scores) {
+        for ((index, kind), top) in Kind::ALL.into_iter().enumerate().zip(&mut self.top) {
+            let alert = self.thresholds.get(&(kind, Severity::High)).copied().unwrap_or(f64::INFINITY);
+            let candidates: Vec<Candidate> = scores
+                .hosts
+                .iter()
+                .filter_map(|host| {
+                    let (score, _, worst) = host.worst.get(index)?;
+                    worst.map(|_| Candidate { host: host.host, score: *score, alert: *score >= alert })
+                })
+                .collect();
+            for eviction in top.update(at, &candidates) {
+                *self.evictions.entry(eviction.name().to_owned()).or_default() += 1;
+            }
+        }
+    }
+
+    fn count(&mut self, scores: &Scores) {
+        for (index, kind) in Kind::ALL.into_iter().enumerate() {
+            let buckets = self.scores.entry(kind).or_insert_with(|| Buckets::new(&Buckets::SCORE_BOUNDS));
+            for host in &scores.hosts {
+                buckets.observe(host.worst.get(index).map_or(0.0, |worst| worst.0));
+            }
+        }
+        for finding in &scores.findings {
+            if self.made.insert((finding.id.clone(), finding.severity, finding.behaviour)) {
+                *self.findings.entry((finding.kind, finding.severity, finding.behaviour)).or_default() += 1;
+            }
+        }
+    }
+
+    fn host_scores(&self, scores: &Scores) -> Vec<HostScore> {
+        let mut rows = Vec::new();
+        for host in &scores.hosts {
+            for ((detector, top), worst) in Kind::ALL.into_iter().zip(&self.top).zip(host.worst) {
+                if top.contains(host.host) {
+                    rows.push(HostScore { host: host.host, detector, score: worst.0 });
+                }
+            }
+        }
+        rows
+    }
+
+    fn host_volumes(&mut self, at: Timestamp, scores: &Scores) -> Vec<HostVolume> {
+        let begin = self.window.begin(at).unwrap_or(Timestamp::MIN);
+        let mut peers: BTreeSet<(Addr, &Peer)> = BTreeSet::new();
+        for scored in &scores.channels {
+            let outside = !scored.channel.internal && matches!(scored.key.peer, Peer::Addr(_));
+            if outside && scored.channel.last_seen >= begin {
+                peers.insert((scored.key.host, &scored.key.peer));
+            }
+        }
+        let mut peers_of: BTreeMap<Addr, u64> = BTreeMap::new();
+        for (host, _) in peers {
+            *peers_of.entry(host).or_default() += 1;
+        }
+        let chosen = scores.hosts.iter().filter(|host| self.top.iter().any(|top| top.contains(host.host)));
+        chosen
+            .map(|host| {
+                let now = HostTotals { traffic: host.state.external, flows: host.state.external_flows };
+                let HostTotals { traffic, flows } = self.window.since(host.host, now);
+                HostVolume {
+                    host: host.host,
+                    bytes_out: traffic.bytes_out,
+                    bytes_in: traffic.bytes_in,
+                    packets_out: traffic.packets_out,
+                    packets_in: traffic.packets_in,
+                    flows,
+                    peers: peers_of.get(&host.host).copied().unwrap_or_default(),
+                }
+            })
+            .collect()
+    }
+
+    fn over_threshold(&self, scores: &Scores) -> PerSeverity<u64> {
+        let count = |(&(kind, severity), &threshold): (&(Kind, Severity), &f64)| {
+            let index = Kind::ALL.iter().position(|k| *k == kind)?;
+            let over = |host: &&crate::detect::HostScore| {
+                host.worst.get(index).is_some_and(|worst| worst.2.is_some() && worst.0 >= threshold)
+            };
+            Some(((kind, severity), scores.hosts.iter().filter(over).count() as u64))
+        };
+        self.thresholds.iter().filter_map(count).collect()
+    }
+
+    /// The models with how far the scores have drifted from those they were calibrated with.
+    fn models_now(&self, scores: &Scores) -> Vec<ModelState> {
+        let states = self.models.iter().enumerate().map(|(index, model)| {
+            let verdicts = scores.channels.iter().filter_map(|channel| channel.verdicts.get(index));
+            let judged = verdicts.filter(|verdict| verdict.judged).map(|verdict| verdict.p_value);
+            ModelState { score_drift_ratio: drift_ratio(judged), ..model.clone() }
+        });
+        states.collect()
+    }
+}
+
+/// The score from which a host can be of each severity.
+pub(super) fn thresholds(detector: &Detector) -> PerSeverity<f64> {
+    let mut thresholds = PerSeverity::new();
+    for kind in Kind::ALL {
+        for severity in Severity::ALL {
+            if let Some(score) = score_threshold(detector.model(kind), severity) {
+                thresholds.insert((kind, severity), score);
+            }
+        }
+    }
+    thresholds
+}
+
+fn owned(counts: impl Iterator<Item = (&'static str, u64)>) -> BTreeMap<String, u64> {
+    counts.map(|(reason, count)| (reason.to_owned(), count)).collect()
+}

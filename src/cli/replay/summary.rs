@@ -1,0 +1,61 @@
+//! The counters of `--summary` and of the report.
+
+use std::collections::BTreeMap;
+
+use crate::detect::Scores;
+use crate::export::summary::{InputSummary, ModelSummary, Summary, peak_rss_bytes};
+use crate::features::rita::RitaPairs;
+
+use super::super::session::Reading;
+
+/// The counters of a run that took `elapsed_s`.
+pub(super) fn of(
+    reading: &Reading,
+    scores: &Scores,
+    rita: Option<&RitaPairs>,
+    models: Vec<ModelSummary>,
+    elapsed_s: f64,
+) -> Summary {
+    let stats = reading.stats();
+    let store = reading.pipeline.store();
+    let mut skipped: BTreeMap<String, u64> =
+        reading.capture.skipped.iter().map(|(reason, n)| ((*reason).to_owned(), *n)).collect();
+    skipped.extend(stats.decode.skipped.iter().filter(|(_, n)| *n > 0).map(|(r, n)| (r.to_owned(), n)));
+    for (reason, count) in [
+        ("filter", reading.filtered),
+        ("channel_table_full", store.channels().refused()),
+        ("channel_evicted", store.channels().evicted()),
+        ("host_table_full", store.hosts().refused()),
+        ("flow_evicted", stats.flow.evicted),
+        ("inbound_unanswered", store.inbound_unanswered()),
+        ("allowlisted_findings", scores.allowed as u64),
+        ("rita_connections", rita.map_or(0, RitaPairs::dropped)),
+    ] {
+        if count > 0 {
+            skipped.insert(reason.to_owned(), count);
+        }
+    }
+    Summary {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        inputs: reading
+            .inputs
+            .iter()
+            .map(|(path, stats)| InputSummary { path: path.clone(), packets: stats.frames, sha256: None })
+            .collect(),
+        packets: stats.frames,
+        bytes: stats.wire_bytes,
+        first_packet: stats.first,
+        last_packet: stats.last,
+        flows: stats.flow.created,
+        hosts: scores.hosts.len() as u64,
+        channels: store.channels().len() as u64,
+        findings: scores.findings.len() as u64,
+        decode_errors: stats.decode.errors.iter().map(|(layer, n)| (layer.to_owned(), n)).collect(),
+        skipped,
+        truncated_inputs: reading.capture.truncated_inputs,
+        elapsed_s,
+        packets_per_second: stats.frames as f64 / elapsed_s.max(1e-9),
+        peak_rss_bytes: peak_rss_bytes(),
+        models,
+    }
+}

@@ -1,0 +1,140 @@
+//! What a replay does while it reads: flow rows, RITA's pairs, and scoring passes, each only where an output needs it.
+
+use std::collections::BTreeMap;
+
+use crate::detect::{Detector, Finding, Scores};
+use crate::export::ExportError;
+use crate::export::metrics::{MetricsHistory, MetricsSnapshot};
+use crate::features::FeatureStore;
+use crate::features::rita::RitaPairs;
+use crate::flow::FlowRecord;
+use crate::pipeline::{Observer, Pipeline};
+use crate::time::Timestamp;
+
+use super::super::measure::Measure;
+use super::super::session::{Reading, Watch};
+use super::flows::FlowFile;
+use super::schedule::Schedule;
+
+/// The observer of a replay.
+pub(super) struct Watcher<'a> {
+    pub(super) flows: FlowFile,
+    /// Where `--channels` is asked for.
+    pub(super) rita: Option<RitaPairs>,
+    /// Where metrics are asked for.
+    pub(super) measure: Option<Measure>,
+    /// Where passes are scheduled.
+    pub(super) passes: Option<Passes<'a>>,
+}
+
+/// Scoring passes on a schedule.
+pub(super) struct Passes<'a> {
+    detector: &'a Detector,
+    schedule: Schedule,
+    history: Option<MetricsHistory>,
+    /// When each finding was made, by its id.
+    detected: BTreeMap<String, Timestamp>,
+    error: Option<ExportError>,
+}
+
+impl<'a> Passes<'a> {
+    pub(super) const fn new(
+        detector: &'a Detector,
+        schedule: Schedule,
+        history: Option<MetricsHistory>,
+    ) -> Self {
+        Self { detector, schedule, history, detected: BTreeMap::new(), error: None }
+    }
+
+    /// Remembers when findings were made, and the metrics of that time.
+    fn record(&mut self, at: Timestamp, findings: &[Finding], snapshot: Option<&MetricsSnapshot>) {
+        for finding in findings {
+            self.detected.entry(finding.id.clone()).or_insert(at);
+        }
+        if let (Some(history), Some(snapshot), None) = (&mut self.history, snapshot, &self.error) {
+            self.error = history.append(at, snapshot).err();
+        }
+    }
+}
+
+impl Watcher<'_> {
+    /// Takes a scoring pass over what the outputs need.
+    pub(super) fn score(&self, detector: &Detector, store: &FeatureStore) -> Scores {
+        score(detector, store, self.rita.is_some() || self.measure.is_some())
+    }
+
+    /// Takes the pass at the end of the input. Gives the metrics after it, where they are asked for.
+    pub(super) fn last_pass(&mut self, reading: &Reading, scores: &Scores) -> Option<MetricsSnapshot> {
+        let pipeline = &reading.pipeline;
+        let last = pipeline.stats().last;
+        let mut snapshot = self.measure.as_mut()?.pass(last.unwrap_or_default(), pipeline, scores);
+        snapshot.last_scored = last;
+        // What the pipeline never saw is known only now.
+        snapshot.dropped_packets.insert("filter".to_owned(), reading.filtered);
+        for (reason, count) in &reading.capture.skipped {
+            snapshot.dropped_packets.insert((*reason).to_owned(), *count);
+        }
+        Some(snapshot)
+    }
+
+    /// Closes the files that are written while reading, the history with the metrics at the end of the input, `last`. Gives when
+    /// each finding was made, where passes were scheduled.
+    pub(super) fn finish(
+        self,
+        last: Option<Timestamp>,
+        findings: &[Finding],
+        snapshot: Option<&MetricsSnapshot>,
+    ) -> Result<Option<PassesOutcome>, ExportError> {
+        self.flows.finish()?;
+        let Some(mut passes) = self.passes else { return Ok(None) };
+        if let Some(last) = last {
+            passes.record(last, findings, snapshot);
+        }
+        if let Some(error) = passes.error {
+            return Err(error);
+        }
+        let points_dropped = passes.history.map_or(Ok(0), MetricsHistory::finish)?;
+        Ok(Some(PassesOutcome { detected: passes.detected, points_dropped }))
+    }
+}
+
+/// What scheduled passes came to.
+pub(super) struct PassesOutcome {
+    /// When each finding was made, by its id.
+    pub(super) detected: BTreeMap<String, Timestamp>,
+    /// Points of the history that were left out because there were too many series.
+    pub(super) points_dropped: u64,
+}
+
+/// Takes a scoring pass: over every channel where they are told of, else over those that can be judged.
+fn score(detector: &Detector, store: &FeatureStore, every_channel: bool) -> Scores {
+    if every_channel { detector.score(store) } else { detector.score_judged(store) }
+}
+
+impl Observer for Watcher<'_> {
+    fn flow_ended(&mut self, record: &FlowRecord) {
+        self.flows.write(record);
+        if let Some(rita) = &mut self.rita {
+            rita.add(record);
+        }
+    }
+
+    fn tick(&mut self, at: Timestamp, pipeline: &Pipeline) {
+        if let Some(passes) = &mut self.passes
+            && passes.schedule.due(at)
+        {
+            let scores = score(passes.detector, pipeline.store(), self.measure.is_some());
+            let snapshot = self.measure.as_mut().map(|measure| measure.pass(at, pipeline, &scores));
+            passes.record(at, &scores.findings, snapshot.as_ref());
+        }
+        if let Some(measure) = &mut self.measure {
+            measure.tick(at, pipeline);
+        }
+    }
+}
+
+impl Watch for Watcher<'_> {
+    fn failed(&self) -> bool {
+        self.flows.failed() || self.passes.as_ref().is_some_and(|passes| passes.error.is_some())
+    }
+}
