@@ -123,7 +123,9 @@ impl<K: Hash + Ord, V> BoundedMap<K, V> {
             ranked.select_nth_unstable(excess);
         }
         let given_up: Vec<u32> = ranked.into_iter().take(excess).map(|(_, _, slot)| slot).collect();
-        given_up.into_iter().for_each(|slot| self.remove(slot));
+        for slot in given_up {
+            self.remove(slot);
+        }
     }
 
     /// Number of entries.

@@ -91,8 +91,12 @@ impl FeatureStore {
         let mut steps = Vec::with_capacity(2 * WINDOW);
         while events.peek().is_some() {
             events.by_ref().take(WINDOW).for_each(|event| self.expect(event, &mut steps));
-            steps.iter().for_each(|step| self.approach(step));
-            steps.drain(..).for_each(|step| self.take(&step));
+            for step in &steps {
+                self.approach(step);
+            }
+            for step in steps.drain(..) {
+                self.take(&step);
+            }
         }
     }
 

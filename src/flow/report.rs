@@ -37,7 +37,7 @@ fn record(flow: &FlowMut<'_>, seed: Seed) -> FlowRecord {
         state: state::of_datagrams(key.proto, &counters),
         history,
         app: cold.app.info().cloned(),
-        first_speaker: hot.first_speaker,
+        first_speaker: hot.heard.first_speaker(),
         orig_payload_max: flow.warm.orig_payload_max,
         ..FlowRecord::default()
     };

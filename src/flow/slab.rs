@@ -4,7 +4,7 @@
 
 use crate::addr::Addr;
 use crate::decode::{Direction, Packet, proto};
-use crate::flow::app::App;
+use crate::flow::app::{App, Heard};
 use crate::flow::compact::{Letters, Tally};
 use crate::flow::exchange::Burst;
 use crate::flow::history::Rare;
@@ -71,8 +71,7 @@ pub(super) struct Hot {
     resp_port: u16,
     proto: u8,
     pub(super) life: Life,
-    /// `FlowRecord::first_speaker`.
-    pub(super) first_speaker: u8,
+    pub(super) heard: Heard,
     flags: u8,
 }
 
@@ -258,6 +257,14 @@ impl Slab {
                 size_of::<Hot>() + size_of::<Warm>()
             };
             prefetch(lines, bytes);
+        }
+    }
+
+    /// Asks for all that is kept of a flow.
+    pub(super) fn prefetch_whole(&self, slot: u32) {
+        if let (Some(lines), Some(cold)) = (self.lines.get(slot as usize), self.cold.get(slot as usize)) {
+            prefetch(lines, size_of::<Lines>());
+            prefetch(cold, size_of::<Cold>());
         }
     }
 

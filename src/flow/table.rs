@@ -130,6 +130,18 @@ impl FlowTable {
         })
     }
 
+    /// A flow will be settled.
+    pub(super) fn approach(&self, due: Due) {
+        self.slab.prefetch_whole(due.slot);
+    }
+
+    /// A flow that was approached will be settled soon: if that ends it, it leaves the index.
+    pub(super) fn expect_end(&self, due: Due) {
+        if let Some(hot) = self.slab.hot(due.slot) {
+            self.expect(self.hasher.key(&hot.key()));
+        }
+    }
+
     /// Ends a flow whose time is up at `now`, or reports what went on in it; without a time, the input is at its end.
     pub(super) fn settle(&mut self, due: Due, now: Option<Timestamp>, events: &mut Events) {
         let mut out = Emitter::new(events, due.ordinal);

@@ -11,6 +11,9 @@ use crate::time::Timestamp;
 /// Packets that are looked up together, so that their cache misses overlap.
 const BATCH: usize = 64;
 
+/// Flows of a sweep that are asked for ahead of the one that is settled.
+const AHEAD: usize = 24;
+
 /// Packets that follow each other in the input.
 #[derive(Clone, Copy, Debug)]
 pub struct Segment<'a> {
@@ -124,12 +127,27 @@ impl FlowTables {
     /// Ends or reports those flows of the sweep whose first packet came before the one with the ordinal `before`.
     pub fn drain(&mut self, before: u64, events: &mut Events) {
         while let Some((due, number)) = self.due.pop_if(|(due, _)| due.ordinal < before) {
+            self.look_ahead();
             if let Some(table) = self.tables.get_mut(number) {
                 table.settle(due, self.now, events);
             }
         }
         if self.due.is_empty() {
             self.tables.iter_mut().for_each(FlowTable::end_sweep);
+        }
+    }
+
+    /// Asks for what flows further on in the sweep will need.
+    fn look_ahead(&self) {
+        let later = |distance: usize| {
+            let (due, number) = self.due.get(self.due.len().checked_sub(distance)?)?;
+            Some((*due, self.tables.get(*number)?))
+        };
+        if let Some((due, table)) = later(AHEAD) {
+            table.approach(due);
+        }
+        if let Some((due, table)) = later(AHEAD / 2) {
+            table.expect_end(due);
         }
     }
 

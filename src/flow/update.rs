@@ -36,9 +36,7 @@ pub(super) fn count(
     }
     let payload = count_transport(&mut flow, from, packet);
     if packet.payload_len > 0 && payload == Payload::Fresh {
-        if flow.hot.first_speaker == 0 {
-            flow.hot.first_speaker = if from == Direction::Orig { 1 } else { 2 };
-        }
+        flow.hot.heard.speaks(from);
         read_payload(&mut flow, from, packet, data, room, out);
     }
 }
@@ -130,10 +128,11 @@ fn read_payload(
     }
     let key = flow.hot.key();
     if !flow.hot.has(Hot::INSPECTED) {
-        if flow.cold.app.feed(room, &key, from, packet, payload) == Progress::Done {
-            flow.hot.set(Hot::INSPECTED, true);
-        }
-        if app::is_dns_by_port(&key) || flow.cold.app.info().is_some_and(|info| app::is_dns(&key, info)) {
+        let is_done =
+            flow.cold.app.feed(&mut flow.hot.heard, room, &key, from, packet, payload) == Progress::Done;
+        flow.hot.set(Hot::INSPECTED, is_done);
+        let is_dns = is_done && flow.cold.app.info().is_some_and(|info| app::is_dns(&key, info));
+        if is_dns || app::is_dns_by_port(&key) {
             flow.hot.set(Hot::DNS, true);
         }
     }
