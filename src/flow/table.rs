@@ -15,6 +15,9 @@ use crate::time::Timestamp;
 /// Slots that the hand of the clock looks at to find the flow to give up.
 const CLOCK_WINDOW: usize = 32;
 
+/// Slots that are asked for ahead of the hand.
+const CLOCK_AHEAD: u32 = 8;
+
 /// Flows of one table that may wait for more payload to be known: at most 16 KiB each, 512 MiB in all tables.
 const WAITING_FLOWS: u32 = 4096;
 
@@ -130,14 +133,14 @@ impl FlowTable {
         })
     }
 
-    /// A flow will be settled.
-    pub(super) fn approach(&self, due: Due) {
-        self.slab.prefetch_whole(due.slot);
+    /// The flow in a slot will be settled.
+    pub(super) fn approach(&self, slot: u32) {
+        self.slab.prefetch_whole(slot);
     }
 
     /// A flow that was approached will be settled soon: if that ends it, it leaves the index.
-    pub(super) fn expect_end(&self, due: Due) {
-        if let Some(hot) = self.slab.hot(due.slot) {
+    pub(super) fn expect_end(&self, slot: u32) {
+        if let Some(hot) = self.slab.hot(slot) {
             self.expect(self.hasher.key(&hot.key()));
         }
     }
@@ -188,19 +191,24 @@ impl FlowTable {
         slot
     }
 
-    /// The flow to give up (CLOCK): in the window before the hand the first of those that matter least, which are
-    /// unanswered before answered, and not seen since the hand passed before seen.
+    /// The flow to give up (CLOCK): the first before the hand that is unanswered and was not seen since the hand passed; where there is
+    /// none in a window, the first of those that matter least, which are unanswered before answered, unseen before seen.
     fn victim(&mut self) -> u32 {
         let slots = self.slab.slots().end.max(1);
         let mut best = None;
         for _ in 0..CLOCK_WINDOW.min(slots as usize) {
             self.hand = (self.hand + 1) % slots;
-            if let Some(worth) = self.slab.worth(self.hand)
-                && best.is_none_or(|(least, _)| worth < least)
-            {
+            let Some(worth) = self.slab.worth(self.hand) else { continue };
+            if best.is_none_or(|(least, _)| worth < least) {
                 best = Some((worth, self.hand));
             }
+            if worth == (false, false) {
+                break;
+            }
         }
+        // In a flood each flow takes the place of the next: what will be needed soon is known.
+        self.approach((self.hand + CLOCK_AHEAD) % slots);
+        self.expect_end((self.hand + CLOCK_AHEAD / 2) % slots);
         best.map_or(self.hand, |(_, slot)| slot)
     }
 

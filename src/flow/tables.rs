@@ -144,10 +144,10 @@ impl FlowTables {
             Some((*due, self.tables.get(*number)?))
         };
         if let Some((due, table)) = later(AHEAD) {
-            table.approach(due);
+            table.approach(due.slot);
         }
         if let Some((due, table)) = later(AHEAD / 2) {
-            table.expect_end(due);
+            table.expect_end(due.slot);
         }
     }
 
