@@ -10,14 +10,14 @@
 use std::hash::BuildHasher;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, RwLock};
+use std::sync::{Mutex, MutexGuard, RwLock};
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use dashmap::DashMap;
 use foldhash::quality::SeedableRandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashTable};
 use undercurrent::addr::Addr;
 use undercurrent::features::{BoundedMap, ChannelKey, Peer};
 use undercurrent::seed::Seed;
@@ -173,7 +173,10 @@ struct Plain(HashMap<ChannelKey, Value, Hasher>);
 impl Map for Plain {
     fn update(&mut self, keys: &[ChannelKey]) {
         for key in keys {
-            change(self.0.entry_ref(key).or_insert([0; 32]));
+            match self.0.get_mut(key) {
+                Some(value) => change(value),
+                None => change(self.0.entry(key.clone()).or_insert([0; 32])),
+            }
         }
     }
 
@@ -182,51 +185,49 @@ impl Map for Plain {
     }
 }
 
-/// Hash maps with a lock each.
-struct Sharded<L> {
-    shards: Vec<L>,
+type Shard = HashTable<(ChannelKey, Value)>;
+
+/// Hash tables with a lock each; a key is hashed once for both.
+struct Sharded {
+    shards: Vec<Mutex<Shard>>,
     hasher: Hasher,
 }
 
-impl<L> Sharded<L> {
-    fn shard(&self, key: &ChannelKey) -> &L {
-        // The high bits: the map of a shard uses the others.
+impl Sharded {
+    fn new() -> Self {
+        let shard = || Mutex::new(Shard::with_capacity(KEYS / SHARDS * 5 / 4));
+        Self { shards: (0..SHARDS).map(|_| shard()).collect(), hasher: Seed::REPLAY.hasher() }
+    }
+
+    fn lock(&self, hash: u64) -> MutexGuard<'_, Shard> {
+        // Neither the bits of the place in the table nor those of the tag there.
+        self.shards[usize::try_from(hash >> 40).unwrap() % SHARDS].lock().unwrap()
+    }
+}
+
+impl Shared for Sharded {
+    fn update(&self, keys: &[ChannelKey]) {
+        for key in keys {
+            let hash = self.hasher.hash_one(key);
+            let mut shard = self.lock(hash);
+            if let Some((_, value)) = shard.find_mut(hash, |(known, _)| known == key) {
+                change(value);
+                continue;
+            }
+            let mut entry = (key.clone(), [0; 32]);
+            change(&mut entry.1);
+            shard.insert_unique(hash, entry, |(key, _)| self.hasher.hash_one(key));
+        }
+    }
+
+    fn read(&self, key: &ChannelKey) -> Option<Value> {
         let hash = self.hasher.hash_one(key);
-        &self.shards[usize::try_from(hash >> 40).unwrap() % SHARDS]
-    }
-}
-
-type Shard = HashMap<ChannelKey, Value, Hasher>;
-
-impl Shared for Sharded<Mutex<Shard>> {
-    fn update(&self, keys: &[ChannelKey]) {
-        for key in keys {
-            change(self.shard(key).lock().unwrap().entry_ref(key).or_insert([0; 32]));
-        }
-    }
-
-    fn read(&self, key: &ChannelKey) -> Option<Value> {
-        self.shard(key).lock().unwrap().get(key).copied()
+        self.lock(hash).find(hash, |(known, _)| known == key).map(|(_, value)| *value)
     }
 
     fn total(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.lock().unwrap().values().map(sum).sum::<u64>()).sum()
-    }
-}
-
-impl Shared for Sharded<RwLock<Shard>> {
-    fn update(&self, keys: &[ChannelKey]) {
-        for key in keys {
-            change(self.shard(key).write().unwrap().entry_ref(key).or_insert([0; 32]));
-        }
-    }
-
-    fn read(&self, key: &ChannelKey) -> Option<Value> {
-        self.shard(key).read().unwrap().get(key).copied()
-    }
-
-    fn total(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.read().unwrap().values().map(sum).sum::<u64>()).sum()
+        let shards = self.shards.iter().map(|shard| shard.lock().unwrap());
+        shards.map(|shard| shard.iter().map(|(_, value)| sum(value)).sum::<u64>()).sum()
     }
 }
 
@@ -370,14 +371,10 @@ fn sum_of_change() -> u64 {
 fn bench(criterion: &mut Criterion) {
     let hasher = || Seed::REPLAY.hasher();
     let bounded = || Bounded(BoundedMap::new(KEYS, Seed::REPLAY));
-    let shard = || Shard::with_capacity_and_hasher(KEYS / SHARDS * 5 / 4, hasher());
     alone(criterion, "BoundedMap", &mut bounded());
     alone(criterion, "hashbrown", &mut Plain(HashMap::with_capacity_and_hasher(KEYS, hasher())));
     shared(criterion, "BoundedMap, one RwLock", BoundedLocked(RwLock::new(bounded())));
-    let shards = (0..SHARDS).map(|_| Mutex::new(shard())).collect();
-    shared(criterion, "hashbrown, 64 Mutexes", Sharded { shards, hasher: hasher() });
-    let shards = (0..SHARDS).map(|_| RwLock::new(shard())).collect();
-    shared(criterion, "hashbrown, 64 RwLocks", Sharded { shards, hasher: hasher() });
+    shared(criterion, "hashbrown, 64 Mutexes", Sharded::new());
     shared(
         criterion,
         "DashMap",
