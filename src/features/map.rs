@@ -1,7 +1,8 @@
-//! The maps of hosts and channels behind one type: bounded, asked ahead of time, iterated only in the order of keys.
+//! The maps of hosts and channels behind one type: bounded, asked ahead of time, sorted by key where their order can be seen.
 //!
-//! One thread writes them, a flow event at a time, and scoring reads them between events: no lock is needed, and the concurrent maps that
-//! were measured against this one cost several times as much (see `docs/adr/0004-host-map.md`).
+//! One thread writes them, in windows of events, and scoring reads them between: no lock is needed. With a million channels,
+//! an update in such windows takes a quarter of the time that it takes in `DashMap`, `scc`, `papaya` or `hashbrown`, or less
+//! (`docs/adr/0016-host-map-of-our-own.md`).
 
 use std::hash::{BuildHasher, Hash};
 
