@@ -275,6 +275,15 @@ pub const EXFIL: &[Feature] = &[
         |v| v.lone_upload()
     ),
     feature!(
+        "lone_outflow",
+        "",
+        Larger,
+        Linear,
+        1.0,
+        "share of what the host sent outside, times how much more went out than came in, times the square of how few of the monitored hosts talk to this peer, weighed by the bytes: 0 to 1",
+        |v| v.lone_outflow()
+    ),
+    feature!(
         "out_producer_consumer_ratio",
         "",
         Larger,

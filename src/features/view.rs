@@ -229,6 +229,16 @@ impl<'a> ChannelView<'a> {
         traffic.payload_out.saturating_sub(traffic.payload_in) as f64 * self.rarity()
     }
 
+    /// How far the channel is the way on which the host's data leaves, to a peer that few others know: the share of what it sent
+    /// outside, times how much more went out than came in, times the rarity squared, weighed by the bytes.
+    pub(super) fn lone_outflow(&self) -> f64 {
+        const HALF_SURE_BYTES: f64 = 5e7;
+        let ratio = self.producer_consumer_ratio();
+        let outward = if ratio.is_nan() { 0.0 } else { ratio.max(0.0) };
+        let much = 1.0 - (-(self.channel.traffic.payload_out as f64) / HALF_SURE_BYTES).exp();
+        self.share_of_host_bytes_out().min(1.0) * outward * self.rarity().powi(2) * much
+    }
+
     /// Share of the monitored hosts that talk to this peer; not a number where too few are seen to tell.
     pub fn prevalence(&self) -> f64 {
         const FEWEST_HOSTS: usize = 4;
@@ -238,7 +248,8 @@ impl<'a> ChannelView<'a> {
         self.hosts_of_peer as f64 / self.observed.hosts as f64
     }
 
-    pub(super) fn share_of_host_bytes_out(&self) -> f64 {
+    /// Share of all bytes that the host sent outside.
+    pub fn share_of_host_bytes_out(&self) -> f64 {
         self.channel.traffic.bytes_out as f64 / self.host.external.bytes_out.max(1) as f64
     }
 
