@@ -6,6 +6,7 @@ mod explain;
 mod finding;
 mod gate;
 mod pass;
+mod rows;
 mod schema;
 mod severity;
 mod threshold;

@@ -4,7 +4,7 @@ use crate::features::{FeatureStore, vector_of};
 use crate::model::{Model, ModelError, Params, Provenance, TrainingInput};
 use crate::time::Timestamp;
 
-use super::pass::rows_of;
+use super::rows::rows_of;
 use super::{Kind, can_judge, features_of, questions_of, specs_of};
 
 /// The judged rows of one benign capture.
@@ -30,12 +30,12 @@ const FOLDS: usize = 5;
 impl BenignCapture {
     /// The rows that pass the evidence gates, evenly thinned out to a bound.
     pub fn new(file: String, sha256: String, last: Option<Timestamp>, store: &FeatureStore) -> Self {
-        let rows = rows_of(store);
+        let rows: Vec<_> = rows_of(store).collect();
         let of_kind = |kind: Kind| -> Vec<f32> {
             let judged: Vec<Vec<f32>> = rows
                 .iter()
-                .filter(|row| can_judge(kind, &row.view()))
-                .map(|row| vector_of(features_of(kind), &row.view()))
+                .filter(|row| can_judge(kind, row))
+                .map(|row| vector_of(features_of(kind), row))
                 .collect();
             let step = judged.len().div_ceil(ROWS_PER_CAPTURE).max(1);
             judged.into_iter().step_by(step).flatten().collect()

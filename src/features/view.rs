@@ -2,7 +2,7 @@
 
 use crate::decode::app::Service;
 use crate::decode::proto;
-use crate::features::periodicity::{Regularity, regularity, size_regularity};
+use crate::features::periodicity::{MIN_INTERVALS, Regularity, regularity, size_regularity};
 use crate::features::{Channel, ChannelKey, DomainState, Host, Peer};
 use crate::time::{Span, Timestamp};
 
@@ -46,10 +46,12 @@ impl<'a> ChannelView<'a> {
     ) -> Self {
         let starts = |inner_only: bool| -> Vec<f64> {
             let base = channel.first_seen;
+            // Most channels have too few bursts for any pace.
+            let enough = channel.recent.len() > MIN_INTERVALS;
             channel
                 .recent
                 .iter()
-                .filter(|b| !inner_only || !b.opens_flow)
+                .filter(|b| enough && (!inner_only || !b.opens_flow))
                 .map(|b| (b.start - base).as_secs_f64())
                 .collect()
         };
