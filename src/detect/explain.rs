@@ -110,6 +110,7 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
         "size_regularity" => {
             format!("what it sends is alike in size from burst to burst ({})", percent(value))
         }
+        "steadiness" => format!("as busy in one part of its life as in another ({})", percent(value)),
         "persistence" => format!("active during {} of the time watched", percent(value)),
         "longest_connection" => format!("one connection open for {}", duration(value)),
         "peer_driven" => {

@@ -229,7 +229,8 @@ impl<'a> ChannelView<'a> {
         traffic.payload_out.saturating_sub(traffic.payload_in) as f64 * self.rarity()
     }
 
-    pub(super) fn prevalence(&self) -> f64 {
+    /// Share of the monitored hosts that talk to this peer; not a number where too few are seen to tell.
+    pub fn prevalence(&self) -> f64 {
         const FEWEST_HOSTS: usize = 4;
         if self.observed.hosts < FEWEST_HOSTS {
             return f64::NAN;
