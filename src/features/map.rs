@@ -1,7 +1,7 @@
 //! The maps of hosts and channels behind one type: bounded, asked ahead of time, iterated only in the order of keys.
 //!
 //! One thread writes them, a flow event at a time, and scoring reads them between events: no lock is needed, and the concurrent maps that
-//! were measured against this one cost several times as much (see `docs/adr/0004-host-map.md`).
+//! were measured against this one cost several times as much (see `docs/adr/0016-own-maps-for-hosts-and-channels.md`).
 
 use std::hash::{BuildHasher, Hash};
 
