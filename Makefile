@@ -11,7 +11,7 @@ DEMO := captures/office_day_incident/capture.pcap.zst
 REPLAY_DEMO := cargo run --quiet --locked -- replay --no-progress $(DEMO)
 SCRIPTS := .ci/run $(wildcard scripts/*.sh captures/*/record.sh)
 
-.PHONY: help demo test check format lint docs metrics picture scripts licences pages compare-sklearn
+.PHONY: help demo test check format lint docs metrics picture scripts licences pages evaluate compare-sklearn
 
 help: ## List the jobs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +58,9 @@ picture: ## Is the picture of the demo what the demo prints?
 pages: ## Write the generated pages and the picture anew
 	UPDATE_GOLDEN=1 cargo test --locked --quiet --test pages
 	python3 scripts/render_terminal.py docs/images/demo.svg -- $(REPLAY_DEMO)
+
+evaluate: ## Measure detection on the development captures (../shared/data), with models that have not seen them
+	@scripts/timed.sh evaluate scripts/evaluate_shared.sh
 
 compare-sklearn: ## Compare the isolation forest with scikit-learn's (needs a network the first time)
 	@scripts/install_deps.sh compare

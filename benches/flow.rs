@@ -1,24 +1,31 @@
 //! Updates of the flow tables, against a table of bare 64-byte records that only counts.
 //!
 //! `cargo bench --bench flow`. Packets are data segments of established TCP connections, keys drawn evenly, so that
-//! at a million keys nearly every packet misses the caches. Dated results are in `benches/flow.md`.
+//! at a million keys nearly every packet misses the caches. Dated results are in `benches/RESULTS.md`.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark may stop at a broken premise")]
 
 use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use hashbrown::HashTable;
 use undercurrent::addr::Addr;
 use undercurrent::decode::{Packet, TcpFlags, proto};
-use undercurrent::flow::{Config, FlowEvent, FlowEventKind, FlowHasher, FlowPacket, FlowTable, SHARDS};
+use undercurrent::flow::{Config, Events, FlowEvent, FlowHasher, FlowTables, Segment};
+use undercurrent::memory::Index;
 use undercurrent::seed::Seed;
 use undercurrent::time::{Span, Timestamp};
 
 const PACKETS: usize = 1 << 20;
 const PAYLOAD: u32 = 100;
 /// Packets that the pipeline hands over at a time.
-const BLOCK: usize = 4096;
+const BLOCK: usize = 2048;
+
+/// Packets and the hashes of their flows.
+#[derive(Default)]
+struct Packets {
+    packets: Vec<Packet>,
+    hashes: Vec<u64>,
+}
 
 /// A stream of packets over a number of connections, a microsecond apart.
 struct Stream {
@@ -33,7 +40,7 @@ impl Stream {
         Self { next_seq: vec![1; keys], hasher: FlowHasher::new(Seed::REPLAY), ordinal: 0, random: 1 }
     }
 
-    fn packet(&mut self, key: usize, flags: u8) -> (usize, FlowPacket) {
+    fn push(&mut self, to: &mut Packets, key: usize, flags: u8) {
         let octets = u32::try_from(key).unwrap().to_be_bytes();
         let seq = self.next_seq[key];
         self.next_seq[key] = seq.wrapping_add(if flags == TcpFlags::SYN { 1 } else { PAYLOAD });
@@ -52,9 +59,9 @@ impl Stream {
             wire_len: 54 + PAYLOAD,
             ..Packet::default()
         };
-        let (shard, hash) = self.hasher.shard_of(&packet);
         self.ordinal += 1;
-        (shard, FlowPacket { ordinal: self.ordinal, hash, packet })
+        to.hashes.push(self.hasher.packet(&packet));
+        to.packets.push(packet);
     }
 
     fn now(&self) -> Timestamp {
@@ -62,74 +69,75 @@ impl Stream {
     }
 
     /// The SYNs of all connections.
-    fn open(&mut self) -> Vec<Vec<FlowPacket>> {
-        let mut shards = vec![Vec::new(); SHARDS];
-        for key in 0..self.next_seq.len() {
-            let (shard, packet) = self.packet(key, TcpFlags::SYN);
-            shards[shard].push(packet);
-        }
-        shards
+    fn open(&mut self) -> Packets {
+        let mut packets = Packets::default();
+        (0..self.next_seq.len()).for_each(|key| self.push(&mut packets, key, TcpFlags::SYN));
+        packets
     }
 
-    /// The next packets, by shard.
-    fn next(&mut self) -> Vec<Vec<FlowPacket>> {
-        let mut shards = vec![Vec::new(); SHARDS];
+    /// The next packets.
+    fn next(&mut self) -> Packets {
+        let mut packets = Packets::default();
         for _ in 0..PACKETS {
             self.random =
                 self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let key = usize::try_from(self.random >> 33).unwrap() % self.next_seq.len();
-            let (shard, packet) = self.packet(key, TcpFlags::ACK);
-            shards[shard].push(packet);
+            self.push(&mut packets, key, TcpFlags::ACK);
         }
-        shards
+        packets
     }
 }
 
-/// Hands the packets of all shards over in blocks, as the pipeline does.
-fn in_blocks(shards: &[Vec<FlowPacket>], mut process: impl FnMut(usize, &[FlowPacket])) {
-    let size = BLOCK / SHARDS;
-    for block in 0..shards.iter().map(Vec::len).max().unwrap_or_default().div_ceil(size) {
-        for (shard, packets) in shards.iter().enumerate() {
-            let rest = packets.get(block * size..).unwrap_or_default();
-            process(shard, &rest[..size.min(rest.len())]);
-        }
+impl Packets {
+    /// The packets in blocks, as the pipeline hands them over.
+    fn in_blocks(&self) -> impl Iterator<Item = Segment<'_>> {
+        self.packets.chunks(BLOCK).zip(self.hashes.chunks(BLOCK)).map(|(packets, hashes)| Segment {
+            packets,
+            hashes,
+            first_ordinal: 0,
+            data: &[],
+        })
     }
 }
 
-/// What a flow table costs at the least: key, packets, bytes and the last time.
+/// What a flow table costs at the least: key, packets, bytes and the last time in one cache line.
 struct Bare {
-    index: HashTable<u32>,
+    index: Index,
     records: Vec<([u64; 5], [u64; 3])>,
 }
 
 impl Bare {
     fn new(keys: usize) -> Self {
-        Self { index: HashTable::with_capacity(keys), records: Vec::with_capacity(keys) }
+        Self { index: Index::default(), records: Vec::with_capacity(keys) }
     }
 
-    fn process(&mut self, packets: &[FlowPacket]) {
-        for batch in packets.chunks(64) {
+    fn process(&mut self, segment: &Segment<'_>) {
+        for (packets, hashes) in segment.packets.chunks(64).zip(segment.hashes.chunks(64)) {
             let mut slots = [None; 64];
-            for (slot, packet) in slots.iter_mut().zip(batch) {
-                let key = words(&packet.packet);
-                *slot = self.index.find(packet.hash, |&n| self.records[n as usize].0 == key).copied();
+            for (slot, (packet, hash)) in slots.iter_mut().zip(packets.iter().zip(hashes)) {
+                let key = words(packet);
+                *slot = self.index.find(short(*hash), |n| self.records[n as usize].0 == key);
             }
-            for (slot, packet) in slots.into_iter().zip(batch) {
-                let slot = slot.unwrap_or_else(|| self.insert(packet));
+            for (slot, (packet, hash)) in slots.into_iter().zip(packets.iter().zip(hashes)) {
+                let slot = slot.unwrap_or_else(|| self.insert(packet, *hash));
                 let counters = &mut self.records[slot as usize].1;
                 counters[0] += 1;
-                counters[1] += u64::from(packet.packet.ip_len);
-                counters[2] = packet.packet.ts.as_nanos().unsigned_abs();
+                counters[1] += u64::from(packet.ip_len);
+                counters[2] = packet.ts.as_nanos().unsigned_abs();
             }
         }
     }
 
-    fn insert(&mut self, packet: &FlowPacket) -> u32 {
+    fn insert(&mut self, packet: &Packet, hash: u64) -> u32 {
         let slot = u32::try_from(self.records.len()).unwrap();
-        self.records.push((words(&packet.packet), [0; 3]));
-        self.index.insert_unique(packet.hash, slot, |_| unreachable!("made large enough"));
+        self.records.push((words(packet), [0; 3]));
+        self.index.insert(short(hash), slot);
         slot
     }
+}
+
+fn short(hash: u64) -> u32 {
+    u32::try_from(hash & u64::from(u32::MAX)).unwrap()
 }
 
 /// All packets of a stream go one way: their key needs no orientation.
@@ -143,15 +151,14 @@ fn bench_table(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group("flow");
         group.sample_size(10).throughput(Throughput::Elements(PACKETS as u64));
         let mut stream = Stream::new(keys);
-        let mut tables: Vec<_> =
-            (0..SHARDS).map(|_| FlowTable::new(&Config::default(), Seed::REPLAY)).collect();
-        let mut events: Vec<FlowEvent> = Vec::new();
-        in_blocks(&stream.open(), |shard, packets| tables[shard].process(packets, &[], &mut events));
+        let mut tables = FlowTables::new(&Config::default(), Seed::REPLAY, 0, 1);
+        let mut events = Events::default();
+        stream.open().in_blocks().for_each(|segment| tables.process(&segment, &mut events));
         group.bench_function(BenchmarkId::new("table", keys), |b| {
             b.iter_batched(
                 || stream.next(),
                 |packets| {
-                    in_blocks(&packets, |n, packets| tables[n].process(packets, &[], &mut events));
+                    packets.in_blocks().for_each(|segment| tables.process(&segment, &mut events));
                     packets
                 },
                 BatchSize::PerIteration,
@@ -160,27 +167,21 @@ fn bench_table(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(keys as u64));
         let now = stream.now();
         group.bench_function(BenchmarkId::new("sweep", keys), |b| {
-            b.iter(|| {
-                for table in &mut tables {
-                    table.sweep(black_box(now), &mut events);
-                }
-            });
+            b.iter(|| tables.sweep(black_box(Some(now))));
         });
         group.finish();
-        assert_eq!(tables.iter().map(FlowTable::len).sum::<usize>(), keys);
+        assert_eq!(tables.len(), keys);
         events.clear();
-        for table in &mut tables {
-            table.finish(&mut events);
-        }
-        assert_eq!(packets_of(&events), stream.ordinal, "every packet is in a flow");
+        tables.sweep(None);
+        tables.drain(u64::MAX, &mut events);
+        assert_eq!(packets_of(events), stream.ordinal, "every packet is in a flow");
     }
 }
 
-fn packets_of(events: &[FlowEvent]) -> u64 {
-    events
-        .iter()
-        .map(|event| match &event.kind {
-            FlowEventKind::Report(report) => report.record.counters.orig_pkts,
+fn packets_of(mut events: Events) -> u64 {
+    Events::in_order(std::slice::from_mut(&mut events))
+        .map(|event| match event {
+            FlowEvent::Report(report) => report.record.counters.orig_pkts,
             _ => 0,
         })
         .sum()
@@ -191,22 +192,21 @@ fn bench_bare(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group("flow");
         group.sample_size(10).throughput(Throughput::Elements(PACKETS as u64));
         let mut stream = Stream::new(keys);
-        let mut tables: Vec<_> = (0..SHARDS).map(|_| Bare::new(keys)).collect();
-        in_blocks(&stream.open(), |shard, packets| tables[shard].process(packets));
+        let mut table = Bare::new(keys);
+        stream.open().in_blocks().for_each(|segment| table.process(&segment));
         group.bench_function(BenchmarkId::new("bare", keys), |b| {
             b.iter_batched(
                 || stream.next(),
                 |packets| {
-                    in_blocks(&packets, |shard, packets| tables[shard].process(packets));
+                    packets.in_blocks().for_each(|segment| table.process(&segment));
                     packets
                 },
                 BatchSize::PerIteration,
             );
         });
         group.finish();
-        let records = || tables.iter().flat_map(|table| &table.records);
-        assert_eq!(records().count(), keys);
-        assert_eq!(records().map(|record| record.1[0]).sum::<u64>(), stream.ordinal);
+        assert_eq!(table.records.len(), keys);
+        assert_eq!(table.records.iter().map(|record| record.1[0]).sum::<u64>(), stream.ordinal);
     }
 }
 

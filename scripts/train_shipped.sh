@@ -16,16 +16,7 @@ labelled=$(tail -qn +2 captures/*/labels.csv | cut -d, -f2 | grep -E '^([0-9]+\.
 mapfile -t benign < <(find "$dev/C_benign" -type f \( -name '*.pcap' -o -name '*.pcapng' \) | LC_ALL=C sort)
 # Tunnels are named by their domain, which a packet filter cannot leave out: those scenarios are not trained on.
 mapfile -t recorded < <(grep -LE ',(dns_tunnel|icmp_tunnel),' captures/*/labels.csv | sed 's|labels.csv|capture.pcap.zst|')
-# Seed and hosts of each simulated office.
-offices=(101:8 102:15 103:25 104:40 105:60 106:100 107:100 108:150)
-simulated=()
-mkdir -p target/training
-for office in "${offices[@]}"; do
-  capture=target/training/office-${office%:*}-${office#*:}.pcap.zst
-  [ -s "$capture" ] || target/release/undercurrent simulate --seed "${office%:*}" --hosts "${office#*:}" --output "$capture" \
-    --labels "${capture%.pcap.zst}.csv"
-  simulated+=("$capture")
-done
+mapfile -t simulated < <(scripts/simulate_offices.sh)
 target/release/undercurrent train --output models --filter "not ($labelled)" --no-progress --model-version "${MODEL_VERSION:-1}" \
   --notes "Benign development captures, the benign traffic of the recorded scenarios, simulated offices; see models/README.md." \
   "${benign[@]}" "${recorded[@]}" "${simulated[@]}"

@@ -25,6 +25,7 @@ pub mod evaluate;
 pub mod export;
 pub mod features;
 pub mod flow;
+pub mod memory;
 pub mod model;
 pub mod pipeline;
 pub mod seed;

@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 /// What each module of the crate may use of the others.
 const LAYERS: &[(&str, &[&str])] = &[
     ("addr", &[]),
+    ("memory", &[]),
     ("seed", &[]),
     ("time", &[]),
     ("capture", &["time"]),
     ("decode", &["addr", "capture", "seed", "time"]),
-    ("flow", &["addr", "decode", "seed", "time"]),
-    ("features", &["addr", "decode", "flow", "seed", "time"]),
+    ("flow", &["addr", "decode", "memory", "seed", "time"]),
+    ("features", &["addr", "decode", "flow", "memory", "seed", "time"]),
     ("model", &[]),
     ("detect", &["addr", "decode", "features", "model", "time"]),
     ("evaluate", &["addr", "decode", "detect", "features", "flow", "model", "time"]),

@@ -343,7 +343,7 @@ mod tests {
         let missing = CaptureFile::open(Path::new("/nonexistent/x.pcap")).err().unwrap();
         assert_eq!(missing.to_string(), "/nonexistent/x.pcap: cannot be opened");
         let directory = CaptureFile::open(Path::new("/")).err().unwrap();
-        assert_eq!(directory.to_string(), "/: byte 0: cannot be read");
+        assert_eq!(directory.to_string(), "/: is a directory; name the captures in it");
     }
 
     /// Gives its bytes in twos, is interrupted between, and fails at the end.

@@ -163,6 +163,9 @@ pub(super) struct EvaluateArgs {
     /// Score each input without a label with models trained on those of the other folds, the others with models of all of them
     #[arg(long, help_heading = "Evaluation", value_name = "FOLDS", value_parser = clap::value_parser!(u16).range(2..=100))]
     pub(super) cross_validate: Option<u16>,
+    /// Benign capture that the models of every fold are trained on too, repeatable; it is not scored
+    #[arg(long, help_heading = "Evaluation", value_name = "CAPTURE", requires = "cross_validate")]
+    pub(super) train_on: Vec<PathBuf>,
     /// False alerts a day at which recall is told
     #[arg(long, help_heading = "Evaluation", value_name = "ALERTS", default_value_t = 1.0, value_parser = parse_budget)]
     pub(super) budget: f64,

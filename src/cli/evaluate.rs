@@ -165,8 +165,11 @@ fn train_folds(
             benign.push((index, read_benign(settings, input)?));
         }
     }
+    settings.config.local.clone_from(&args.common.local);
+    let also = args.train_on.iter().map(|input| read_benign(settings, input));
+    let also = also.collect::<Result<Vec<_>, Failure>>()?;
     let params = Params { seed: args.common.seed, ..Params::default() };
-    Folds::train(&benign, usize::from(folds), params, allowlist)
+    Folds::train(&benign, &also, usize::from(folds), params, allowlist)
         .context("cannot cross-validate: more inputs without a label are needed")
         .map_err(Failure::Run)
 }

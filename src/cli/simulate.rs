@@ -8,7 +8,7 @@ use anyhow::Context;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::export::{OutFile, write_file};
+use crate::export::{OutFile, text, write_file};
 use crate::simulate::{
     Behaviour, Incident, Options, Scenario, SimulateError, Simulated, simulate, write_labels,
 };
@@ -29,10 +29,10 @@ pub(super) fn run(args: &SimulateArgs) -> Result<ExitCode, Failure> {
     write_file(&labels_path, &labels)?;
     if !args.quiet {
         eprintln!(
-            "{}: {} frames, {} incidents, labels in {}",
+            "{}: {}, {}, labels in {}",
             args.output.display(),
-            simulated.frames,
-            simulated.labels.len(),
+            text::counted(simulated.frames, "frame"),
+            text::counted(simulated.labels.len() as u64, "incident"),
             labels_path.display()
         );
     }

@@ -50,15 +50,21 @@ fn first_unknown(prefix: &str, table: &DeTable<'_>, known: &[&str]) -> Option<(u
     table.iter().filter_map(of_entry).min()
 }
 
-/// Compares whole names, and last parts as well: a key may stand in the wrong table.
+/// Compares what comes after the table that the key stands in, since that table is right: a name that has only the table in
+/// common with the key is not what was meant. Compares last parts as well: a key may stand in the wrong table.
 fn most_alike<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
-    let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
+    let (table, own) = key.rsplit_once('.').unwrap_or(("", key));
+    let in_table = |name: &'a str| name.strip_prefix(table).and_then(|rest| rest.strip_prefix('.'));
+    let alike = |name: &'a str| {
+        let last = name.rsplit('.').next().unwrap_or(name);
+        strsim::jaro_winkler(own, in_table(name).unwrap_or(name)).max(strsim::jaro(own, last))
+    };
     let tables = known.iter().filter_map(|name| name.rsplit_once('.')).map(|(table, _)| table);
     known
         .iter()
         .copied()
         .chain(tables)
-        .map(|name| (strsim::jaro_winkler(key, name).max(strsim::jaro(&last(key), &last(name))), name))
+        .map(|name| (alike(name), name))
         .filter(|(alike, _)| *alike >= ALIKE)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)
@@ -76,6 +82,8 @@ mod tests {
             ("locl = []", "locl", 1, 1, Some("local")),
             ("[flow]\nudp_s = 1\n  max_flow = 3\nzz = 1", "flow.max_flow", 3, 3, Some("flow.max_flows")),
             ("max_flows = 3", "max_flows", 1, 1, Some("flow.max_flows")),
+            ("flow_max_flows = 3", "flow_max_flows", 1, 1, Some("flow.max_flows")),
+            ("[decode]\nmax_flow = 3", "decode.max_flow", 2, 1, Some("flow.max_flows")),
             ("[flows]\nudp_s = 1", "flows", 1, 2, Some("flow")),
             ("zebra.stripes = 7\nabc = 1", "zebra", 1, 1, None),
             ("flow = { \"ü\" = 1, udp_s = 2 }", "flow.ü", 1, 10, None),

@@ -74,9 +74,10 @@ impl TcpFlags {
 }
 
 /// Who sent something in a flow: Zeek's originator or responder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
     /// From the originator.
+    #[default]
     Orig,
     /// From the responder.
     Resp,

@@ -95,9 +95,22 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
     let of_flows = |what: &str| format!("{} of {} connections {what}", percent(value), channel.flows);
     match feature.name {
         "interval_regularity" => rhythm(view),
+        "lone_rhythm" => format!(
+            "keeps its pace during {} of the time watched, with a peer that {} of {} monitored hosts talk to",
+            percent(view.persistence()),
+            view.hosts_of_peer,
+            view.observed.hosts
+        ),
+        "lone_upload" => format!(
+            "sent {} more than it received, to a peer that {} of {} monitored hosts talk to",
+            bytes(channel.traffic.payload_out.saturating_sub(channel.traffic.payload_in) as f64),
+            view.hosts_of_peer,
+            view.observed.hosts
+        ),
         "size_regularity" => {
             format!("what it sends is alike in size from burst to burst ({})", percent(value))
         }
+        "steadiness" => format!("as busy in one part of its life as in another ({})", percent(value)),
         "persistence" => format!("active during {} of the time watched", percent(value)),
         "longest_connection" => format!("one connection open for {}", duration(value)),
         "peer_driven" => {

@@ -143,8 +143,7 @@ fn exfil_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
     if channel.dns.is_some() {
         return None;
     }
-    let ratio = (out as f64 - back as f64) / (out as f64 + back as f64);
-    if ratio < UPLOAD_RATIO {
+    if upload_ratio(out, back) < UPLOAD_RATIO && !uploads_at_once(view) {
         return None;
     }
     let peak_share = channel.peak_out.peak() as f64 / channel.traffic.bytes_out.max(1) as f64;
@@ -155,6 +154,16 @@ fn exfil_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
     } else {
         Some(Behaviour::BulkUpload)
     }
+}
+
+fn upload_ratio(out: u64, back: u64) -> f64 {
+    (out as f64 - back as f64) / (out as f64 + back as f64)
+}
+
+/// Whether one burst is an upload by itself, whatever was fetched from the peer at other times.
+fn uploads_at_once(view: &ChannelView<'_>) -> bool {
+    let upload = |out: u64, back: u64| out >= UPLOAD_BYTES && upload_ratio(out, back) >= UPLOAD_RATIO;
+    view.channel.recent.iter().any(|burst| upload(burst.bytes_out.into(), burst.bytes_in.into()))
 }
 
 fn icmp_payload(view: &ChannelView<'_>) -> u64 {

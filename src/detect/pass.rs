@@ -7,17 +7,18 @@ use sha2::{Digest, Sha256};
 use crate::addr::Addr;
 use crate::decode::proto;
 use crate::features::{
-    Channel, ChannelKey, ChannelView, FeatureStore, Host, Observed, Peer as ChannelPeer, observed_range,
-    peer_name, vector_of,
+    Channel, ChannelKey, ChannelView, FeatureStore, Host, Peer as ChannelPeer, observed_range, peer_name,
+    vector_of,
 };
 use crate::model::{Model, ModelError};
 
 use super::explain::{evidence_of, techniques_of};
+use super::rows::rows_of;
 use super::severity::{SeverityLimits, severity_of};
 use super::threshold::score_threshold;
 use super::{Allowlist, Finding, Kind, Peer, Severity, behaviour_of, can_judge, features_of, specs_of};
 
-/// What a detector says of a channel.
+/// What a detector says of a channel. Score 0, p-value 1 and no features where it was not asked.
 #[derive(Clone, Debug)]
 pub struct Verdict {
     /// Anomaly score, 0 to 1.
@@ -55,10 +56,19 @@ pub struct HostScore {
     pub worst: [(f64, f64, Option<usize>); 2],
 }
 
+/// Which channels a pass gives rows of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// Those that a detector can judge.
+    Judged,
+    /// All, with the scores of both detectors.
+    Every,
+}
+
 /// The outcome of a pass.
 #[derive(Clone, Debug, Default)]
 pub struct Scores {
-    /// All channels, in the order of their keys.
+    /// The channels that were scored, in the order of their keys.
     pub channels: Vec<ChannelScore>,
     /// All hosts, in the order of their addresses.
     pub hosts: Vec<HostScore>,
@@ -107,12 +117,30 @@ impl Detector {
         }
     }
 
-    /// Scores everything in the store.
+    /// Scores everything in the store: gives a row for every channel.
     pub fn score(&self, store: &FeatureStore) -> Scores {
-        let rows = rows_of(store);
-        let [c2, exfil] = Kind::ALL.map(|kind| self.verdicts(kind, &rows));
+        self.pass(store, Scope::Every)
+    }
+
+    /// Scores only the channels that a detector can judge, and gives rows of no others: enough for findings and for the
+    /// scores of hosts, which are those of [`Detector::score`].
+    pub fn score_judged(&self, store: &FeatureStore) -> Scores {
+        self.pass(store, Scope::Judged)
+    }
+
+    fn pass(&self, store: &FeatureStore, scope: Scope) -> Scores {
+        let mut scores = Scores { hosts: hosts_of(store), ..Scores::default() };
+        let mut peers = PeerCount::default();
+        let mut rows = Vec::new();
+        for row in rows_of(store) {
+            peers.count(row.key, &mut scores.hosts);
+            if scope == Scope::Every || Kind::ALL.into_iter().any(|kind| can_judge(kind, &row)) {
+                rows.push(row);
+            }
+        }
+        let [c2, exfil] = Kind::ALL.map(|kind| self.verdicts(kind, &rows, scope));
         let limits = [&c2, &exfil].map(|verdicts| self.limits(store, verdicts));
-        let mut scores = Scores { thresholds: self.thresholds(limits), ..Scores::default() };
+        scores.thresholds = self.thresholds(limits);
         for ((row, c2), exfil) in rows.iter().zip(c2).zip(exfil) {
             let verdicts = [c2, exfil];
             self.report(row, &verdicts, limits, &mut scores);
@@ -123,25 +151,30 @@ impl Detector {
             });
         }
         scores.findings.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
-        scores.hosts = host_scores(store, &scores.channels);
+        find_worst(&mut scores);
         scores
     }
 
-    fn verdicts(&self, kind: Kind, rows: &[Row]) -> Vec<Verdict> {
+    /// The verdicts on rows; those that cannot be judged and are not asked for are left blank.
+    fn verdicts(&self, kind: Kind, rows: &[ChannelView<'_>], scope: Scope) -> Vec<Verdict> {
         let features = features_of(kind);
-        let vectors: Vec<Vec<f32>> = rows.iter().map(|row| vector_of(features, &row.view())).collect();
-        let mut scores = vec![0.0_f32; rows.len()];
-        self.model(kind).score_rows(&vectors.concat(), &mut scores);
-        rows.iter()
-            .zip(vectors)
-            .zip(scores)
-            .map(|((row, vector), score)| Verdict {
-                score: f64::from(score),
-                p_value: self.model(kind).p_value(score),
-                judged: can_judge(kind, &row.view()),
-                row: vector,
+        let mut verdicts: Vec<Verdict> = rows
+            .iter()
+            .map(|row| {
+                let judged = can_judge(kind, row);
+                let wanted = judged || scope == Scope::Every;
+                let row = if wanted { vector_of(features, row) } else { Vec::new() };
+                Verdict { score: 0.0, p_value: 1.0, judged, row }
             })
-            .collect()
+            .collect();
+        let vectors: Vec<f32> = verdicts.iter().flat_map(|verdict| &verdict.row).copied().collect();
+        let mut scores = vec![0.0_f32; vectors.len() / features.len()];
+        self.model(kind).score_rows(&vectors, &mut scores);
+        for (verdict, score) in verdicts.iter_mut().filter(|verdict| !verdict.row.is_empty()).zip(scores) {
+            verdict.score = f64::from(score);
+            verdict.p_value = self.model(kind).p_value(score);
+        }
+        verdicts
     }
 
     /// What the severities of a pass ask for. A time shorter than a day is taken for a day: it is looked at once.
@@ -161,129 +194,101 @@ impl Detector {
         Kind::ALL.into_iter().zip(limits).flat_map(of_kind).collect()
     }
 
-    fn report(&self, row: &Row, verdicts: &[Verdict; 2], limits: [SeverityLimits; 2], scores: &mut Scores) {
-        let view = row.view();
+    fn report(
+        &self,
+        view: &ChannelView<'_>,
+        verdicts: &[Verdict; 2],
+        limits: [SeverityLimits; 2],
+        scores: &mut Scores,
+    ) {
+        let (key, channel) = (view.key, view.channel);
         for ((kind, verdict), limits) in Kind::ALL.into_iter().zip(verdicts).zip(limits) {
-            let Some(behaviour) = behaviour_of(kind, &view) else { continue };
-            let Some(severity) = severity_of(behaviour, verdict.p_value, limits, &view) else { continue };
-            let name = peer_name(&row.key, &row.channel);
-            if self.allowlist.covers(
-                row.key.host,
-                Some(row.channel.address),
-                name.map(|n| &**n),
-                row.key.port,
-            ) {
+            let Some(behaviour) = behaviour_of(kind, view) else { continue };
+            let Some(severity) = severity_of(behaviour, verdict.p_value, limits, view) else { continue };
+            let name = peer_name(key, channel);
+            if self.allowlist.covers(key.host, Some(channel.address), name.map(|n| &**n), key.port) {
                 scores.allowed += 1;
                 continue;
             }
             let features = features_of(kind);
             scores.findings.push(Finding {
-                id: finding_id(kind, &row.key),
+                id: finding_id(kind, key),
                 kind,
-                host: row.key.host,
+                host: key.host,
                 peer: Peer {
-                    ip: Some(row.channel.address),
+                    ip: Some(channel.address),
                     name: name.map(std::string::ToString::to_string),
-                    port: (row.key.port != 0).then_some(row.key.port),
-                    proto: proto::name(row.key.proto),
-                    service: row.channel.service.name().to_owned(),
+                    port: (key.port != 0).then_some(key.port),
+                    proto: proto::name(key.proto),
+                    service: channel.service.name().to_owned(),
                 },
                 score: verdict.score,
                 p_value: verdict.p_value,
                 severity,
-                first_seen: row.channel.first_seen,
-                last_seen: row.channel.last_seen,
+                first_seen: channel.first_seen,
+                last_seen: channel.last_seen,
                 detected_at: None,
                 behaviour,
-                techniques: techniques_of(behaviour, &view),
-                evidence: evidence_of(behaviour, features, &verdict.row, self.model(kind), &view),
-                flows: row.channel.flows,
-                bytes_out: row.channel.traffic.bytes_out,
-                bytes_in: row.channel.traffic.bytes_in,
-                activity: activity_of(kind, &row.channel),
+                techniques: techniques_of(behaviour, view),
+                evidence: evidence_of(behaviour, features, &verdict.row, self.model(kind), view),
+                flows: channel.flows,
+                bytes_out: channel.traffic.bytes_out,
+                bytes_in: channel.traffic.bytes_in,
+                activity: activity_of(kind, channel),
             });
         }
     }
 }
 
-/// A channel copied out of the store with what its view needs.
-#[derive(Debug)]
-pub(super) struct Row {
-    /// Which channel.
-    pub key: ChannelKey,
-    /// Its state.
-    pub channel: Channel,
-    host: Host,
-    observed: Observed,
-    hosts_of_peer: usize,
-}
-
-impl Row {
-    /// The view that features and gates work on.
-    pub(super) fn view(&self) -> ChannelView<'_> {
-        ChannelView::new(&self.key, &self.channel, &self.host, self.observed, self.hosts_of_peer)
-    }
-}
-
-/// Who a peer is for prevalence: its name where it has one.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum PeerIdentity {
-    Name(String),
-    Addr(Addr),
-}
-
-/// All channels of a store as rows, in the order of their keys.
-pub(super) fn rows_of(store: &FeatureStore) -> Vec<Row> {
-    let Some((first, last)) = observed_range(store) else { return Vec::new() };
-    let hosts: BTreeMap<Addr, Host> =
-        store.hosts().collect_sorted(|_, host| Some(host.clone())).into_iter().collect();
-    let senders = hosts.values().filter(|host| host.traffic.packets_out > 0).count();
-    let observed = Observed { first, last, hosts: senders };
-    let channels = store.channels().collect_sorted(|_, channel| Some(channel.clone()));
-    let identity = |key: &ChannelKey, channel: &Channel| match peer_name(key, channel) {
-        Some(name) => PeerIdentity::Name(name.to_string()),
-        None => PeerIdentity::Addr(channel.address),
+/// All hosts, not scored yet.
+fn hosts_of(store: &FeatureStore) -> Vec<HostScore> {
+    let blank = |(host, state): (&Addr, &Host)| HostScore {
+        host: *host,
+        state: state.clone(),
+        peers: 0,
+        worst: [(0.0, 1.0, None); 2],
     };
-    let mut hosts_of: BTreeMap<PeerIdentity, Vec<Addr>> = BTreeMap::new();
-    for (key, channel) in &channels {
-        let known = hosts_of.entry(identity(key, channel)).or_default();
-        // Keys are sorted by host: a host's channels to one peer come in one run.
-        if known.last() != Some(&key.host) {
-            known.push(key.host);
-        }
-    }
-    channels
-        .into_iter()
-        .map(|(key, channel)| {
-            let hosts_of_peer = hosts_of.get(&identity(&key, &channel)).map_or(1, Vec::len);
-            let host = hosts.get(&key.host).cloned().unwrap_or_default();
-            Row { key, channel, host, observed, hosts_of_peer }
-        })
-        .collect()
+    store.hosts().sorted_by(|host| *host).into_iter().map(blank).collect()
 }
 
-fn host_scores(store: &FeatureStore, channels: &[ChannelScore]) -> Vec<HostScore> {
-    let mut hosts: BTreeMap<Addr, HostScore> = store
-        .hosts()
-        .collect_sorted(|_, state| Some(state.clone()))
-        .into_iter()
-        .map(|(host, state)| (host, HostScore { host, state, peers: 0, worst: [(0.0, 1.0, None); 2] }))
-        .collect();
-    let mut previous_peer = None;
-    for (index, scored) in channels.iter().enumerate() {
-        let Some(host) = hosts.get_mut(&scored.key.host) else { continue };
-        let peer = (scored.key.host, &scored.key.peer);
-        if matches!(scored.key.peer, ChannelPeer::Addr(_)) && previous_peer != Some(peer) {
+/// Counts the peers of hosts over channels in the order of their keys.
+#[derive(Default)]
+struct PeerCount<'a> {
+    previous: Option<(Addr, &'a ChannelPeer)>,
+    host: usize,
+}
+
+impl<'a> PeerCount<'a> {
+    fn count(&mut self, key: &'a ChannelKey, hosts: &mut [HostScore]) {
+        let peer = (key.host, &key.peer);
+        if self.previous == Some(peer) {
+            return;
+        }
+        self.previous = Some(peer);
+        while hosts.get(self.host).is_some_and(|host| host.host < key.host) {
+            self.host += 1;
+        }
+        if let Some(host) = hosts.get_mut(self.host).filter(|host| host.host == key.host)
+            && matches!(key.peer, ChannelPeer::Addr(_))
+        {
             host.peers += 1;
         }
-        previous_peer = Some(peer);
+    }
+}
+
+/// Finds the worst channel of each host.
+fn find_worst(scores: &mut Scores) {
+    let mut hosts = scores.hosts.iter_mut().peekable();
+    for (index, scored) in scores.channels.iter().enumerate() {
+        // Both are in the order of hosts.
+        while hosts.next_if(|host| host.host < scored.key.host).is_some() {}
+        let Some(host) = hosts.peek_mut().filter(|host| host.host == scored.key.host) else { continue };
         for (worst, verdict) in host.worst.iter_mut().zip(&scored.verdicts) {
             if verdict.judged && verdict.score > worst.0 {
                 *worst = (verdict.score, verdict.p_value, Some(index));
             }
         }
     }
-    hosts.into_values().collect()
 }
 
 /// Stable across reruns: 64 bits of a hash of what the finding is about.

@@ -8,6 +8,11 @@ use crate::features::ChannelView;
 
 use super::{Behaviour, Severity};
 
+/// p-value from which a behaviour that nothing corroborates is no more than low.
+const ALONE_P: f64 = 0.03;
+/// Share of the monitored hosts from which a peer is common.
+const COMMON: f64 = 0.25;
+
 /// Payload from which an upload can be high, and critical, by itself.
 const HIGH_UPLOAD_BYTES: u64 = 50_000_000;
 const CRITICAL_UPLOAD_BYTES: u64 = 5_000_000_000;
@@ -63,11 +68,11 @@ pub(super) fn severity_of(
     limits: SeverityLimits,
     view: &ChannelView<'_>,
 ) -> Option<Severity> {
-    Some(limits.severity(p_value)?.min(by_evidence(behaviour, view)))
+    Some(limits.severity(p_value)?.min(by_evidence(behaviour, p_value, view)))
 }
 
 /// The most that the evidence allows.
-fn by_evidence(behaviour: Behaviour, view: &ChannelView<'_>) -> Severity {
+fn by_evidence(behaviour: Behaviour, p_value: f64, view: &ChannelView<'_>) -> Severity {
     let corroboration = corroboration(view);
     match behaviour {
         Behaviour::DnsTunnel => {
@@ -77,8 +82,12 @@ fn by_evidence(behaviour: Behaviour, view: &ChannelView<'_>) -> Severity {
         Behaviour::IcmpTunnel => Severity::High,
         Behaviour::Beacon | Behaviour::LongConnection | Behaviour::Interactive | Behaviour::UnnamedPeer => {
             match corroboration {
-                0 => Severity::Low,
-                1 => Severity::Medium,
+                // Nobody answers: peers of file sharing that are gone, or a server of an implant that is no more.
+                _ if view.channel.traffic.payload_in == 0 => Severity::Low,
+                // What many hosts do is the network's own way, not an intruder's.
+                _ if view.prevalence() >= COMMON => Severity::Low,
+                0 if p_value > ALONE_P => Severity::Low,
+                0 | 1 => Severity::Medium,
                 2 | 3 => Severity::High,
                 _ => Severity::Critical,
             }
@@ -89,6 +98,8 @@ fn by_evidence(behaviour: Behaviour, view: &ChannelView<'_>) -> Severity {
                 Severity::Critical
             } else if sent >= HIGH_UPLOAD_BYTES || behaviour == Behaviour::StagedUpload && corroboration > 0 {
                 Severity::High
+            } else if view.prevalence() >= COMMON {
+                Severity::Low
             } else {
                 Severity::Medium
             }

@@ -4,8 +4,8 @@ use crate::features::{FeatureStore, vector_of};
 use crate::model::{Model, ModelError, Params, Provenance, TrainingInput};
 use crate::time::Timestamp;
 
-use super::pass::rows_of;
-use super::{Kind, can_judge, features_of, specs_of};
+use super::rows::rows_of;
+use super::{Kind, can_judge, features_of, questions_of, specs_of};
 
 /// The judged rows of one benign capture.
 #[derive(Clone, Debug)]
@@ -30,12 +30,12 @@ const FOLDS: usize = 5;
 impl BenignCapture {
     /// The rows that pass the evidence gates, evenly thinned out to a bound.
     pub fn new(file: String, sha256: String, last: Option<Timestamp>, store: &FeatureStore) -> Self {
-        let rows = rows_of(store);
+        let rows: Vec<_> = rows_of(store).collect();
         let of_kind = |kind: Kind| -> Vec<f32> {
             let judged: Vec<Vec<f32>> = rows
                 .iter()
-                .filter(|row| can_judge(kind, &row.view()))
-                .map(|row| vector_of(features_of(kind), &row.view()))
+                .filter(|row| can_judge(kind, row))
+                .map(|row| vector_of(features_of(kind), row))
                 .collect();
             let step = judged.len().div_ceil(ROWS_PER_CAPTURE).max(1);
             judged.into_iter().step_by(step).flatten().collect()
@@ -75,11 +75,13 @@ pub fn train(
         chosen.flat_map(|(_, capture)| capture.rows(kind)).copied().collect()
     };
     let specs = specs_of(kind);
+    let questions = questions_of(kind);
     let mut scores = Vec::new();
     for fold in 0..FOLDS.min(used.len()) {
         let held_out = rows_where(&|index| index % FOLDS == fold);
         let others = rows_where(&|index| index % FOLDS != fold);
-        let model = Model::train(kind.name(), &specs, &others, &[], params, Provenance::default())?;
+        let model =
+            Model::train(kind.name(), &specs, &questions, &others, &[], params, Provenance::default())?;
         let start = scores.len();
         scores.resize(start + held_out.len() / specs.len(), 0.0);
         model.score_rows(&held_out, scores.get_mut(start..).unwrap_or_default());
@@ -99,5 +101,5 @@ pub fn train(
         notes: notes.to_owned(),
     };
     let all = rows_where(&|_| true);
-    Ok(Model::train(kind.name(), &specs, &all, &[], params, provenance)?.calibrated_by(&scores))
+    Ok(Model::train(kind.name(), &specs, &questions, &all, &[], params, provenance)?.calibrated_by(&scores))
 }

@@ -16,12 +16,14 @@ pub struct Folds {
 
 impl Folds {
     /// Deals the inputs without a label into `folds` in turn, and trains a detector for each fold on the captures of the others.
-    /// `benign` holds their captures with the index of the input.
+    /// `benign` holds their captures with the index of the input; `also` holds captures that are no input, and that every
+    /// detector is trained on.
     ///
     /// # Errors
     /// Where the captures of the other folds have too few rows to train on.
     pub fn train(
         benign: &[(usize, BenignCapture)],
+        also: &[BenignCapture],
         folds: usize,
         params: Params,
         allowlist: &Allowlist,
@@ -33,7 +35,7 @@ impl Folds {
         }
         let detector = |wanted: &dyn Fn(usize) -> bool| {
             let chosen = benign.iter().filter(|(index, _)| wanted(*index));
-            let captures: Vec<&BenignCapture> = chosen.map(|(_, capture)| capture).collect();
+            let captures: Vec<&BenignCapture> = chosen.map(|(_, capture)| capture).chain(also).collect();
             let [c2, exfil] = Kind::ALL.map(|kind| train(kind, &captures, params, "cross-validation", ""));
             Detector::new(c2?, exfil?, allowlist.clone())
         };

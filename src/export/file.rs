@@ -7,15 +7,24 @@ use std::path::{Path, PathBuf};
 
 use super::ExportError;
 
-/// A buffered output file. A regular file is written under a temporary name beside its own and renamed by [`OutFile::finish`];
-/// without it the temporary file is removed. Anything else that a path can name (a symbolic link such as `/dev/stdout`, a pipe,
-/// a device) is written in place.
+/// A buffered output file. A regular file gets its name from [`OutFile::finish`]; without it, nothing is left. Anything else that
+/// a path can name (a symbolic link such as `/dev/stdout`, a pipe, a device) is written in place.
 #[derive(Debug)]
 pub struct OutFile {
     path: PathBuf,
-    /// The temporary name, until the file is renamed.
-    partial: Option<PathBuf>,
+    place: Place,
     writer: BufWriter<File>,
+}
+
+/// Where an output is until it is finished.
+#[derive(Debug)]
+enum Place {
+    /// Under its own name.
+    Own,
+    /// Without a name on the same disk: gone with the process, however that ends.
+    Nameless,
+    /// Under a hidden name, where the system or the disk knows no files without one.
+    Hidden(PathBuf),
 }
 
 impl OutFile {
@@ -29,13 +38,12 @@ impl OutFile {
     }
 
     fn open(path: &Path) -> io::Result<Self> {
-        let partial = match fs::symlink_metadata(path) {
+        let (file, place) = match fs::symlink_metadata(path) {
             Ok(meta) if meta.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-            Ok(meta) if !meta.is_file() => None,
-            _ => Some(beside(path, "partial")?),
+            Ok(meta) if !meta.is_file() => (File::create(path)?, Place::Own),
+            _ => nameless_beside(path).or_else(|_| hidden_beside(path))?,
         };
-        let file = File::create(partial.as_deref().unwrap_or(path))?;
-        Ok(Self { path: path.to_owned(), partial, writer: BufWriter::with_capacity(1 << 16, file) })
+        Ok(Self { path: path.to_owned(), place, writer: BufWriter::with_capacity(1 << 16, file) })
     }
 
     /// The name that the file has when it is finished.
@@ -45,8 +53,8 @@ impl OutFile {
 
     /// A file without a name, for what does not fit in memory until this one is written. On the same disk where that can be.
     pub(super) fn scratch(&self) -> io::Result<File> {
-        let beside_output =
-            if self.partial.is_some() { &self.path } else { &std::env::temp_dir().join("undercurrent") };
+        let in_place = matches!(self.place, Place::Own);
+        let beside_output = if in_place { &std::env::temp_dir().join("undercurrent") } else { &self.path };
         let path = beside(beside_output, "scratch")?;
         let file = File::options().read(true).write(true).create_new(true).open(&path)?;
         fs::remove_file(&path)?;
@@ -74,9 +82,15 @@ impl OutFile {
 
     fn complete(&mut self) -> io::Result<()> {
         self.writer.flush()?;
-        if let Some(partial) = &self.partial {
-            fs::rename(partial, &self.path)?;
-            self.partial = None;
+        if matches!(self.place, Place::Nameless) {
+            // A file cannot be linked over another one: it is renamed over it.
+            let hidden = beside(&self.path, "partial")?;
+            give_name(self.writer.get_ref(), &hidden)?;
+            self.place = Place::Hidden(hidden);
+        }
+        if let Place::Hidden(hidden) = &self.place {
+            fs::rename(hidden, &self.path)?;
+            self.place = Place::Own;
         }
         Ok(())
     }
@@ -94,9 +108,9 @@ impl Write for OutFile {
 
 impl Drop for OutFile {
     fn drop(&mut self) {
-        if let Some(partial) = &self.partial {
+        if let Place::Hidden(hidden) = &self.place {
             // The run has failed already; a file that cannot be removed is not worth a second error.
-            let _ = fs::remove_file(partial);
+            let _ = fs::remove_file(hidden);
         }
     }
 }
@@ -108,6 +122,44 @@ impl Drop for OutFile {
 /// As [`OutFile::create`] and [`OutFile::finish`].
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
     OutFile::create(path)?.finish_with(bytes)
+}
+
+/// A file without a name in the folder of `path` (open(2), `O_TMPFILE`).
+#[cfg(target_os = "linux")]
+fn nameless_beside(path: &Path) -> io::Result<(File, Place)> {
+    use rustix::fs::{Mode, OFlags};
+    // Names are given through this folder.
+    fs::metadata("/proc/self/fd")?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // As `File::create` asks for: what the umask leaves.
+    let mode = Mode::from_raw_mode(0o666);
+    let file = rustix::fs::open(folder, OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, mode)?;
+    Ok((file.into(), Place::Nameless))
+}
+
+/// Gives a name to a file that has none.
+#[cfg(target_os = "linux")]
+fn give_name(file: &File, path: &Path) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD};
+    use std::os::fd::AsRawFd as _;
+    let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Ok(rustix::fs::linkat(CWD, nameless, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn nameless_beside(_: &Path) -> io::Result<(File, Place)> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_name(_: &File, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// A file under a hidden name in the folder of `path`.
+fn hidden_beside(path: &Path) -> io::Result<(File, Place)> {
+    let hidden = beside(path, "partial")?;
+    Ok((File::create(&hidden)?, Place::Hidden(hidden)))
 }
 
 /// A hidden name in the folder of `path` that no other process uses.
@@ -138,11 +190,15 @@ mod tests {
         let mut out = OutFile::create(&path).unwrap();
         out.write_all(b"new").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        // Whoever kills the program leaves nothing behind, where the disk knows files without a name.
+        assert_eq!(names(dir.path()).len(), if matches!(out.place, Place::Hidden(_)) { 2 } else { 1 });
         drop(out);
         assert_eq!(names(dir.path()), ["out.csv"]);
-        write_file(&path, b"new").unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
-        assert_eq!(names(dir.path()), ["out.csv"]);
+        for name in ["out.csv", "fresh.csv"] {
+            write_file(&dir.path().join(name), b"new").unwrap();
+            assert_eq!(fs::read_to_string(dir.path().join(name)).unwrap(), "new");
+        }
+        assert_eq!(names(dir.path()), ["fresh.csv", "out.csv"]);
     }
 
     #[test]

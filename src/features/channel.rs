@@ -37,6 +37,18 @@ pub struct ChannelKey {
     pub outbound: bool,
 }
 
+impl ChannelKey {
+    /// What most keys are told apart by, in the order of the keys.
+    pub fn prefix(&self) -> [u64; 4] {
+        let [host_high, host_low] = self.host.words();
+        let [peer_high, peer_low] = match &self.peer {
+            Peer::Addr(addr) => addr.words(),
+            Peer::Domain(_) => [u64::MAX; 2],
+        };
+        [host_high, host_low, peer_high, peer_low]
+    }
+}
+
 /// Traffic as the monitored host sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -55,6 +67,10 @@ pub struct Traffic {
 }
 
 impl Traffic {
+    /// No traffic.
+    pub const NONE: Self =
+        Self { packets_out: 0, packets_in: 0, bytes_out: 0, bytes_in: 0, payload_out: 0, payload_in: 0 };
+
     /// The counters of a flow as its originator (`outbound`) or its responder sees them.
     pub fn of(counters: &Counters, outbound: bool) -> Self {
         let c = counters;

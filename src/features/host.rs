@@ -25,6 +25,18 @@ pub struct Host {
 }
 
 impl Host {
+    /// A host of which nothing is known.
+    pub const NONE: &'static Self = &Self {
+        first_seen: None,
+        last_seen: Timestamp::from_nanos(0),
+        traffic: Traffic::NONE,
+        external: Traffic::NONE,
+        flows: 0,
+        external_flows: 0,
+        pulled_inside: 0,
+        dns_answers: 0,
+    };
+
     /// Takes a report of a flow from `first` to `last` with traffic that is new.
     pub fn report(&mut self, first: Timestamp, last: Timestamp, new: &Traffic, internal: bool, opens: bool) {
         self.first_seen = Some(self.first_seen.map_or(first, |seen| seen.min(first)));

@@ -1,134 +1,256 @@
-//! The concurrent map behind one type: closure updates, no guard escapes, iteration only in key order.
+//! The maps of hosts and channels behind one type: bounded, asked ahead of time, iterated only in the order of keys.
 //!
-//! It is `DashMap`: sharded reader-writer locks, not lock-free. It is written once a flow event, never once a packet, so
-//! its cost is a small part of the path (see `docs/adr/0004-host-map.md`).
+//! One thread writes them, a flow event at a time, and scoring reads them between events: no lock is needed, and the concurrent maps that
+//! were measured against this one cost several times as much (see `docs/adr/0004-host-map.md`).
 
-use std::hash::Hash;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::hash::{BuildHasher, Hash};
 
-use dashmap::DashMap;
 use foldhash::quality::SeedableRandomState;
 
+use crate::memory::{Index, prefetch};
 use crate::seed::Seed;
 
-/// A bounded concurrent map. When it is full, new keys are refused and counted until [`SharedMap::trim`] makes room.
-pub struct SharedMap<K: Hash + Eq, V> {
-    entries: DashMap<K, V, SeedableRandomState>,
+/// Entries for which room is reserved at once, at most; memory becomes resident as it is used.
+const RESERVED: usize = 1 << 18;
+/// Bytes of an entry that an update nearly always needs.
+const ASKED_BYTES: usize = 320;
+
+/// A bounded map. When it is full, new keys are refused and counted until [`BoundedMap::trim`] makes room.
+#[derive(Debug)]
+pub struct BoundedMap<K, V> {
+    index: Index,
+    entries: Vec<Option<(K, V)>>,
+    free: Vec<u32>,
+    hasher: SeedableRandomState,
     max_entries: usize,
-    len: AtomicU64,
-    refused: AtomicU64,
-    evicted: AtomicU64,
+    refused: u64,
+    evicted: u64,
 }
 
-impl<K: Hash + Eq, V> std::fmt::Debug for SharedMap<K, V> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SharedMap")
-            .field("len", &self.len)
-            .field("max_entries", &self.max_entries)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<K: Hash + Eq + Ord + Clone, V> SharedMap<K, V> {
+impl<K: Hash + Ord, V> BoundedMap<K, V> {
     /// An empty map that holds at most `max_entries`.
     pub fn new(max_entries: usize, seed: Seed) -> Self {
         Self {
-            entries: DashMap::with_hasher(seed.hasher()),
+            index: Index::default(),
+            entries: Vec::with_capacity(max_entries.min(RESERVED)),
+            free: Vec::new(),
+            hasher: seed.hasher(),
             max_entries,
-            len: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
-            evicted: AtomicU64::new(0),
+            refused: 0,
+            evicted: 0,
         }
     }
 
-    /// Updates the value of a key, made first where there is none. Gives what the closure gives, nothing where
+    /// The hash by which the other calls find a key.
+    #[expect(clippy::cast_possible_truncation, reason = "any half of the hash will do")]
+    pub fn hash(&self, key: &K) -> u32 {
+        self.hasher.hash_one(key) as u32
+    }
+
+    /// First step towards an update, for many keys before the next step: a key with this hash will be asked for.
+    pub fn expect(&self, hash: u32) {
+        self.index.prefetch(hash);
+    }
+
+    /// Second step: asks for the entry that it most likely is.
+    pub fn approach(&self, hash: u32) {
+        if let Some(entry) = self.index.candidate(hash).and_then(|slot| self.entries.get(slot as usize)) {
+            prefetch(entry, ASKED_BYTES);
+        }
+    }
+
+    /// Updates the value of a key with this hash, made first where there is none. Gives what the closure gives, nothing where
     /// the map is full and the key is new.
-    pub fn update<R>(&self, key: K, make: impl FnOnce() -> V, change: impl FnOnce(&mut V) -> R) -> Option<R> {
-        if let Some(mut value) = self.entries.get_mut(&key) {
-            return Some(change(&mut value));
-        }
-        if self.len() >= self.max_entries {
-            self.refused.fetch_add(1, Ordering::Relaxed);
-            return None;
-        }
-        let mut value = make();
-        let result = change(&mut value);
-        if self.entries.insert(key, value).is_none() {
-            self.len.fetch_add(1, Ordering::Relaxed);
-        }
-        Some(result)
+    pub fn update<R>(
+        &mut self,
+        key: &K,
+        hash: u32,
+        make: impl FnOnce() -> V,
+        change: impl FnOnce(&mut V) -> R,
+    ) -> Option<R>
+    where
+        K: Clone,
+    {
+        let slot = match self.find(key, hash) {
+            Some(slot) => slot,
+            None if self.len() >= self.max_entries => {
+                self.refused += 1;
+                return None;
+            }
+            None => self.insert(key.clone(), hash, make()),
+        };
+        self.entries.get_mut(slot as usize)?.as_mut().map(|(_, value)| change(value))
     }
 
-    /// Looks at the value of a key.
-    pub fn view<R>(&self, key: &K, look: impl FnOnce(&V) -> R) -> Option<R> {
-        self.entries.get(key).map(|value| look(&value))
+    /// The value of a key with this hash.
+    pub fn get(&self, key: &K, hash: u32) -> Option<&V> {
+        let slot = self.find(key, hash)?;
+        self.entries.get(slot as usize)?.as_ref().map(|(_, value)| value)
+    }
+
+    /// The entries, in the order of the keys. `prefix` must order keys as they are ordered, or leave them equal; it keeps sorting from
+    /// looking at the keys themselves, which lie all over the memory.
+    pub fn sorted_by<P: Ord>(&self, prefix: impl Fn(&K) -> P) -> Vec<(&K, &V)> {
+        let mut entries: Vec<(P, &K, &V)> =
+            self.iter().map(|(key, value)| (prefix(key), key, value)).collect();
+        entries.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(b.1)));
+        entries.into_iter().map(|(_, key, value)| (key, value)).collect()
     }
 
     /// What the closure gives of every entry, in the order of the keys.
-    pub fn collect_sorted<R>(&self, mut look: impl FnMut(&K, &V) -> Option<R>) -> Vec<(K, R)> {
-        let mut rows: Vec<(K, R)> = self
-            .entries
-            .iter()
-            .filter_map(|entry| look(entry.key(), entry.value()).map(|row| (entry.key().clone(), row)))
-            .collect();
-        rows.sort_by(|a, b| a.0.cmp(&b.0));
-        rows
+    pub fn collect_sorted<R>(&self, mut look: impl FnMut(&K, &V) -> Option<R>) -> Vec<(K, R)>
+    where
+        K: Clone,
+    {
+        self.sorted_by(|_| ())
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.clone(), look(key, value)?)))
+            .collect()
     }
 
     /// When the map is over nine tenths full, gives up the tenth of its entries that is worth least by `worth` (ties by
     /// key, so that the same entries go in every run).
-    pub fn trim<W: Ord>(&self, worth: impl Fn(&K, &V) -> W) {
-        if self.len() < self.max_entries / 10 * 9 {
+    pub fn trim<W: Ord>(&mut self, worth: impl Fn(&K, &V) -> W) {
+        let excess = self.max_entries / 10;
+        if self.len() < excess * 9 {
             return;
         }
-        let mut ranked: Vec<(W, K)> =
-            self.entries.iter().map(|e| (worth(e.key(), e.value()), e.key().clone())).collect();
-        ranked.sort();
-        for (_, key) in ranked.into_iter().take(self.max_entries / 10) {
-            if self.entries.remove(&key).is_some() {
-                self.len.fetch_sub(1, Ordering::Relaxed);
-                self.evicted.fetch_add(1, Ordering::Relaxed);
-            }
+        let mut ranked: Vec<(W, &K, u32)> = (0..)
+            .zip(&self.entries)
+            .filter_map(|(slot, entry)| entry.as_ref().map(|(key, value)| (worth(key, value), key, slot)))
+            .collect();
+        if excess < ranked.len() {
+            ranked.select_nth_unstable(excess);
+        }
+        let given_up: Vec<u32> = ranked.into_iter().take(excess).map(|(_, _, slot)| slot).collect();
+        for slot in given_up {
+            self.remove(slot);
         }
     }
 
     /// Number of entries.
     pub fn len(&self) -> usize {
-        usize::try_from(self.len.load(Ordering::Relaxed)).unwrap_or(usize::MAX)
+        self.index.len()
     }
 
     /// Whether there is no entry.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.index.is_empty()
     }
 
     /// Updates that were refused because the map was full.
     pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+        self.refused
     }
 
     /// Entries given up to make room.
     pub fn evicted(&self) -> u64 {
-        self.evicted.load(Ordering::Relaxed)
+        self.evicted
+    }
+
+    /// The entries, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.entries.iter().flatten().map(|(key, value)| (key, value))
+    }
+
+    fn find(&self, key: &K, hash: u32) -> Option<u32> {
+        let is_it = |slot: u32| {
+            self.entries.get(slot as usize).and_then(Option::as_ref).is_some_and(|(known, _)| known == key)
+        };
+        self.index.find(hash, is_it)
+    }
+
+    fn insert(&mut self, key: K, hash: u32, value: V) -> u32 {
+        let entry = Some((key, value));
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => u32::try_from(self.entries.len()).unwrap_or(u32::MAX),
+        };
+        match self.entries.get_mut(slot as usize) {
+            Some(place) => *place = entry,
+            None => self.entries.push(entry),
+        }
+        self.index.insert(hash, slot);
+        slot
+    }
+
+    fn remove(&mut self, slot: u32) {
+        if let Some((key, _)) = self.entries.get_mut(slot as usize).and_then(Option::take) {
+            let hash = self.hash(&key);
+            self.index.remove(hash, slot);
+            self.free.push(slot);
+            self.evicted += 1;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
+
+    const MAX: usize = 20;
+
+    fn add(map: &mut BoundedMap<u32, u32>, key: u32) -> Option<u32> {
+        let hash = map.hash(&key);
+        map.expect(hash);
+        map.approach(hash);
+        map.update(
+            &key,
+            hash,
+            || 0,
+            |value| {
+                *value += key;
+                *value
+            },
+        )
+    }
 
     #[test]
     fn is_bounded_counts_and_iterates_in_order() {
-        let map: SharedMap<u32, u32> = SharedMap::new(20, Seed::REPLAY);
+        let mut map: BoundedMap<u32, u32> = BoundedMap::new(MAX, Seed::REPLAY);
         for key in (0..30).rev() {
-            map.update(key, || 0, |v| *v += key);
+            add(&mut map, key);
         }
         assert_eq!((map.len(), map.refused()), (20, 10));
-        assert_eq!(map.update(29, || 0, |v| *v), Some(29));
-        assert_eq!(map.view(&3, |v| *v), None);
+        assert_eq!(map.get(&29, map.hash(&29)), Some(&29));
+        assert_eq!(map.get(&3, map.hash(&3)), None);
         map.trim(|_, v| *v);
         assert_eq!((map.len(), map.evicted()), (18, 2));
-        let keys: Vec<u32> = map.collect_sorted(|_, _| Some(())).into_iter().map(|(k, ())| k).collect();
+        let keys: Vec<u32> = map.sorted_by(|key| key / 2).into_iter().map(|(key, _)| *key).collect();
         assert_eq!(keys, (12..30).collect::<Vec<_>>());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
+        /// Against an ordered map that refuses and trims by the same words.
+        #[test]
+        fn is_an_ordered_map_with_a_bound(steps in prop::collection::vec((0_u32..60, prop::bool::weighted(0.05)), 0..300)) {
+            let (mut map, mut plain) = (BoundedMap::new(MAX, Seed::REPLAY), BTreeMap::<u32, u32>::new());
+            for (key, trim) in steps {
+                if trim {
+                    map.trim(|_, value| *value);
+                    if plain.len() >= MAX / 10 * 9 {
+                        let mut ranked: Vec<(u32, u32)> = plain.iter().map(|(key, value)| (*value, *key)).collect();
+                        ranked.sort_unstable();
+                        ranked.truncate(MAX / 10);
+                        plain.retain(|key, value| !ranked.contains(&(*value, *key)));
+                    }
+                } else if plain.len() < MAX || plain.contains_key(&key) {
+                    let value = plain.entry(key).or_default();
+                    *value += key;
+                    prop_assert_eq!(add(&mut map, key), Some(*value));
+                } else {
+                    prop_assert_eq!(add(&mut map, key), None);
+                }
+                let sorted: Vec<(u32, u32)> = map.collect_sorted(|_, value| Some(*value));
+                prop_assert_eq!(sorted, plain.clone().into_iter().collect::<Vec<_>>());
+                prop_assert_eq!(map.is_empty(), plain.is_empty());
+            }
+        }
     }
 }

@@ -13,6 +13,7 @@ mod names;
 pub mod periodicity;
 mod reference;
 pub mod rita;
+mod steps;
 mod vector;
 mod view;
 mod volume;
@@ -27,7 +28,7 @@ pub use channel::{Channel, ChannelKey, IcmpState, PeakBucket, Peer, Traffic};
 pub use dns::DomainState;
 pub use host::Host;
 pub use local::{LocalNetworks, is_unicast};
-pub use map::SharedMap;
+pub use map::BoundedMap;
 pub use reference::render_reference;
 pub use vector::{C2, Direction as FeatureDirection, EXFIL, Feature, Scale, vector_of};
 pub use view::{ChannelView, Observed};
@@ -35,10 +36,11 @@ pub use volume::VolumeHistogram;
 pub use window::{HostTotals, HostWindow};
 
 use crate::addr::Addr;
+use crate::decode::Direction;
 use crate::decode::app::{Service, registered_domain};
-use crate::decode::{Direction, proto};
 use crate::features::names::NameTable;
-use crate::flow::{DnsEvent, Exchange, FlowEvent, FlowEventKind, FlowReport, ReportPhase};
+use crate::features::steps::{LocalEnd, Step, WINDOW, What};
+use crate::flow::{DnsEvent, Exchange, FlowEvent, FlowReport, ReportPhase};
 use crate::seed::Seed;
 use crate::time::{Span, Timestamp};
 
@@ -65,19 +67,11 @@ impl Default for Config {
 pub struct FeatureStore {
     local: LocalNetworks,
     seed: Seed,
-    hosts: SharedMap<Addr, Host>,
-    channels: SharedMap<ChannelKey, Channel>,
+    hosts: BoundedMap<Addr, Host>,
+    channels: BoundedMap<ChannelKey, Channel>,
     names: NameTable,
     /// Unanswered attempts of outside originators: scans and floods make no channel.
     inbound_unanswered: u64,
-}
-
-/// One end of a flow that is monitored.
-struct LocalEnd {
-    host: Addr,
-    peer: Addr,
-    outbound: bool,
-    internal: bool,
 }
 
 impl FeatureStore {
@@ -86,35 +80,46 @@ impl FeatureStore {
         Self {
             local,
             seed,
-            hosts: SharedMap::new(config.max_hosts, seed),
-            channels: SharedMap::new(config.max_channels, seed),
+            hosts: BoundedMap::new(config.max_hosts, seed),
+            channels: BoundedMap::new(config.max_channels, seed),
             names: NameTable::new(config.max_names, seed),
             inbound_unanswered: 0,
         }
     }
 
-    /// Takes one event.
-    pub fn apply(&mut self, event: &FlowEvent) {
-        match &event.kind {
-            FlowEventKind::Report(report) => self.apply_report(report),
-            FlowEventKind::Exchange(exchange) => self.apply_exchange(exchange),
-            FlowEventKind::Dns(dns) => self.apply_dns(dns),
+    /// Takes events in their order.
+    pub fn apply<'a>(&mut self, events: impl Iterator<Item = FlowEvent<'a>>) {
+        let mut events = events.peekable();
+        let mut steps = Vec::with_capacity(2 * WINDOW);
+        while events.peek().is_some() {
+            events.by_ref().take(WINDOW).for_each(|event| self.expect(event, &mut steps));
+            for step in &steps {
+                self.approach(step);
+            }
+            for step in steps.drain(..) {
+                self.take(&step);
+            }
         }
     }
 
     /// Makes room where a map is nearly full: channels with the fewest bursts and the longest silence go first.
-    pub fn trim(&self) {
+    pub fn trim(&mut self) {
         self.channels.trim(|_, c| (c.activities.min(16), c.last_seen));
         self.hosts.trim(|_, h| h.last_seen);
     }
 
+    /// The seed of all hashes.
+    pub fn seed(&self) -> Seed {
+        self.seed
+    }
+
     /// The hosts.
-    pub fn hosts(&self) -> &SharedMap<Addr, Host> {
+    pub fn hosts(&self) -> &BoundedMap<Addr, Host> {
         &self.hosts
     }
 
     /// The channels.
-    pub fn channels(&self) -> &SharedMap<ChannelKey, Channel> {
+    pub fn channels(&self) -> &BoundedMap<ChannelKey, Channel> {
         &self.channels
     }
 
@@ -123,64 +128,99 @@ impl FeatureStore {
         self.inbound_unanswered
     }
 
-    fn apply_report(&mut self, report: &FlowReport) {
+    /// Says what an event changes, and that it will be looked for.
+    fn expect<'a>(&self, event: FlowEvent<'a>, steps: &mut Vec<Step<'a>>) {
+        let what = match What::of(event) {
+            Ok(what) => what,
+            Err(dns) => return steps.push(Step::Dns(dns)),
+        };
+        for end in LocalEnd::of(what.key(), &self.local) {
+            let host_hash = self.hosts.hash(&end.host);
+            self.hosts.expect(host_hash);
+            let channel = (end.has_channel() && what.matters_to(&end)).then(|| {
+                let key = end.channel_key(what.key());
+                let hash = self.channels.hash(&key);
+                self.channels.expect(hash);
+                (key, hash)
+            });
+            steps.push(Step::Flow { what, end, host_hash, channel });
+        }
+    }
+
+    /// Asks for the entries that a step changes.
+    fn approach(&self, step: &Step<'_>) {
+        if let Step::Flow { what, host_hash, channel, .. } = step {
+            if let What::Report(_) = what {
+                self.hosts.approach(*host_hash);
+            }
+            if let Some((_, hash)) = channel {
+                self.channels.approach(*hash);
+            }
+        }
+    }
+
+    fn take(&mut self, step: &Step<'_>) {
+        match step {
+            Step::Flow { what: What::Report(report), end, host_hash, channel } => {
+                self.take_report(report, end, *host_hash, channel.as_ref());
+            }
+            Step::Flow { what: What::Exchange(exchange), end, channel: Some(channel), .. } => {
+                self.take_exchange(exchange, end, channel);
+            }
+            Step::Flow { .. } => {}
+            Step::Dns(dns) => self.take_dns(dns),
+        }
+    }
+
+    fn take_report(
+        &mut self,
+        report: &FlowReport,
+        end: &LocalEnd,
+        host_hash: u32,
+        channel: Option<&(ChannelKey, u32)>,
+    ) {
         let record = &report.record;
         let ended = matches!(report.phase, ReportPhase::Final(_));
-        for end in self.local_ends(record.key.orig, record.key.resp) {
-            let new = Traffic::of(&report.new, end.outbound);
-            self.hosts.update(end.host, Host::default, |host| {
-                host.report(record.first, record.last, &new, end.internal, report.first);
-            });
-            if !end.has_channel() {
-                continue;
+        let new = Traffic::of(&report.new, end.outbound);
+        let uses_dns = self.hosts.update(&end.host, host_hash, Host::default, |host| {
+            host.report(record.first, record.last, &new, end.internal, report.first);
+            host.dns_answers > 0
+        });
+        let Some((key, hash)) = channel else {
+            self.inbound_unanswered += u64::from(ended && end.has_channel());
+            return;
+        };
+        let name = self.names.name_of(end.host, end.peer);
+        let unresolved = end.outbound && ended && uses_dns == Some(true) && name.is_none();
+        let make = || Channel::new(end.peer, end.internal, record.first);
+        self.channels.update(key, *hash, make, |channel| {
+            channel.report(record, &new, report.first, ended, end.outbound);
+            channel.unresolved += u64::from(unresolved);
+            if channel.name.is_none() {
+                channel.name = name.cloned();
             }
-            if !end.outbound && record.counters.resp_pkts == 0 {
-                self.inbound_unanswered += u64::from(ended);
-                continue;
-            }
-            let unresolved = end.outbound && ended && self.is_unresolved(&end);
-            let name = self.names.name_of(end.host, end.peer).cloned();
-            let key = end.channel_key(record.key.resp_port, record.key.proto);
-            let make = || Channel::new(end.peer, end.internal, record.first);
-            self.channels.update(key, make, |channel| {
-                channel.report(record, &new, report.first, ended, end.outbound);
-                channel.unresolved += u64::from(unresolved);
-                if channel.name.is_none() {
-                    channel.name = name;
-                }
-            });
-        }
+        });
     }
 
-    fn apply_exchange(&mut self, exchange: &Exchange) {
-        let key = &exchange.key;
-        for end in self.local_ends(key.orig, key.resp).into_iter().filter(LocalEnd::has_channel) {
-            // Retransmitted SYNs are no bursts of activity.
-            let retries = key.proto == proto::TCP && !exchange.opens_flow;
-            if !exchange.answered && (!end.outbound || retries) {
-                continue;
-            }
-            let peer_direction = if end.outbound { Direction::Resp } else { Direction::Orig };
-            let (bytes_out, bytes_in) = if end.outbound {
-                (exchange.orig_payload, exchange.resp_payload)
-            } else {
-                (exchange.resp_payload, exchange.orig_payload)
-            };
-            let burst = Activity {
-                start: exchange.start,
-                bytes_out,
-                bytes_in,
-                opens_flow: exchange.opens_flow,
-                peer_driven: !exchange.opens_flow && exchange.initiator == peer_direction,
-            };
-            let make = || Channel::new(end.peer, end.internal, exchange.start);
-            self.channels.update(end.channel_key(key.resp_port, key.proto), make, |channel| {
-                channel.burst(burst, exchange.end);
-            });
-        }
+    fn take_exchange(&mut self, exchange: &Exchange, end: &LocalEnd, (key, hash): &(ChannelKey, u32)) {
+        let peer_direction = if end.outbound { Direction::Resp } else { Direction::Orig };
+        let (bytes_out, bytes_in) = if end.outbound {
+            (exchange.orig_payload, exchange.resp_payload)
+        } else {
+            (exchange.resp_payload, exchange.orig_payload)
+        };
+        let burst = Activity {
+            start: exchange.start,
+            bytes_out,
+            bytes_in,
+            opens_flow: exchange.opens_flow,
+            peer_driven: !exchange.opens_flow && exchange.initiator == peer_direction,
+        };
+        let make = || Channel::new(end.peer, end.internal, exchange.start);
+        self.channels.update(key, *hash, make, |channel| channel.burst(burst, exchange.end));
     }
 
-    fn apply_dns(&mut self, dns: &DnsEvent) {
+    fn take_dns(&mut self, dns: &DnsEvent) {
         if !self.local.contains(dns.client) {
             return;
         }
@@ -189,7 +229,8 @@ impl FeatureStore {
             for addr in &message.addresses {
                 self.names.learn(dns.client, *addr, &message.name);
             }
-            self.hosts.update(dns.client, Host::default, |host| host.dns_answers += 1);
+            let hash = self.hosts.hash(&dns.client);
+            self.hosts.update(&dns.client, hash, Host::default, |host| host.dns_answers += 1);
         }
         let domain = registered_domain(&message.name);
         if domain.is_empty()
@@ -209,45 +250,8 @@ impl FeatureStore {
         };
         let internal = false;
         let make = || Channel::new(dns.server, internal, dns.ts);
-        self.channels.update(key, make, |channel| channel.dns_message(dns, labels, hash));
-    }
-
-    fn local_ends(&self, orig: Addr, resp: Addr) -> Vec<LocalEnd> {
-        let orig_local = self.local.contains(orig) && is_unicast(orig);
-        let resp_local = self.local.contains(resp) && is_unicast(resp);
-        let internal = orig_local && resp_local;
-        let mut ends = Vec::with_capacity(2);
-        if orig_local {
-            ends.push(LocalEnd { host: orig, peer: resp, outbound: true, internal });
-        }
-        if resp_local {
-            ends.push(LocalEnd { host: resp, peer: orig, outbound: false, internal });
-        }
-        ends
-    }
-
-    fn is_unresolved(&self, end: &LocalEnd) -> bool {
-        let uses_dns = self.hosts.view(&end.host, |host| host.dns_answers > 0).unwrap_or(false);
-        uses_dns && self.names.name_of(end.host, end.peer).is_none()
-    }
-}
-
-impl LocalEnd {
-    /// Whether the flow belongs to a channel of this end: a conversation inside belongs to its originator, and groups are
-    /// no peers.
-    fn has_channel(&self) -> bool {
-        is_unicast(self.peer) && (self.outbound || !self.internal)
-    }
-
-    fn channel_key(&self, resp_port: u16, protocol: u8) -> ChannelKey {
-        let portless = matches!(protocol, proto::ICMP | proto::ICMPV6);
-        ChannelKey {
-            host: self.host,
-            peer: Peer::Addr(self.peer),
-            port: if portless { 0 } else { resp_port },
-            proto: protocol,
-            outbound: self.outbound,
-        }
+        let channel_hash = self.channels.hash(&key);
+        self.channels.update(&key, channel_hash, make, |channel| channel.dns_message(dns, labels, hash));
     }
 }
 
@@ -299,13 +303,6 @@ pub fn peer_name<'a>(key: &'a ChannelKey, channel: &'a Channel) -> Option<&'a Ar
 
 /// Time range that the store has seen, from its hosts: nothing where there is none.
 pub fn observed_range(store: &FeatureStore) -> Option<(Timestamp, Timestamp)> {
-    let mut range: Option<(Timestamp, Timestamp)> = None;
-    store.hosts().collect_sorted(|_, host| {
-        if let Some(first) = host.first_seen {
-            let (lo, hi) = range.unwrap_or((first, host.last_seen));
-            range = Some((lo.min(first), hi.max(host.last_seen)));
-        }
-        None::<()>
-    });
-    range
+    let ranges = store.hosts().iter().filter_map(|(_, host)| Some((host.first_seen?, host.last_seen)));
+    ranges.reduce(|(lo, hi), (first, last)| (lo.min(first), hi.max(last)))
 }

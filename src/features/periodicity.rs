@@ -65,7 +65,7 @@ impl Regularity {
 }
 
 /// Regularity of start times (seconds, ascending). The better of two readings of the same points: as they are, and
-/// with the points of one beat ([`BEAT_S`], or a fifth of the upper-quartile interval where that is shorter) taken as one. A
+/// with the points of one beat (`BEAT_S`, or a fifth of the upper-quartile interval where that is shorter) taken as one. A
 /// missed check-in doubles an interval and costs little; a few intervals that are off the median by a factor of more than eight are
 /// left out, so that neither a night, a closed lid nor a hasty first minute hides a rhythm. Nothing where there are fewer than [`MIN_INTERVALS`].
 pub fn regularity(starts: &[f64]) -> Option<Regularity> {

@@ -73,6 +73,15 @@ pub const C2: &[Feature] = &[
         |v| v.if_conversation(v.regularity.map_or(0.0, weighed))
     ),
     feature!(
+        "lone_rhythm",
+        "",
+        Larger,
+        Linear,
+        1.0,
+        "interval_regularity times persistence times how few of the monitored hosts talk to this peer (1 - ln hosts of the peer / ln all hosts; a half where fewer than four are seen)",
+        |v| v.if_conversation(v.lone_rhythm())
+    ),
+    feature!(
         "size_regularity",
         "",
         Larger,
@@ -255,6 +264,15 @@ pub const EXFIL: &[Feature] = &[
         1e13,
         "payload bytes that the host sent to the peer",
         |v| v.channel.traffic.payload_out as f64
+    ),
+    feature!(
+        "lone_upload",
+        "bytes",
+        Larger,
+        Log,
+        1e13,
+        "payload bytes out less those in, times how few of the monitored hosts talk to this peer (as lone_rhythm)",
+        |v| v.lone_upload()
     ),
     feature!(
         "out_producer_consumer_ratio",

@@ -2,7 +2,7 @@
 
 use crate::decode::app::Service;
 use crate::decode::proto;
-use crate::features::periodicity::{Regularity, regularity, size_regularity};
+use crate::features::periodicity::{MIN_INTERVALS, Regularity, regularity, size_regularity};
 use crate::features::{Channel, ChannelKey, DomainState, Host, Peer};
 use crate::time::{Span, Timestamp};
 
@@ -46,10 +46,12 @@ impl<'a> ChannelView<'a> {
     ) -> Self {
         let starts = |inner_only: bool| -> Vec<f64> {
             let base = channel.first_seen;
+            // Most channels have too few bursts for any pace.
+            let enough = channel.recent.len() > MIN_INTERVALS;
             channel
                 .recent
                 .iter()
-                .filter(|b| !inner_only || !b.opens_flow)
+                .filter(|b| enough && (!inner_only || !b.opens_flow))
                 .map(|b| (b.start - base).as_secs_f64())
                 .collect()
         };
@@ -69,7 +71,7 @@ impl<'a> ChannelView<'a> {
     }
 
     /// Share of the observed time in which the channel was alive and active, at the resolution of its own pace.
-    pub(super) fn persistence(&self) -> f64 {
+    pub fn persistence(&self) -> f64 {
         let observed = (self.observed.last - self.observed.first).as_secs_f64();
         if observed <= 0.0 {
             return 0.0;
@@ -205,7 +207,30 @@ impl<'a> ChannelView<'a> {
         self.channel.unresolved as f64 / self.channel.flows.max(1) as f64
     }
 
-    pub(super) fn prevalence(&self) -> f64 {
+    /// How few of the monitored hosts talk to this peer, on a logarithmic scale: 1 where it is this host alone, 0 where all do;
+    /// a half where too few hosts are seen to tell.
+    fn rarity(&self) -> f64 {
+        if self.prevalence().is_nan() {
+            return 0.5;
+        }
+        let (sharing, all) = (self.hosts_of_peer.max(1) as f64, self.observed.hosts as f64);
+        (1.0 - sharing.ln() / all.ln()).clamp(0.0, 1.0)
+    }
+
+    /// A rhythm that lasts, with a peer that few others know. Each of the three is common by itself: telemetry is regular, and
+    /// everybody visits places of his own; an isolation forest, which cuts one feature at a time, hardly sees them meet.
+    pub(super) fn lone_rhythm(&self) -> f64 {
+        self.regularity.map_or(0.0, weighed) * self.persistence() * self.rarity()
+    }
+
+    /// Payload bytes that left and were not answered by as many, weighed by how few others send to this peer.
+    pub(super) fn lone_upload(&self) -> f64 {
+        let traffic = &self.channel.traffic;
+        traffic.payload_out.saturating_sub(traffic.payload_in) as f64 * self.rarity()
+    }
+
+    /// Share of the monitored hosts that talk to this peer; not a number where too few are seen to tell.
+    pub fn prevalence(&self) -> f64 {
         const FEWEST_HOSTS: usize = 4;
         if self.observed.hosts < FEWEST_HOSTS {
             return f64::NAN;

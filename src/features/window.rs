@@ -67,9 +67,7 @@ impl HostWindow {
 mod tests {
     use super::*;
     use crate::features::{Config, LocalNetworks};
-    use crate::flow::{
-        Counters, EndReason, FlowEvent, FlowEventKind, FlowKey, FlowRecord, FlowReport, ReportPhase,
-    };
+    use crate::flow::{Counters, EndReason, FlowEvent, FlowKey, FlowRecord, FlowReport, ReportPhase};
     use crate::seed::Seed;
 
     fn host() -> Addr {
@@ -79,12 +77,12 @@ mod tests {
     /// A store in which the host has sent `bytes` outside, in as many flows.
     fn store(bytes: u64) -> FeatureStore {
         let mut store = FeatureStore::new(&Config::default(), LocalNetworks::default(), Seed::REPLAY);
-        for order in 0..bytes {
+        for _ in 0..bytes {
             let key = FlowKey { orig: host(), resp: Addr::from_v4([192, 0, 2, 1]), ..FlowKey::default() };
             let new = Counters { orig_ip_bytes: 1, ..Counters::default() };
             let record = FlowRecord { key, counters: new, ..FlowRecord::default() };
             let report = FlowReport { phase: ReportPhase::Final(EndReason::Idle), first: true, record, new };
-            store.apply(&FlowEvent { order, sub: 0, kind: FlowEventKind::Report(Box::new(report)) });
+            store.apply(std::iter::once(FlowEvent::Report(&report)));
         }
         store
     }

@@ -18,7 +18,8 @@ pub(super) enum App {
     Known(Arc<AppInfo>),
 }
 
-/// How many flows may still begin to wait for more payload. Each may hold some KiB, so their number is bounded.
+/// How many flows may still begin to wait for more payload with something in hand. Each may hold some KiB, so their number is
+/// bounded.
 #[derive(Debug)]
 pub(super) struct WaitingRoom {
     pub(super) places: u32,
@@ -39,10 +40,43 @@ impl WaitingRoom {
     }
 }
 
+/// What the record of a flow remembers of its payload, in one byte: who spoke first, and how many payloads told nothing. Most
+/// payloads are looked at with no more than this.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Heard(u8);
+
+impl Heard {
+    const SPEAKER_BITS: u32 = 2;
+    /// In place of a number of payloads: [`App::Inspecting`] knows.
+    const HELD: u8 = u8::MAX >> Self::SPEAKER_BITS;
+
+    /// `FlowRecord::first_speaker`.
+    pub(super) fn first_speaker(self) -> u8 {
+        self.0 & ((1 << Self::SPEAKER_BITS) - 1)
+    }
+
+    /// Notes that a side sent payload.
+    #[inline]
+    pub(super) fn speaks(&mut self, from: Direction) {
+        if self.first_speaker() == 0 {
+            self.0 |= if from == Direction::Orig { 1 } else { 2 };
+        }
+    }
+
+    fn payloads(self) -> u8 {
+        self.0 >> Self::SPEAKER_BITS
+    }
+
+    fn set_payloads(&mut self, payloads: u8) {
+        self.0 = payloads.min(Self::HELD) << Self::SPEAKER_BITS | self.first_speaker();
+    }
+}
+
 impl App {
     /// Feeds the payload of a packet; whether nothing more will be learnt.
     pub(super) fn feed(
         &mut self,
+        heard: &mut Heard,
         room: &mut WaitingRoom,
         key: &FlowKey,
         from: Direction,
@@ -53,25 +87,28 @@ impl App {
             proto::TCP => packet.seq.wrapping_add(u32::from(packet.flags.has(TcpFlags::SYN))),
             _ => 0,
         };
-        match self {
-            Self::Known(_) => return Progress::Done,
-            Self::Inspecting(inspector) => {
-                if inspector.feed(packet.proto, key.resp_port, from, seq, payload) == Progress::NeedMore {
-                    return Progress::NeedMore;
-                }
-                self.conclude(room);
+        if heard.payloads() == Heard::HELD {
+            if let Self::Inspecting(inspector) = self
+                && inspector.feed(packet.proto, key.resp_port, from, seq, payload) == Progress::NeedMore
+            {
+                return Progress::NeedMore;
             }
-            // Most flows are known by their first payload: no allocation for their inspector.
-            Self::Nothing => {
-                let mut inspector = Inspector::default();
-                let progress = inspector.feed(packet.proto, key.resp_port, from, seq, payload);
-                if progress == Progress::NeedMore && room.enter() {
-                    *self = Self::Inspecting(Box::new(inspector));
-                    return Progress::NeedMore;
-                }
-                *self = Self::known(inspector.into_info());
+            self.conclude(room);
+            return Progress::Done;
+        }
+        let mut inspector = Inspector::after(heard.payloads());
+        if inspector.feed(packet.proto, key.resp_port, from, seq, payload) == Progress::NeedMore {
+            if let Some(payloads) = inspector.blank() {
+                heard.set_payloads(payloads);
+                return Progress::NeedMore;
+            }
+            if room.enter() {
+                heard.set_payloads(Heard::HELD);
+                *self = Self::Inspecting(Box::new(inspector));
+                return Progress::NeedMore;
             }
         }
+        self.learn(inspector.into_info());
         Progress::Done
     }
 
@@ -80,7 +117,8 @@ impl App {
         if let Self::Inspecting(inspector) = self {
             room.leave();
             let info = std::mem::take(inspector.as_mut()).into_info();
-            *self = Self::known(info);
+            *self = Self::Nothing;
+            self.learn(info);
         }
     }
 
@@ -92,8 +130,10 @@ impl App {
         }
     }
 
-    fn known(info: AppInfo) -> Self {
-        if info == AppInfo::default() { Self::Nothing } else { Self::Known(Arc::new(info)) }
+    fn learn(&mut self, info: AppInfo) {
+        if info != AppInfo::default() {
+            *self = Self::Known(Arc::new(info));
+        }
     }
 }
 

@@ -6,28 +6,15 @@ use crate::decode::app::DnsMessage;
 use crate::flow::{Counters, FlowKey, FlowRecord};
 use crate::time::{Span, Timestamp};
 
-/// One event. Within a tick of packet time, events are applied in the order of (`order`, `sub`), which is the same
-/// whatever the number of workers.
-#[derive(Clone, Debug)]
-pub struct FlowEvent {
-    /// Ordinal, in the whole input, of the packet that caused the event; for events of a sweep, of the flow's first packet
-    /// with the top bit set (sweeps come after the packets of their tick).
-    pub order: u64,
-    /// Rank among events of one packet.
-    pub sub: u8,
-    /// What happened.
-    pub kind: FlowEventKind,
-}
-
-/// The kinds of events.
-#[derive(Clone, Debug)]
-pub enum FlowEventKind {
+/// One event.
+#[derive(Clone, Copy, Debug)]
+pub enum FlowEvent<'a> {
     /// A flow began to matter, went on, or ended.
-    Report(Box<FlowReport>),
+    Report(&'a FlowReport),
     /// A burst of activity inside a flow ended.
-    Exchange(Exchange),
+    Exchange(&'a Exchange),
     /// A DNS message was read.
-    Dns(Box<DnsEvent>),
+    Dns(&'a DnsEvent),
 }
 
 /// Why a flow is reported.
@@ -80,7 +67,7 @@ pub struct FlowReport {
 /// A burst of activity in a flow. The first exchange of a flow begins with its first packet and lasts at least as long as the flow is
 /// younger than [`Exchange::MIN_AGE`]; then a packet that comes [`Exchange::IDLE_GAP`] or more after the one before begins the next
 /// one. A beacon inside a held-open connection is so seen as the beacon of many short connections is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Exchange {
     /// The flow.
     pub key: FlowKey,
@@ -128,22 +115,4 @@ pub struct DnsEvent {
     pub message_len: u32,
     /// The message.
     pub message: DnsMessage,
-}
-
-/// Where the events of one packet, or of one flow in a sweep, go: numbers them.
-pub(super) struct Emitter<'a> {
-    events: &'a mut Vec<FlowEvent>,
-    order: u64,
-    sub: u8,
-}
-
-impl<'a> Emitter<'a> {
-    pub(super) fn new(events: &'a mut Vec<FlowEvent>, order: u64) -> Self {
-        Self { events, order, sub: 0 }
-    }
-
-    pub(super) fn emit(&mut self, kind: FlowEventKind) {
-        self.events.push(FlowEvent { order: self.order, sub: self.sub, kind });
-        self.sub = self.sub.saturating_add(1);
-    }
 }

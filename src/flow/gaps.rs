@@ -21,6 +21,10 @@ struct Hole {
 pub(super) struct Holes(Vec<Hole>);
 
 impl Holes {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Bytes were skipped.
     pub(super) fn open(&mut self, from: Direction, start: i64, end: i64) {
         if self.0.len() < MOST_HOLES {

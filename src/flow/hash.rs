@@ -8,15 +8,11 @@ use crate::seed::Seed;
 /// Logical shards of the flow stage. Fixed, so that results do not depend on the number of threads.
 pub const SHARDS: usize = 8;
 
-/// A packet on its way into its table.
-#[derive(Clone, Copy, Debug)]
-pub struct FlowPacket {
-    /// Ordinal of the packet in the whole input; below 2^63.
-    pub ordinal: u64,
-    /// [`FlowHasher::packet`] of it.
-    pub hash: u64,
-    /// The packet.
-    pub packet: Packet,
+/// The shard of a flow with this hash.
+#[inline]
+pub(super) const fn shard(hash: u64) -> usize {
+    // Tables go by the low half.
+    (hash >> 40) as usize % SHARDS
 }
 
 /// Hashes flows: two multiplications an end, one to join them.
@@ -33,6 +29,7 @@ impl FlowHasher {
     }
 
     /// The hash of a packet's flow.
+    #[inline]
     pub fn packet(&self, packet: &Packet) -> u64 {
         self.ends((packet.src, packet.src_port), (packet.dst, packet.dst_port), packet.proto)
     }
@@ -40,13 +37,6 @@ impl FlowHasher {
     /// The hash of a flow: that of its packets.
     pub fn key(&self, key: &FlowKey) -> u64 {
         self.ends((key.orig, key.orig_port), (key.resp, key.resp_port), key.proto)
-    }
-
-    /// The shard and the hash of a packet.
-    pub fn shard_of(&self, packet: &Packet) -> (usize, u64) {
-        let hash = self.packet(packet);
-        // Tables index by the low bits and tag by the high ones; the middle is free.
-        ((hash >> 40) as usize % SHARDS, hash)
     }
 
     fn ends(&self, a: (Addr, u16), b: (Addr, u16), proto: u8) -> u64 {
@@ -108,7 +98,7 @@ mod tests {
     fn shards_are_filled_evenly() {
         let hasher = FlowHasher::new(Seed::REPLAY);
         let mut counts = [0_u32; SHARDS];
-        (0..80_000).for_each(|n| counts[hasher.shard_of(&packet(n * 7)).0] += 1);
+        (0..80_000).for_each(|n| counts[shard(hasher.packet(&packet(n * 7)))] += 1);
         assert!(counts.iter().all(|&n| (9_500..10_500).contains(&n)), "{counts:?}");
     }
 }

@@ -1,13 +1,16 @@
 //! Zeek's history letters, and the facts that few flows have.
 
 use crate::decode::Direction;
+use crate::flow::Counters;
+use crate::flow::compact::Letters;
 use crate::flow::gaps::Holes;
-use crate::flow::{Counters, History};
 use crate::time::Timestamp;
 
 /// What most flows never need: kept out of the records, made when it is first needed.
 #[derive(Debug, Default)]
 pub(super) struct Rare {
+    /// What the counters of the record had no room for.
+    pub(super) carried: Counters,
     /// When and with which counters the flow was reported last.
     pub(super) reported: Option<(Timestamp, Counters)>,
     /// Bytes acknowledged that were never seen.
@@ -35,11 +38,29 @@ pub(super) enum Repeated {
 
 /// Where the history of one flow is written.
 pub(super) struct Notes<'a> {
-    pub(super) history: &'a mut History,
-    pub(super) rare: &'a mut Option<Box<Rare>>,
+    history: &'a mut Letters,
+    /// Whether `rare` has holes: where it has none it need not be read.
+    has_holes: bool,
+    rare: &'a mut Option<Box<Rare>>,
 }
 
-impl Notes<'_> {
+impl<'a> Notes<'a> {
+    pub(super) fn new(history: &'a mut Letters, has_holes: bool, rare: &'a mut Option<Box<Rare>>) -> Self {
+        Self { history, has_holes, rare }
+    }
+
+    #[inline]
+    pub(super) fn has_holes(&self) -> bool {
+        self.has_holes
+    }
+
+    /// Changes the holes.
+    pub(super) fn holes(&mut self, change: impl FnOnce(&mut Holes)) {
+        let holes = &mut self.rare.get_or_insert_default().holes;
+        change(holes);
+        self.has_holes = !holes.is_empty();
+    }
+
     /// Adds a letter, given in upper case.
     pub(super) fn letter(&mut self, from: Direction, letter: u8) {
         self.history.push(match from {
@@ -64,6 +85,7 @@ impl Notes<'_> {
         }
     }
 
+    /// What most flows never need, made where it is not there yet.
     pub(super) fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
     }
@@ -82,12 +104,13 @@ mod tests {
 
     #[test]
     fn repeated_letters_come_at_powers_of_ten() {
-        let (mut history, mut rare) = (History::default(), None);
-        let mut notes = Notes { history: &mut history, rare: &mut rare };
+        let (mut history, mut rare) = (Letters::default(), None);
+        let mut notes = Notes::new(&mut history, false, &mut rare);
         notes.letter(Direction::Resp, b'A');
         (0..100).for_each(|_| notes.repeated(Direction::Orig, Repeated::Retransmission));
         (0..9).for_each(|_| notes.repeated(Direction::Resp, Repeated::Retransmission));
         notes.repeated(Direction::Resp, Repeated::ZeroWindow);
-        assert_eq!(history.as_str(), "aTTTtw");
+        assert!(!notes.has_holes());
+        assert_eq!(history.history().as_str(), "aTTTtw");
     }
 }

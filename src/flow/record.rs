@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::addr::Addr;
 use crate::decode::app::AppInfo;
+#[cfg(test)]
 use crate::decode::{Direction, Packet};
 use crate::time::Timestamp;
 
@@ -45,6 +46,7 @@ pub struct Counters {
 
 impl Counters {
     /// Counts one packet.
+    #[cfg(test)]
     pub(super) fn add(&mut self, from: Direction, packet: &Packet) {
         let (pkts, ip_bytes, payload, wire_bytes) = match from {
             Direction::Orig => (
@@ -66,24 +68,24 @@ impl Counters {
         *wire_bytes += u64::from(packet.wire_len);
     }
 
-    /// Whether one packet of a side was counted.
-    pub(super) fn is_first(&self, from: Direction) -> bool {
-        (if from == Direction::Orig { self.orig_pkts } else { self.resp_pkts }) == 1
+    /// Changes each counter by its counterpart.
+    pub(super) fn each_with(&mut self, other: &Self, mut change: impl FnMut(&mut u64, u64)) {
+        change(&mut self.orig_pkts, other.orig_pkts);
+        change(&mut self.resp_pkts, other.resp_pkts);
+        change(&mut self.orig_ip_bytes, other.orig_ip_bytes);
+        change(&mut self.resp_ip_bytes, other.resp_ip_bytes);
+        change(&mut self.orig_payload, other.orig_payload);
+        change(&mut self.resp_payload, other.resp_payload);
+        change(&mut self.orig_wire_bytes, other.orig_wire_bytes);
+        change(&mut self.resp_wire_bytes, other.resp_wire_bytes);
     }
 
     /// What was counted after `earlier`, an older copy of these counters.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
-        Self {
-            orig_pkts: self.orig_pkts.saturating_sub(earlier.orig_pkts),
-            resp_pkts: self.resp_pkts.saturating_sub(earlier.resp_pkts),
-            orig_ip_bytes: self.orig_ip_bytes.saturating_sub(earlier.orig_ip_bytes),
-            resp_ip_bytes: self.resp_ip_bytes.saturating_sub(earlier.resp_ip_bytes),
-            orig_payload: self.orig_payload.saturating_sub(earlier.orig_payload),
-            resp_payload: self.resp_payload.saturating_sub(earlier.resp_payload),
-            orig_wire_bytes: self.orig_wire_bytes.saturating_sub(earlier.orig_wire_bytes),
-            resp_wire_bytes: self.resp_wire_bytes.saturating_sub(earlier.resp_wire_bytes),
-        }
+        let mut since = *self;
+        since.each_with(earlier, |now, then| *now = now.saturating_sub(then));
+        since
     }
 }
 

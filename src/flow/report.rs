@@ -1,7 +1,7 @@
 //! From the records of a flow to the report that the feature stage reads.
 
 use crate::flow::slab::{FlowMut, Hot, Transport};
-use crate::flow::{FlowEventKind, FlowRecord, FlowReport, ReportPhase, ids, state};
+use crate::flow::{FlowRecord, FlowReport, ReportPhase, ids, state};
 use crate::seed::Seed;
 use crate::time::Timestamp;
 
@@ -11,40 +11,41 @@ pub(super) fn of(
     phase: ReportPhase,
     at: Option<Timestamp>,
     seed: Seed,
-) -> FlowEventKind {
+) -> FlowReport {
     let record = record(flow, seed);
     let reported = flow.cold.rare.as_ref().and_then(|rare| rare.reported);
     let new = reported.map_or(record.counters, |(_, counters)| record.counters.since(&counters));
     if let Some(at) = at {
-        flow.cold.rare.get_or_insert_default().reported = Some((at, record.counters));
-        flow.hot.clear(Hot::UNREPORTED);
+        flow.rare().reported = Some((at, record.counters));
+        flow.hot.set(Hot::UNREPORTED, false);
     }
-    FlowEventKind::Report(Box::new(FlowReport { phase, first: reported.is_none(), record, new }))
+    FlowReport { phase, first: reported.is_none(), record, new }
 }
 
 fn record(flow: &FlowMut<'_>, seed: Seed) -> FlowRecord {
-    let (hot, warm, cold) = (&flow.hot, &flow.warm, &flow.cold);
+    let (hot, cold) = (&flow.hot, &flow.cold);
+    let (key, counters, history) = (hot.key(), flow.counters(), flow.stream.history.history());
     let mut record = FlowRecord {
-        key: hot.key,
-        uid: ids::uid(seed, &hot.key, hot.first),
+        key,
+        uid: ids::uid(seed, &key, hot.first),
         first: hot.first,
         last: hot.last,
-        counters: hot.counters,
-        orig_bytes: hot.counters.orig_payload,
-        resp_bytes: hot.counters.resp_payload,
+        counters,
+        orig_bytes: counters.orig_payload,
+        resp_bytes: counters.resp_payload,
         missed_bytes: cold.rare.as_ref().map_or(0, |rare| rare.missed_bytes),
-        state: state::of_datagrams(hot.key.proto, &hot.counters),
-        history: warm.history,
+        state: state::of_datagrams(key.proto, &counters),
+        history,
         app: cold.app.info().cloned(),
-        first_speaker: hot.first_speaker,
-        orig_payload_max: hot.orig_payload_max,
+        first_speaker: hot.heard.first_speaker(),
+        orig_payload_max: flow.warm.orig_payload_max,
         ..FlowRecord::default()
     };
-    match &warm.transport {
+    match &flow.stream.transport {
         Transport::Tcp(tcp) => {
             record.orig_bytes = tcp.orig().size(tcp.resp());
             record.resp_bytes = tcp.resp().size(tcp.orig());
-            record.state = state::of_tcp(tcp, &warm.history);
+            record.state = state::of_tcp(tcp, &history);
         }
         Transport::Icmp(echo) => {
             record.icmp_payload_changes = echo.payload_changes;

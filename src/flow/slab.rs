@@ -1,15 +1,18 @@
-//! The records of one table: parallel arrays over slots, so that a sweep reads little and an update few cache lines.
+//! The records of one table: what every packet needs in three cache lines a slot, the rest beside.
 //!
 //! Invariant: a slot is live, or it is in the list of free slots and its [`Hot::life`] is [`Life::Free`].
 
-use crate::decode::{Packet, proto};
-use crate::flow::app::App;
+use crate::addr::Addr;
+use crate::decode::{Direction, Packet, proto};
+use crate::flow::app::{App, Heard};
+use crate::flow::compact::{Letters, Tally};
 use crate::flow::exchange::Burst;
 use crate::flow::history::Rare;
 use crate::flow::icmp::Echo;
 use crate::flow::orient::orient;
 use crate::flow::tcp::Tcp;
-use crate::flow::{Config, Counters, FlowKey, History};
+use crate::flow::{Config, Counters, FlowKey};
+use crate::memory::prefetch;
 use crate::time::{Span, Timestamp};
 
 /// Where a flow is in its life: what says how long it may be idle.
@@ -54,20 +57,21 @@ impl Life {
     }
 }
 
-/// What every packet and every sweep reads: two cache lines.
+/// What every packet and every sweep reads: one cache line.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(64))]
 pub(super) struct Hot {
-    pub(super) key: FlowKey,
+    orig: Addr,
+    resp: Addr,
     pub(super) first: Timestamp,
     pub(super) last: Timestamp,
-    pub(super) counters: Counters,
-    pub(super) orig_payload_max: u32,
+    /// Ordinal of the first packet.
+    pub(super) ordinal: u64,
+    orig_port: u16,
+    resp_port: u16,
+    proto: u8,
     pub(super) life: Life,
-    /// `FlowRecord::first_speaker`.
-    pub(super) first_speaker: u8,
-    /// Seen since the hand of the clock passed.
-    pub(super) referenced: bool,
+    pub(super) heard: Heard,
     flags: u8,
 }
 
@@ -76,46 +80,88 @@ impl Hot {
     pub(super) const UNREPORTED: u8 = 1;
     /// A burst is going on.
     pub(super) const BURST: u8 = 2;
+    /// The burst that is going on is the first of the flow.
+    pub(super) const BURST_OPENS: u8 = 4;
+    /// The responder sent its first packet.
+    pub(super) const BURST_BY_RESP: u8 = 8;
     /// Nothing more will be learnt from the payload.
-    pub(super) const INSPECTED: u8 = 4;
+    pub(super) const INSPECTED: u8 = 16;
     /// Carries DNS messages.
-    pub(super) const DNS: u8 = 8;
+    pub(super) const DNS: u8 = 32;
+    /// Seen since the hand of the clock passed.
+    pub(super) const REFERENCED: u8 = 64;
+    /// [`Cold::rare`] has holes.
+    pub(super) const HOLES: u8 = 128;
 
+    fn new(key: &FlowKey, at: Timestamp, life: Life, ordinal: u64) -> Self {
+        Self {
+            orig: key.orig,
+            resp: key.resp,
+            orig_port: key.orig_port,
+            resp_port: key.resp_port,
+            proto: key.proto,
+            first: at,
+            last: at,
+            ordinal,
+            life,
+            ..Self::default()
+        }
+    }
+
+    #[inline]
+    pub(super) fn key(&self) -> FlowKey {
+        FlowKey {
+            orig: self.orig,
+            resp: self.resp,
+            orig_port: self.orig_port,
+            resp_port: self.resp_port,
+            proto: self.proto,
+        }
+    }
+
+    #[inline]
     pub(super) fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }
 
-    pub(super) fn set(&mut self, flag: u8) {
-        self.flags |= flag;
-    }
-
-    pub(super) fn clear(&mut self, flag: u8) {
-        self.flags &= !flag;
-    }
-
-    /// Whether the responder has not answered: such flows are given up first.
-    pub(super) fn is_attempt(&self) -> bool {
-        self.counters.resp_pkts == 0 || matches!(self.life, Life::TcpAttempt | Life::TcpClosed)
+    #[inline]
+    pub(super) fn set(&mut self, flag: u8, to: bool) {
+        self.flags = if to { self.flags | flag } else { self.flags & !flag };
     }
 }
 
 /// What is kept for the protocol of a flow.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) enum Transport {
     Tcp(Tcp),
     Icmp(Echo),
+    #[default]
     Other,
 }
 
-/// What every packet of the flow reads and no sweep does, but where a burst is going on.
-#[derive(Clone, Debug)]
+/// What every packet of the flow changes: one cache line.
+#[derive(Clone, Copy, Debug, Default)]
 #[repr(align(64))]
 pub(super) struct Warm {
-    pub(super) transport: Transport,
+    pub(super) tally: Tally,
     pub(super) burst: Burst,
-    pub(super) history: History,
-    /// Ordinal of the first packet.
-    pub(super) ordinal: u64,
+    pub(super) orig_payload_max: u32,
+}
+
+/// What every packet of TCP changes, and the first two of other flows: one cache line.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(align(64))]
+pub(super) struct Stream {
+    pub(super) transport: Transport,
+    pub(super) history: Letters,
+}
+
+/// The three lines of a flow, beside each other: one translation of addresses serves them all.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lines {
+    hot: Hot,
+    warm: Warm,
+    stream: Stream,
 }
 
 /// What few packets read.
@@ -129,24 +175,34 @@ pub(super) struct Cold {
 pub(super) struct FlowMut<'a> {
     pub(super) hot: &'a mut Hot,
     pub(super) warm: &'a mut Warm,
+    pub(super) stream: &'a mut Stream,
     pub(super) cold: &'a mut Cold,
 }
 
 impl FlowMut<'_> {
     /// Whether anyone answered: SYN-ACK or payload for TCP, any packet otherwise.
     pub(super) fn is_answered(&self) -> bool {
-        match &self.warm.transport {
-            Transport::Tcp(tcp) => self.hot.counters.resp_payload > 0 || tcp.resp().saw_syn(),
-            Transport::Icmp(_) | Transport::Other => self.hot.counters.resp_pkts > 0,
+        match &self.stream.transport {
+            Transport::Tcp(tcp) => self.warm.tally.heard_payload(Direction::Resp) || tcp.resp().saw_syn(),
+            Transport::Icmp(_) | Transport::Other => self.warm.tally.heard(Direction::Resp),
         }
+    }
+
+    /// The counters in full.
+    pub(super) fn counters(&self) -> Counters {
+        self.warm.tally.on(&self.cold.rare.as_ref().map_or(Counters::default(), |rare| rare.carried))
+    }
+
+    /// What most flows never need, made where it is not there yet.
+    pub(super) fn rare(&mut self) -> &mut Rare {
+        self.cold.rare.get_or_insert_default()
     }
 }
 
 /// The slots.
 #[derive(Debug)]
 pub(super) struct Slab {
-    hot: Vec<Hot>,
-    warm: Vec<Warm>,
+    lines: Vec<Lines>,
     cold: Vec<Cold>,
     free: Vec<u32>,
     capacity: usize,
@@ -159,8 +215,7 @@ impl Slab {
         const RESERVED: usize = 1 << 17;
         let reserved = capacity.min(RESERVED);
         Self {
-            hot: Vec::with_capacity(reserved),
-            warm: Vec::with_capacity(reserved),
+            lines: Vec::with_capacity(reserved),
             cold: Vec::with_capacity(reserved),
             free: Vec::new(),
             capacity,
@@ -168,38 +223,81 @@ impl Slab {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.hot.len() - self.free.len()
+        self.lines.len() - self.free.len()
     }
 
     pub(super) fn is_full(&self) -> bool {
         self.len() >= self.capacity
     }
 
+    /// Number of free slots.
+    pub(super) fn free(&self) -> usize {
+        self.free.len()
+    }
+
+    /// Puts the slots that were freed after the first `before` into the order of their numbers.
+    pub(super) fn sort_free(&mut self, before: usize) {
+        if let Some(freed) = self.free.get_mut(before..) {
+            freed.sort_unstable();
+        }
+    }
+
     /// Every slot, live or free.
     pub(super) fn slots(&self) -> std::ops::Range<u32> {
-        0..u32::try_from(self.hot.len()).unwrap_or(u32::MAX)
+        0..u32::try_from(self.lines.len()).unwrap_or(u32::MAX)
     }
 
+    /// Asks for the lines that a packet of a protocol will need.
+    #[inline]
+    pub(super) fn prefetch(&self, slot: u32, protocol: u8) {
+        if let Some(lines) = self.lines.get(slot as usize) {
+            let bytes = if protocol == proto::TCP {
+                size_of::<Lines>()
+            } else {
+                size_of::<Hot>() + size_of::<Warm>()
+            };
+            prefetch(lines, bytes);
+        }
+    }
+
+    /// Asks for all that is kept of a flow.
+    pub(super) fn prefetch_whole(&self, slot: u32) {
+        if let (Some(lines), Some(cold)) = (self.lines.get(slot as usize), self.cold.get(slot as usize)) {
+            prefetch(lines, size_of::<Lines>());
+            prefetch(cold, size_of::<Cold>());
+        }
+    }
+
+    #[inline]
     pub(super) fn hot(&self, slot: u32) -> Option<&Hot> {
-        self.hot.get(slot as usize)
+        self.lines.get(slot as usize).map(|lines| &lines.hot)
     }
 
-    pub(super) fn hot_mut(&mut self, slot: u32) -> Option<&mut Hot> {
-        self.hot.get_mut(slot as usize)
+    /// Whether the responder has not answered: such flows are given up first. Also whether it was seen since this was asked last.
+    pub(super) fn worth(&mut self, slot: u32) -> Option<(bool, bool)> {
+        let Lines { hot, warm, .. } = self.lines.get_mut(slot as usize)?;
+        let is_attempt =
+            matches!(hot.life, Life::TcpAttempt | Life::TcpClosed) || !warm.tally.heard(Direction::Resp);
+        let referenced = hot.has(Hot::REFERENCED);
+        hot.set(Hot::REFERENCED, false);
+        Some((!is_attempt, referenced))
     }
 
-    /// The ordinal of the first packet of the flow in a slot.
-    pub(super) fn ordinal(&self, slot: u32) -> u64 {
-        self.warm.get(slot as usize).map_or(0, |warm| warm.ordinal)
+    /// Whether the burst of a flow is over at `now`.
+    pub(super) fn is_burst_over(&self, slot: u32, now: Timestamp) -> bool {
+        self.lines.get(slot as usize).is_some_and(|lines| lines.warm.burst.is_over(lines.hot.first, now))
     }
 
+    /// When a flow was reported last.
+    pub(super) fn reported(&self, slot: u32) -> Option<Timestamp> {
+        let rare = self.cold.get(slot as usize)?.rare.as_ref()?;
+        rare.reported.map(|(at, _)| at)
+    }
+
+    #[inline]
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<FlowMut<'_>> {
-        let slot = slot as usize;
-        Some(FlowMut {
-            hot: self.hot.get_mut(slot)?,
-            warm: self.warm.get_mut(slot)?,
-            cold: self.cold.get_mut(slot)?,
-        })
+        let Lines { hot, warm, stream } = self.lines.get_mut(slot as usize)?;
+        Some(FlowMut { hot, warm, stream, cold: self.cold.get_mut(slot as usize)? })
     }
 
     /// Puts the flow that a packet begins into a slot. The packet itself is not counted yet.
@@ -210,21 +308,22 @@ impl Slab {
             proto::ICMP | proto::ICMPV6 => (Life::Icmp, Transport::Icmp(Echo::default())),
             _ => (Life::Udp, Transport::Other),
         };
-        let hot = Hot { key, first: packet.ts, last: packet.ts, life, ..Hot::default() };
-        let mut history = History::default();
-        if from == crate::decode::Direction::Resp {
+        let mut hot = Hot::new(&key, packet.ts, life, ordinal);
+        hot.set(Hot::BURST_OPENS, true);
+        hot.set(Hot::BURST_BY_RESP, from == Direction::Resp);
+        let mut history = Letters::default();
+        if from == Direction::Resp {
             history.push(b'^');
         }
-        let warm = Warm { transport, burst: Burst::first(packet.ts, from), history, ordinal };
+        let warm = Warm { burst: Burst::new(packet.ts), ..Warm::default() };
+        let lines = Lines { hot, warm, stream: Stream { transport, history } };
         if let Some(slot) = self.free.pop()
-            && let Some(flow) = self.get_mut(slot)
+            && let Some(place) = self.lines.get_mut(slot as usize)
         {
-            *flow.hot = hot;
-            *flow.warm = warm;
+            *place = lines;
             return slot;
         }
-        self.hot.push(hot);
-        self.warm.push(warm);
+        self.lines.push(lines);
         self.cold.push(Cold::default());
         self.slots().end - 1
     }
@@ -244,9 +343,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flow_takes_at_most_280_bytes() {
-        let sizes = (size_of::<Hot>(), size_of::<Warm>(), size_of::<Cold>());
-        assert_eq!(sizes, (128, 128, 24));
+    fn a_flow_takes_three_cache_lines_and_24_bytes() {
+        let sizes = (size_of::<Hot>(), size_of::<Warm>(), size_of::<Stream>(), size_of::<Cold>());
+        assert_eq!(sizes, (64, 64, 64, 24));
+        assert_eq!(size_of::<Lines>(), 192);
     }
 
     #[test]

@@ -246,7 +246,7 @@ fn note_gaps(
     notes: &mut Notes<'_>,
 ) {
     let unseen = number > known;
-    if !unseen && notes.rare.is_none() {
+    if !unseen && !notes.has_holes() {
         return;
     }
     // In other states gaps arise falsely, from numbers of RSTs and streams whose start was not seen.
@@ -257,7 +257,9 @@ fn note_gaps(
         gaps += 1;
         bytes += length;
     };
-    notes.rare().holes.acknowledge(sender, number, &mut missed);
+    if notes.has_holes() {
+        notes.holes(|holes| holes.acknowledge(sender, number, &mut missed));
+    }
     if unseen {
         missed((number - known).unsigned_abs());
     }
@@ -270,10 +272,8 @@ fn note_gaps(
 /// Keeps the holes: data beyond `known` opens one, data before it may fill some.
 fn note_data(from: Direction, known: i64, first: i64, past: i64, notes: &mut Notes<'_>) {
     if first > known {
-        notes.rare().holes.open(from, known, first);
-    } else if first < known
-        && let Some(rare) = notes.rare.as_mut()
-    {
-        rare.holes.fill(from, first, past);
+        notes.holes(|holes| holes.open(from, known, first));
+    } else if first < known && notes.has_holes() {
+        notes.holes(|holes| holes.fill(from, first, past));
     }
 }

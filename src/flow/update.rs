@@ -3,12 +3,13 @@
 use crate::decode::app::Progress;
 use crate::decode::{Direction, Packet, TcpFlags, proto};
 use crate::flow::app::WaitingRoom;
-use crate::flow::event::Emitter;
+use crate::flow::events::Emitter;
+use crate::flow::exchange::Burst;
 use crate::flow::history::{Notes, Repeated};
 use crate::flow::orient::direction;
 use crate::flow::slab::{FlowMut, Hot, Life, Transport};
 use crate::flow::tcp::Payload;
-use crate::flow::{FlowEventKind, app};
+use crate::flow::{Exchange, app};
 
 /// Counts a packet to its flow. Its payload lies in `data`.
 pub(super) fn count(
@@ -18,26 +19,36 @@ pub(super) fn count(
     room: &mut WaitingRoom,
     out: &mut Emitter<'_>,
 ) {
-    let Some(from) = direction(&flow.hot.key, packet) else { return };
-    let was_closed = matches!(&flow.warm.transport, Transport::Tcp(tcp) if tcp.both_closed());
-    let is_new = flow.hot.counters.orig_pkts + flow.hot.counters.resp_pkts == 0;
+    let Some(from) = direction(&flow.hot.key(), packet) else { return };
+    let was_closed = matches!(&flow.stream.transport, Transport::Tcp(tcp) if tcp.both_closed());
     count_burst(&mut flow, from, packet, out);
-    let hot = &mut *flow.hot;
-    hot.referenced = !is_new;
-    hot.set(Hot::UNREPORTED);
-    hot.counters.add(from, packet);
+    flow.hot.set(Hot::REFERENCED, !flow.warm.tally.is_empty());
+    flow.hot.set(Hot::UNREPORTED, true);
+    if flow.warm.tally.add(from, packet) {
+        flow.warm.tally.carry(&mut flow.cold.rare.get_or_insert_default().carried);
+    }
     if from == Direction::Orig {
-        hot.orig_payload_max = hot.orig_payload_max.max(packet.payload_len);
+        flow.warm.orig_payload_max = flow.warm.orig_payload_max.max(packet.payload_len);
     }
     // As in Zeek, what trails the close of both sides does not make a connection longer.
     if !was_closed {
-        hot.last = hot.last.max(packet.ts);
+        flow.hot.last = flow.hot.last.max(packet.ts);
     }
-    let mut notes = Notes { history: &mut flow.warm.history, rare: &mut flow.cold.rare };
+    let payload = count_transport(&mut flow, from, packet);
+    if packet.payload_len > 0 && payload == Payload::Fresh {
+        flow.hot.heard.speaks(from);
+        read_payload(&mut flow, from, packet, data, room, out);
+    }
+}
+
+/// Shows a packet to the state machine of its protocol.
+fn count_transport(flow: &mut FlowMut<'_>, from: Direction, packet: &Packet) -> Payload {
+    let (hot, tally) = (&mut *flow.hot, &flow.warm.tally);
+    let mut notes = Notes::new(&mut flow.stream.history, hot.has(Hot::HOLES), &mut flow.cold.rare);
     if packet.bad_checksum {
         notes.repeated(from, Repeated::BadChecksum);
     }
-    let payload = match &mut flow.warm.transport {
+    let payload = match &mut flow.stream.transport {
         // A later fragment: bytes of the flow, but no header that would say which.
         _ if packet.headless => Payload::Stale,
         Transport::Tcp(tcp) => {
@@ -50,18 +61,14 @@ pub(super) fn count(
             Payload::Fresh
         }
         Transport::Other => {
-            if packet.proto == proto::UDP && hot.counters.is_first(from) {
+            if packet.proto == proto::UDP && tally.is_first(from) {
                 notes.letter(from, b'D');
             }
             Payload::Fresh
         }
     };
-    if packet.payload_len > 0 && payload == Payload::Fresh {
-        if hot.first_speaker == 0 {
-            hot.first_speaker = if from == Direction::Orig { 1 } else { 2 };
-        }
-        read_payload(&mut flow, from, packet, data, room, out);
-    }
+    hot.set(Hot::HOLES, notes.has_holes());
+    payload
 }
 
 /// Counts a packet to the burst of its flow, or ends that and begins the next one.
@@ -70,23 +77,34 @@ fn count_burst(flow: &mut FlowMut<'_>, from: Direction, packet: &Packet, out: &m
         end_burst(flow, out);
         let closes = packet.flags.has(TcpFlags::FIN) || packet.flags.has(TcpFlags::RST);
         let trails = packet.payload_len == 0
-            && matches!(&flow.warm.transport, Transport::Tcp(tcp) if tcp.is_closing());
+            && matches!(&flow.stream.transport, Transport::Tcp(tcp) if tcp.is_closing());
         if packet.proto == proto::TCP && (closes || trails) {
             return;
         }
-        flow.warm.burst.restart(packet.ts, from);
+        flow.warm.burst = Burst::new(packet.ts);
+        flow.hot.set(Hot::BURST_OPENS, false);
+        flow.hot.set(Hot::BURST_BY_RESP, from == Direction::Resp);
     }
     flow.warm.burst.add(from, packet);
-    flow.hot.set(Hot::BURST);
+    flow.hot.set(Hot::BURST, true);
 }
 
 /// Ends the burst that is going on, if one is.
 pub(super) fn end_burst(flow: &mut FlowMut<'_>, out: &mut Emitter<'_>) {
-    let answered = flow.is_answered();
-    if let Some(exchange) = flow.warm.burst.take(flow.hot.key, flow.hot.first, answered) {
-        out.emit(FlowEventKind::Exchange(exchange));
+    let mut burst = flow.warm.burst;
+    let exchange = burst.take(|| Exchange {
+        key: flow.hot.key(),
+        flow_first: flow.hot.first,
+        opens_flow: flow.hot.has(Hot::BURST_OPENS),
+        initiator: if flow.hot.has(Hot::BURST_BY_RESP) { Direction::Resp } else { Direction::Orig },
+        answered: flow.is_answered(),
+        ..Exchange::default()
+    });
+    if let Some(exchange) = exchange {
+        out.exchange(exchange);
     }
-    flow.hot.clear(Hot::BURST);
+    flow.warm.burst = burst;
+    flow.hot.set(Hot::BURST, false);
 }
 
 /// Looks at payload: nothing is left to do for most packets of most flows.
@@ -108,16 +126,17 @@ fn read_payload(
     if payload.is_empty() {
         return;
     }
-    let key = flow.hot.key;
+    let key = flow.hot.key();
     if !flow.hot.has(Hot::INSPECTED) {
-        if flow.cold.app.feed(room, &key, from, packet, payload) == Progress::Done {
-            flow.hot.set(Hot::INSPECTED);
-        }
-        if app::is_dns_by_port(&key) || flow.cold.app.info().is_some_and(|info| app::is_dns(&key, info)) {
-            flow.hot.set(Hot::DNS);
+        let is_done =
+            flow.cold.app.feed(&mut flow.hot.heard, room, &key, from, packet, payload) == Progress::Done;
+        flow.hot.set(Hot::INSPECTED, is_done);
+        let is_dns = is_done && flow.cold.app.info().is_some_and(|info| app::is_dns(&key, info));
+        if is_dns || app::is_dns_by_port(&key) {
+            flow.hot.set(Hot::DNS, true);
         }
     }
     if flow.hot.has(Hot::DNS) {
-        app::read_dns(packet, payload, |event| out.emit(FlowEventKind::Dns(Box::new(event))));
+        app::read_dns(packet, payload, |event| out.dns(event));
     }
 }

@@ -6,15 +6,19 @@ use super::calibration::Calibration;
 use super::error::ModelError;
 use super::forest::{Forest, MAX_FEATURES};
 use super::schema::{FeatureSpec, schema_sha256};
-use super::train::Params;
+use super::train::{Params, Scope};
 use super::transform::Transform;
+
+/// The most questions of a model.
+const MAX_QUESTIONS: usize = 16;
 
 /// A trained, calibrated model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     manifest: Manifest,
     transform: Transform,
-    forest: Forest,
+    /// One a question.
+    forests: Vec<Forest>,
     calibration: Calibration,
 }
 
@@ -28,7 +32,7 @@ pub struct Manifest {
     pub provenance: Provenance,
     /// Where the randomness of the forest came from.
     pub seed: u64,
-    /// Number of trees.
+    /// Number of trees, the same for every question.
     pub trees: usize,
     /// Rows each tree was grown on.
     pub sample: usize,
@@ -40,6 +44,18 @@ pub struct Manifest {
     pub schema_sha256: String,
     /// The features in the order of a row.
     pub features: Vec<ManifestFeature>,
+    /// What the model asks of a row.
+    pub questions: Vec<Question>,
+}
+
+/// Features that answer one question together. Each question has a forest of its own, and a row scores as high as the
+/// question that it answers worst: among twenty features that are in order an isolation forest hardly finds the three that are not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// Name.
+    pub name: String,
+    /// Names of its features.
+    pub features: Vec<String>,
 }
 
 /// A feature with what is typical of it.
@@ -77,7 +93,7 @@ pub struct TrainingInput {
 }
 
 impl Model {
-    /// Learns the transform and the forest from `training` rows and the calibration from `held_out` rows. Both are benign raw
+    /// Learns the transform and a forest a question from `training` rows and the calibration from `held_out` rows. Both are benign raw
     /// rows, row after row of `features.len()` values, and should share none, or p-values come out too small.
     ///
     /// # Errors
@@ -85,6 +101,7 @@ impl Model {
     pub fn train(
         name: &str,
         features: &[FeatureSpec],
+        questions: &[Question],
         training: &[f32],
         held_out: &[f32],
         params: Params,
@@ -97,21 +114,34 @@ impl Model {
         }
         let mut oriented = training.to_vec();
         transform.apply(&mut oriented);
-        let forest = Forest::train_open(width, &oriented, &transform.limits(features), params)?;
+        let questions = match questions {
+            [] => vec![Question::of_all(features)],
+            some => some.to_vec(),
+        };
+        let limits = transform.limits(features);
+        let forests = questions.iter().zip(0_u64..).map(|(question, number)| {
+            let candidates = question.candidates(features)?;
+            let seed = params.seed ^ (number << 48);
+            let scope = Scope { limits: &limits, candidates: &candidates };
+            Forest::train_open(width, &oriented, scope, Params { seed, ..params })
+        });
+        let forests = forests.collect::<Result<Vec<_>, ModelError>>()?;
+        let sample = forests.first().map_or(0, Forest::sample);
         let with_median =
             |(spec, median): (&FeatureSpec, f32)| ManifestFeature { spec: spec.clone(), median };
         let manifest = Manifest {
             name: name.to_owned(),
             provenance,
             seed: params.seed,
-            trees: forest.trees(),
-            sample: forest.sample(),
+            trees: params.trees,
+            sample,
             training_rows: training.len() / width,
             calibration_rows: 0,
             schema_sha256: schema_sha256(features),
             features: features.iter().zip(transform.medians()).map(with_median).collect(),
+            questions,
         };
-        let mut model = Self { manifest, transform, forest, calibration: Calibration::default() };
+        let mut model = Self { manifest, transform, forests, calibration: Calibration::default() };
         let mut scores = vec![0.0; held_out.len() / width];
         model.score_rows(held_out, &mut scores);
         model.calibration = Calibration::fit(&scores);
@@ -130,7 +160,7 @@ impl Model {
     /// Puts a model together from what was stored, and checks that the parts belong together.
     pub(super) fn from_parts(
         manifest: Manifest,
-        forest: Forest,
+        forests: Vec<Forest>,
         calibration: Calibration,
     ) -> Result<Self, ModelError> {
         if calibration.len() != manifest.calibration_rows {
@@ -151,13 +181,23 @@ impl Model {
         if let Some(bad) = manifest.features.iter().find(|f| !f.median.is_finite()) {
             return Err(ModelError::invalid("median of a feature", bad.median, "finite"));
         }
+        manifest.questions.iter().try_for_each(|question| question.candidates(&specs).map(|_| ()))?;
         let transform = Transform::from_parts(manifest.features.iter().map(|f| (&f.spec, f.median)));
-        Ok(Self { manifest, transform, forest, calibration })
+        Ok(Self { manifest, transform, forests, calibration })
     }
 
-    /// Scores raw rows: `rows` holds `out.len()` rows, row after row; see [`Forest::score_rows`].
+    /// Scores raw rows: `rows` holds `out.len()` rows, row after row; see [`Forest::score_rows`]. The score of a row is the highest
+    /// of all questions.
     pub fn score_rows(&self, rows: &[f32], out: &mut [f32]) {
-        self.forest.score_rows(&self.oriented(rows), out);
+        let oriented = self.oriented(rows);
+        let mut scores = vec![0.0_f32; out.len()];
+        out.fill(0.0);
+        for forest in &self.forests {
+            forest.score_rows(&oriented, &mut scores);
+            for (highest, score) in out.iter_mut().zip(&scores) {
+                *highest = highest.max(*score);
+            }
+        }
     }
 
     /// The share of held-out benign rows that score at least as high; see [`Calibration::p_value`].
@@ -165,9 +205,20 @@ impl Model {
         self.calibration.p_value(score)
     }
 
-    /// Each feature's share of what sets a raw row apart, in the order of the features; see [`Forest::explain`].
+    /// Each feature's share of what sets a raw row apart, in the order of the features, in the question with the highest score; see
+    /// [`Forest::explain`].
     pub fn explain(&self, row: &[f32]) -> Vec<f32> {
-        self.forest.explain(&self.oriented(row))
+        let oriented = self.oriented(row);
+        let score = |forest: &Forest| {
+            let mut score = [0.0_f32];
+            forest.score_rows(&oriented, &mut score);
+            score[0]
+        };
+        // Of questions with one score the first is explained: the order is fixed.
+        let mut scored = self.forests.iter().map(|forest| (score(forest), forest));
+        let Some(first) = scored.next() else { return Vec::new() };
+        let (_, forest) = scored.fold(first, |best, next| if next.0 > best.0 { next } else { best });
+        forest.explain(&oriented)
     }
 
     /// What people read of it.
@@ -175,9 +226,9 @@ impl Model {
         &self.manifest
     }
 
-    /// The forest, which takes oriented rows.
-    pub fn forest(&self) -> &Forest {
-        &self.forest
+    /// The forests of the questions, in their order; they take oriented rows.
+    pub fn forests(&self) -> &[Forest] {
+        &self.forests
     }
 
     /// The scores of held-out benign rows.
@@ -217,6 +268,25 @@ impl Model {
     }
 }
 
+impl Question {
+    /// The question of all features at once.
+    fn of_all(features: &[FeatureSpec]) -> Self {
+        Self { name: "all".into(), features: features.iter().map(|f| f.name.clone()).collect() }
+    }
+
+    /// The indexes of its features.
+    fn candidates(&self, features: &[FeatureSpec]) -> Result<Vec<u16>, ModelError> {
+        let index = |name: &String| {
+            let found = features.iter().position(|f| f.name == *name).and_then(|i| u16::try_from(i).ok());
+            found.ok_or_else(|| ModelError::invalid("feature of a question", name, "one of the model's"))
+        };
+        match self.features.as_slice() {
+            [] => Err(ModelError::invalid("features of a question", 0, "one or more")),
+            names => names.iter().map(index).collect(),
+        }
+    }
+}
+
 impl Manifest {
     /// The manifest as JSON for people.
     ///
@@ -229,6 +299,11 @@ impl Manifest {
     /// Reads what [`Self::to_json`] wrote.
     pub(super) fn from_json(json: &[u8]) -> Result<Self, ModelError> {
         let manifest: Self = serde_json::from_slice(json).map_err(|e| ModelError::Manifest(e.to_string()))?;
+        if !(1..=MAX_QUESTIONS).contains(&manifest.questions.len()) {
+            let (count, allowed) =
+                (manifest.questions.len(), format_args!("1 to {MAX_QUESTIONS}").to_string());
+            return Err(ModelError::invalid("number of questions", count, allowed));
+        }
         match manifest.features.len() {
             1..=MAX_FEATURES => Ok(manifest),
             count => {
@@ -272,7 +347,7 @@ pub(super) mod tests {
             notes: "made for a test".into(),
         };
         let params = Params { trees: 40, sample: 64, seed };
-        Model::train("c2", &specs(), &rows(1000, 1), &rows(500, 2), params, provenance).unwrap()
+        Model::train("c2", &specs(), &[], &rows(1000, 1), &rows(500, 2), params, provenance).unwrap()
     }
 
     #[test]
@@ -328,7 +403,7 @@ pub(super) mod tests {
     #[test]
     fn refuses_rows_of_another_width() {
         let train = |training: &[f32], held_out: &[f32]| {
-            Model::train("x", &specs(), training, held_out, Params::default(), Provenance::default())
+            Model::train("x", &specs(), &[], training, held_out, Params::default(), Provenance::default())
         };
         assert!(matches!(train(&[0.0; 7], &[]), Err(ModelError::RowWidth { .. })));
         assert!(matches!(train(&[0.0; 9], &[0.0]), Err(ModelError::RowWidth { .. })));

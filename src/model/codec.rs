@@ -3,9 +3,9 @@
 //! | bytes | what |
 //! |---|---|
 //! | 8 | `UCMODEL\0` |
-//! | 4 | format version, 1 |
+//! | 4 | format version, 2 |
 //! | 4 + n | length of the manifest, the manifest as JSON |
-//! | 2 or 8 a node | every tree in preorder: feature, threshold (f32) and rows on the left; 0xffff for a leaf |
+//! | 2 or 8 a node | every tree of every question in preorder: feature, threshold (f32) and rows on the left; 0xffff for a leaf |
 //! | 4 + 4 + 12 a point | calibration rows, points, then score (f32), rows above, rows at least as high |
 //! | 32 | SHA-256 of all bytes before |
 //!
@@ -20,7 +20,7 @@ use super::error::ModelError;
 use super::forest::{Forest, Node};
 
 const MAGIC: &[u8; 8] = b"UCMODEL\0";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const DIGEST_LEN: usize = 32;
 const LEAF: u16 = u16::MAX;
 
@@ -35,7 +35,7 @@ impl Model {
         bytes.extend(FORMAT.to_le_bytes());
         put_len(&mut bytes, manifest.len());
         bytes.extend(manifest.as_bytes());
-        for tree in self.forest().iter() {
+        for tree in self.forests().iter().flat_map(Forest::iter) {
             for node in tree.nodes() {
                 put_node(&mut bytes, node);
             }
@@ -69,10 +69,11 @@ impl Model {
         reader.verify()?;
         let length = reader.u32("the length of the manifest")? as usize;
         let manifest = Manifest::from_json(reader.take(length, "the manifest")?)?;
-        let forest = reader.forest(&manifest)?;
+        let forests = manifest.questions.iter().map(|_| reader.forest(&manifest));
+        let forests = forests.collect::<Result<Vec<_>, ModelError>>()?;
         let calibration = reader.calibration()?;
         match reader.bytes.len() - reader.offset {
-            0 => Self::from_parts(manifest, forest, calibration),
+            0 => Self::from_parts(manifest, forests, calibration),
             rest => Err(ModelError::invalid("bytes behind the calibration", rest, 0)),
         }
     }

@@ -26,10 +26,10 @@ mod score;
 mod train;
 mod transform;
 
-pub use artifact::{Manifest, ManifestFeature, Model, Provenance, TrainingInput};
+pub use artifact::{Manifest, ManifestFeature, Model, Provenance, Question, TrainingInput};
 pub use calibration::Calibration;
 pub use error::ModelError;
 pub use forest::{Forest, MAX_FEATURES, MAX_SAMPLE, MAX_TREES};
 pub use schema::{Direction, FeatureSpec, Scale, schema_sha256};
-pub use train::Params;
+pub use train::{Params, Scope};
 pub use transform::Transform;

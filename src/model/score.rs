@@ -4,7 +4,7 @@ use super::batch::{TILE, Tile};
 use super::forest::{Forest, Tree};
 
 impl Forest {
-    /// The anomaly score of one row, in (0, 1): 2^(-E[h] / c(sample)), where h is the row's path length in a tree. About
+    /// The anomaly score of one row, in (0, 1): 2^(-E(h) / c(sample)), where h is the row's path length in a tree. About
     /// 0.5 is average, towards 1 is isolated early (Liu, Ting and Zhou 2008, equation 2).
     ///
     /// A value that is not known (`NaN`, or behind the end of a short row) takes both sides of a split on its

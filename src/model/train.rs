@@ -24,6 +24,15 @@ impl Default for Params {
     }
 }
 
+/// What a forest looks at.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scope<'a> {
+    /// How far each feature is cut at least; [`f32::NEG_INFINITY`], and no entry, for a feature without an open side.
+    pub limits: &'a [f32],
+    /// The features that may be cut; all where there is no entry.
+    pub candidates: &'a [u16],
+}
+
 impl Forest {
     /// Grows a forest on rows of `features` values each, row after row.
     ///
@@ -36,23 +45,23 @@ impl Forest {
     /// [`ModelError::RowWidth`], [`ModelError::TooFewRows`] below two rows, [`ModelError::Invalid`] for parameters out of
     /// bounds.
     pub fn train(features: usize, rows: &[f32], params: Params) -> Result<Self, ModelError> {
-        Self::train_open(features, rows, &[], params)
+        Self::train_open(features, rows, Scope::default(), params)
     }
 
-    /// Grows a forest with open sides. As [`Forest::train`], but a feature with a limit is cut anywhere from the least
-    /// value of a node's rows up to the limit, even where none of them reaches it, and so can be cut in every node.
+    /// Grows a forest with open sides on some of the features. As [`Forest::train`], but a feature with a limit is cut
+    /// anywhere from the least value of a node's rows up to the limit, even where none of them reaches it, and so can be
+    /// cut in every node.
     ///
     /// A tree learns nothing of what lies beyond its sample: to a plain forest a hundred times the largest benign
     /// upload is as odd as the largest. With an open side what lies between is cut as often as its width asks for, and whoever
-    /// is there alone is isolated early. `limits` holds a limit a feature, [`f32::NEG_INFINITY`] for none; features past its end
-    /// have none.
+    /// is there alone is isolated early.
     ///
     /// # Errors
     /// As [`Forest::train`].
     pub fn train_open(
         features: usize,
         rows: &[f32],
-        limits: &[f32],
+        scope: Scope<'_>,
         params: Params,
     ) -> Result<Self, ModelError> {
         if features == 0 || !rows.len().is_multiple_of(features) {
@@ -65,7 +74,7 @@ impl Forest {
         let mut forest = Self::with_capacity(features, params.sample.min(count), params.trees)?;
         for tree in 0..params.trees {
             let rng = Rng::new(params.seed, tree as u64);
-            let mut grower = Grower::new(features, rows, limits, forest.sample(), rng);
+            let mut grower = Grower::new(features, rows, scope, forest.sample(), rng);
             forest.push(&grower.tree(forest.height()))?;
         }
         Ok(forest)
@@ -108,7 +117,7 @@ struct Range {
 
 impl<'a> Grower<'a> {
     /// Draws `sample` of the rows.
-    fn new(features: usize, rows: &[f32], limits: &'a [f32], sample: usize, mut rng: Rng) -> Self {
+    fn new(features: usize, rows: &[f32], scope: Scope<'a>, sample: usize, mut rng: Rng) -> Self {
         let drawn = draw(rows.len() / features, sample, &mut rng);
         let mut columns = Vec::with_capacity(features * drawn.len());
         for feature in 0..features {
@@ -116,8 +125,11 @@ impl<'a> Grower<'a> {
             // The width of an infinite range is no number, so infinities count as the largest finite values.
             columns.extend(drawn.iter().map(|row| value(row).clamp(f32::MIN, f32::MAX)));
         }
-        let candidates = (0..features).filter_map(|f| u16::try_from(f).ok()).collect();
-        Self { columns, limits, rows: drawn.len(), candidates, rng, nodes: Vec::new() }
+        let candidates = match scope.candidates {
+            [] => (0..features).filter_map(|f| u16::try_from(f).ok()).collect(),
+            some => some.iter().copied().filter(|f| usize::from(*f) < features).collect(),
+        };
+        Self { columns, limits: scope.limits, rows: drawn.len(), candidates, rng, nodes: Vec::new() }
     }
 
     /// The tree on all drawn rows.
@@ -285,8 +297,18 @@ mod tests {
         };
         let [inside, near, far] = scores(&Forest::train(1, &rows, params).unwrap());
         assert!(inside <= near && (near - far).abs() < 1e-6, "closed: {inside} {near} {far}");
-        let [inside, near, far] = scores(&Forest::train_open(1, &rows, &[10.0], params).unwrap());
+        let [inside, near, far] = scores(
+            &Forest::train_open(1, &rows, Scope { limits: &[10.0], candidates: &[] }, params).unwrap(),
+        );
         assert!(inside + 0.02 < near && near + 0.1 < far, "open: {inside} {near} {far}");
+    }
+
+    #[test]
+    fn only_candidates_are_cut() {
+        let rows: Vec<f32> = (0..64_u16).flat_map(|i| [f32::from(i), f32::from(i % 7)]).collect();
+        let forest = Forest::train_open(2, &rows, Scope { limits: &[], candidates: &[1] }, small(3)).unwrap();
+        let cut = |n: &Node| if let Node::Split { feature, .. } = n { *feature == 1 } else { true };
+        assert!(forest.iter().all(|tree| tree.nodes().iter().all(cut)));
     }
 
     #[test]

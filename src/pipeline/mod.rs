@@ -5,12 +5,15 @@
 //! the order of the input and is swept at the same ticks of packet time; events are sorted before they are applied. So the
 //! outcome does not depend on the number of threads.
 
+mod batch;
 mod workers;
 
+use std::sync::Arc;
+
 use crate::capture::{Block, FrameRef};
-use crate::decode::{self, DecodeStats, Decoder, Packet};
+use crate::decode::{self, DecodeStats, Decoder};
 use crate::features::{self, FeatureStore, LocalNetworks};
-use crate::flow::{self, FlowEvent, FlowEventKind, FlowHasher, FlowPacket, FlowRecord, ReportPhase};
+use crate::flow::{self, Events, FlowEvent, FlowHasher, FlowRecord, FlowReport, ReportPhase};
 use crate::seed::Seed;
 use crate::time::{Span, Timestamp};
 
@@ -18,13 +21,6 @@ use workers::Workers;
 
 /// Flows are swept at multiples of this of packet time.
 pub const TICK: Span = Span::from_secs(10);
-
-/// Events are applied at every tick and at every multiple of this many packets: bounds the events in memory.
-const SEGMENT_PACKETS: u64 = 1 << 16;
-
-/// Flows that are ended before their events are applied: a million flows that end together would otherwise be in
-/// memory twice.
-const STEP_FLOWS: usize = 1 << 16;
 
 /// The stages' own settings.
 #[derive(Clone, Debug, Default)]
@@ -78,7 +74,6 @@ pub struct Pipeline {
     hasher: FlowHasher,
     workers: Workers,
     store: FeatureStore,
-    packets: Vec<Packet>,
     stats: Stats,
     next_tick: Option<Timestamp>,
     ordinal: u64,
@@ -92,7 +87,6 @@ impl Pipeline {
             hasher: FlowHasher::new(seed),
             workers: Workers::start(&config.flow, seed, threads),
             store: FeatureStore::new(&config.features, config.local.clone(), seed),
-            packets: Vec::new(),
             stats: Stats::default(),
             next_tick: None,
             ordinal: 0,
@@ -101,12 +95,13 @@ impl Pipeline {
 
     /// Takes a block of frames, and gives one to be filled next.
     pub fn take(&mut self, block: Block, observer: &mut dyn Observer) -> Block {
-        let mut packets = std::mem::take(&mut self.packets);
-        self.decoder.decode_block(&block, &mut packets);
-        let block = Workers::share(block);
-        let mut uncounted = block.frames.as_slice();
-        let mut rest = packets.as_slice();
-        while let Some(packet) = rest.first() {
+        let mut batch = self.workers.free_batch();
+        batch.fill(block, self.ordinal, &mut self.decoder, &self.hasher);
+        self.ordinal += batch.packets.len() as u64;
+        let batch = Arc::new(batch);
+        let mut uncounted = batch.block.frames.as_slice();
+        let mut done = 0;
+        while let Some(rest @ [packet, ..]) = batch.packets.get(done..) {
             let tick = match self.next_tick {
                 Some(tick) if packet.ts < tick => tick,
                 due => {
@@ -118,25 +113,19 @@ impl Pipeline {
                     self.tick(at, due.is_some(), observer)
                 }
             };
-            let room = SEGMENT_PACKETS - self.ordinal % SEGMENT_PACKETS;
-            let room = usize::try_from(room).unwrap_or(usize::MAX).min(rest.len());
-            let until = rest.iter().take(room).position(|p| p.ts >= tick).unwrap_or(room);
-            let (segment, after) = rest.split_at(until);
-            self.process(segment, &block);
-            if self.ordinal.is_multiple_of(SEGMENT_PACKETS) {
-                self.apply(observer);
-            }
-            rest = after;
+            let until = done + rest.iter().position(|packet| packet.ts >= tick).unwrap_or(rest.len());
+            let Self { workers, store, .. } = self;
+            workers.process(&batch, done..until, &mut |events| apply(store, events, observer));
+            done = until;
         }
         self.count(uncounted);
-        packets.clear();
-        self.packets = packets;
-        self.workers.reclaim(block)
+        self.workers.reclaim(batch)
     }
 
     /// Ends all flows and brings the features up to date.
     pub fn finish(&mut self, observer: &mut dyn Observer) {
-        self.end_flows(None, observer);
+        let Self { workers, store, .. } = self;
+        workers.sweep(None, &mut |events| apply(store, events, observer));
     }
 
     /// State of hosts and channels, as of the last tick.
@@ -157,43 +146,12 @@ impl Pipeline {
         let next = at + TICK;
         self.next_tick = Some(next);
         if sweep {
-            self.end_flows(Some(at), observer);
-            self.store.trim();
+            let Self { workers, store, .. } = self;
+            workers.sweep(Some(at), &mut |events| apply(store, events, observer));
+            store.trim();
             observer.tick(at, self);
         }
         next
-    }
-
-    /// Ends the flows whose time is up, or all, in steps of a bounded number.
-    fn end_flows(&mut self, now: Option<Timestamp>, observer: &mut dyn Observer) {
-        self.apply(observer);
-        for before in self.workers.steps(now, STEP_FLOWS) {
-            self.workers.end(now, before);
-            self.apply(observer);
-        }
-    }
-
-    fn process(&mut self, segment: &[Packet], block: &workers::SharedBlock) {
-        let mut shards = Workers::empty_shards();
-        for (ordinal, packet) in (self.ordinal..).zip(segment) {
-            let (shard, hash) = self.hasher.shard_of(packet);
-            if let Some(queue) = shards.get_mut(shard) {
-                queue.push(FlowPacket { ordinal, hash, packet: *packet });
-            }
-        }
-        self.ordinal += segment.len() as u64;
-        self.workers.process(shards, block);
-    }
-
-    fn apply(&mut self, observer: &mut dyn Observer) {
-        let mut events = self.workers.collect();
-        events.sort_by_key(|event| (event.order, event.sub));
-        for event in &events {
-            self.store.apply(event);
-            if let Some(record) = final_record(event) {
-                observer.flow_ended(record);
-            }
-        }
     }
 
     fn count(&mut self, frames: &[FrameRef]) {
@@ -204,13 +162,13 @@ impl Pipeline {
     }
 }
 
-fn final_record(event: &FlowEvent) -> Option<&FlowRecord> {
-    match &event.kind {
-        FlowEventKind::Report(report) if matches!(report.phase, ReportPhase::Final(_)) => {
-            Some(&report.record)
+/// Brings the features up to date, and shows the flows that ended.
+fn apply(store: &mut FeatureStore, events: &mut [Events], observer: &mut dyn Observer) {
+    store.apply(Events::in_order(events).inspect(|event| {
+        if let FlowEvent::Report(FlowReport { phase: ReportPhase::Final(_), record, .. }) = event {
+            observer.flow_ended(record);
         }
-        _ => None,
-    }
+    }));
 }
 
 #[cfg(test)]

@@ -1,50 +1,47 @@
-//! Who owns the flow shards: the calling thread, or threads beside it.
+//! Who owns the flow tables: the calling thread, or threads beside it.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
 use crate::capture::Block;
-use crate::flow::{Config, FlowEvent, FlowPacket, FlowTable, SHARDS, Stats};
+use crate::flow::{Config, Events, FlowTables, SHARDS, Stats};
 use crate::seed::Seed;
 use crate::time::Timestamp;
 
-/// Requests that wait for a worker at most: bounds the blocks in memory.
-const QUEUE: usize = 4;
+use super::batch::Batch;
 
-/// The packets of one shard, in the order of the input.
-pub(super) type ShardPackets = Vec<FlowPacket>;
+/// Segments of packets that may wait for the slowest worker, or for their events to be applied: bounds the memory.
+const QUEUE: usize = 8;
 
-/// A block that several workers read.
-pub(super) type SharedBlock = Arc<Block>;
+/// Flows of a sweep that are settled together at most, a worker's marks more or less: bounds the events in memory.
+const SWEEP_MARKS: usize = 16;
 
-/// Something for a worker to do with its shards.
+/// Something for a worker to do, and the lists to put its events into.
 #[derive(Debug)]
-enum Request {
-    /// Packets for each of the worker's shards; their payloads lie in the block.
-    Process(Vec<ShardPackets>, SharedBlock),
-    /// Send the ordinals of the flows that a sweep would end, or of all flows.
-    Ending(Option<Timestamp>),
-    /// End the flows that began before an ordinal: those whose time is up, or all.
-    End(Option<Timestamp>, u64),
-    /// Send the events so far.
-    Collect,
+struct Request {
+    work: Work,
+    events: Events,
 }
 
-/// What a worker says when asked: ordinals, or its events, counters and number of open flows.
+#[derive(Clone, Debug)]
+enum Work {
+    Process(Arc<Batch>, Range<usize>),
+    /// Find what a sweep has to do; all at the end of the input.
+    Sweep(Option<Timestamp>),
+    /// Do it for the flows that began before the packet with this ordinal.
+    Drain(u64),
+}
+
+/// The answer to one request.
 #[derive(Debug, Default)]
 struct Report {
-    ending: Vec<u64>,
-    events: Vec<FlowEvent>,
+    events: Events,
+    /// Ordinals that divide what a sweep found.
+    marks: Vec<u64>,
     stats: Stats,
     open: usize,
-}
-
-/// The flow tables of some shards.
-#[derive(Debug)]
-struct Owner {
-    tables: Vec<FlowTable>,
-    events: Vec<FlowEvent>,
 }
 
 #[derive(Debug)]
@@ -54,163 +51,140 @@ struct Worker {
     thread: Option<JoinHandle<()>>,
 }
 
-/// All flow shards, and who works on them.
+/// All flow tables, and who works on them.
+///
+/// Every request goes to every worker, and is answered by each in the order of the requests. The events of one request are
+/// applied together, so that their order does not depend on the number of workers.
 #[derive(Debug)]
 pub(super) struct Workers {
-    /// Tables of the calling thread: all of them, or none.
-    here: Owner,
+    /// The tables of the calling thread, where there are no others, and its last answer.
+    here: Option<(FlowTables, Report)>,
     threads: Vec<Worker>,
+    /// Requests that were not answered yet.
+    pending: usize,
     stats: Stats,
     open: usize,
-    blocks: Vec<SharedBlock>,
+    batches: Vec<Arc<Batch>>,
+    events: Vec<Events>,
 }
 
+/// Who takes the events of a request, a part a worker.
+pub(super) type Apply<'a> = &'a mut dyn FnMut(&mut [Events]);
+
 impl Workers {
-    /// With one thread all shards stay here. With more, shard `i` goes to worker `i % (threads - 1)`.
+    /// With one thread all tables stay here. With more, their shards are dealt to threads beside.
     pub(super) fn start(config: &Config, seed: Seed, threads: usize) -> Self {
         let beside = threads.saturating_sub(1).min(SHARDS);
-        let tables = |shards: usize| (0..shards).map(|_| FlowTable::new(config, seed)).collect();
-        let of_worker = |worker: usize| (worker..SHARDS).step_by(beside.max(1)).count();
+        let tables = |worker| FlowTables::new(config, seed, worker, beside);
         Self {
-            here: Owner::new(if beside == 0 { tables(SHARDS) } else { Vec::new() }),
-            threads: (0..beside).map(|w| Worker::start(Owner::new(tables(of_worker(w))))).collect(),
+            here: (beside == 0).then(|| (tables(0), Report::default())),
+            threads: (0..beside).map(|worker| Worker::start(tables(worker))).collect(),
+            pending: 0,
             stats: Stats::default(),
             open: 0,
-            blocks: Vec::new(),
+            batches: Vec::new(),
+            events: Vec::new(),
         }
     }
 
-    /// An empty queue for each shard.
-    pub(super) fn empty_shards() -> Vec<ShardPackets> {
-        vec![ShardPackets::new(); SHARDS]
-    }
-
-    /// Hands each shard its packets.
-    pub(super) fn process(&mut self, shards: Vec<ShardPackets>, block: &SharedBlock) {
-        if self.threads.is_empty() {
-            self.here.process(&shards, block);
-            return;
-        }
-        let beside = self.threads.len();
-        let mut queues: Vec<Vec<ShardPackets>> = vec![Vec::new(); beside];
-        for (shard, packets) in shards.into_iter().enumerate() {
-            if let Some(queue) = queues.get_mut(shard % beside) {
-                queue.push(packets);
-            }
-        }
-        for (worker, queue) in self.threads.iter().zip(queues) {
-            worker.send(Request::Process(queue, Arc::clone(block)));
+    /// Puts some packets of a batch through the tables. Their events may be applied by a later call.
+    pub(super) fn process(&mut self, batch: &Arc<Batch>, range: Range<usize>, apply: Apply<'_>) {
+        self.request(&Work::Process(Arc::clone(batch), range));
+        let ahead = if self.threads.is_empty() { 0 } else { QUEUE };
+        while self.pending > ahead {
+            self.receive(apply);
         }
     }
 
-    /// Sweeps the flows that began before an ordinal, or ends all those where no time is given.
-    pub(super) fn end(&mut self, now: Option<Timestamp>, before: u64) {
-        self.here.end(now, before);
-        self.threads.iter().for_each(|worker| worker.send(Request::End(now, before)));
-    }
-
-    /// Ordinals up to which [`Self::end`] ends `flows` flows at most at a time. The last is that of no packet.
-    pub(super) fn steps(&mut self, now: Option<Timestamp>, flows: usize) -> Vec<u64> {
-        let mut ending = Vec::new();
-        if self.open > flows {
-            self.threads.iter().for_each(|worker| worker.send(Request::Ending(now)));
-            ending = self.here.ending(now).ending;
-            let reports = self.threads.iter().map(|worker| worker.reports.recv().unwrap_or_default());
-            reports.for_each(|report| ending.extend(report.ending));
-            ending.sort_unstable();
+    /// Sweeps all tables at a time; at the end of the input ends all flows. All events are applied when it returns.
+    pub(super) fn sweep(&mut self, now: Option<Timestamp>, apply: Apply<'_>) {
+        while self.pending > 0 {
+            self.receive(apply);
         }
-        ending.into_iter().skip(flows).step_by(flows).chain([u64::MAX]).collect()
-    }
-
-    /// Waits for all workers and takes their events, in no order.
-    pub(super) fn collect(&mut self) -> Vec<FlowEvent> {
-        self.threads.iter().for_each(|worker| worker.send(Request::Collect));
-        let mut all = self.here.report();
-        for worker in &self.threads {
-            // A worker that is gone has panicked; its panic is passed on when it is joined.
-            let report = worker.reports.recv().unwrap_or_default();
-            all.events.extend(report.events);
-            all.stats += report.stats;
-            all.open += report.open;
+        self.request(&Work::Sweep(now));
+        let mut marks = self.receive(apply);
+        marks.sort_unstable();
+        let parts = marks.chunks_exact(SWEEP_MARKS).filter_map(|part| part.last().copied());
+        for before in parts.chain([u64::MAX]) {
+            self.request(&Work::Drain(before));
+            self.receive(apply);
         }
-        (self.stats, self.open) = (all.stats, all.open);
-        all.events
     }
 
-    /// Counters and open flows at the last [`Workers::collect`].
+    /// Counters and open flows after the last request whose events were applied.
     pub(super) fn stats(&self) -> (Stats, usize) {
         (self.stats, self.open)
     }
 
-    /// Makes a block readable by all workers.
-    pub(super) fn share(block: Block) -> SharedBlock {
-        Arc::new(block)
+    /// A batch that no worker reads any more.
+    pub(super) fn free_batch(&mut self) -> Batch {
+        let free = self.batches.iter().position(|batch| Arc::strong_count(batch) == 1);
+        free.and_then(|at| Arc::into_inner(self.batches.swap_remove(at))).unwrap_or_default()
     }
 
-    /// Takes a block back, and gives one that no worker reads any more.
-    pub(super) fn reclaim(&mut self, block: SharedBlock) -> Block {
-        self.blocks.push(block);
-        let free = self.blocks.iter().position(|block| Arc::strong_count(block) == 1);
-        let mut block = free.and_then(|at| Arc::into_inner(self.blocks.swap_remove(at))).unwrap_or_default();
+    /// Takes a batch back, and gives the block of one that no worker reads any more.
+    pub(super) fn reclaim(&mut self, batch: Arc<Batch>) -> Block {
+        self.batches.push(batch);
+        let mut free = self.free_batch();
+        let mut block = std::mem::take(&mut free.block);
+        self.batches.push(Arc::new(free));
         block.clear();
         block
     }
+
+    /// Asks all workers. The tables of this thread answer at once.
+    fn request(&mut self, work: &Work) {
+        self.pending += 1;
+        if let Some((tables, report)) = &mut self.here {
+            let events = self.events.pop().unwrap_or_default();
+            *report = answer(tables, Request { work: work.clone(), events });
+        }
+        for worker in &self.threads {
+            let events = self.events.pop().unwrap_or_default();
+            worker.send(Request { work: work.clone(), events });
+        }
+    }
+
+    /// Waits for the answers to the oldest request and applies their events. Gives their marks.
+    fn receive(&mut self, apply: Apply<'_>) -> Vec<u64> {
+        self.pending -= 1;
+        (self.stats, self.open) = (Stats::default(), 0);
+        let (mut parts, mut marks) = (Vec::new(), Vec::new());
+        let here = self.here.as_mut().map(|(_, report)| std::mem::take(report));
+        // A worker that is gone has panicked; its panic is passed on when it is joined.
+        let threads = self.threads.iter().map(|worker| worker.reports.recv().unwrap_or_default());
+        for report in here.into_iter().chain(threads) {
+            self.stats += report.stats;
+            self.open += report.open;
+            marks.extend(report.marks);
+            parts.push(report.events);
+        }
+        apply(&mut parts);
+        parts.iter_mut().for_each(Events::clear);
+        self.events.append(&mut parts);
+        marks
+    }
 }
 
-impl Owner {
-    fn new(tables: Vec<FlowTable>) -> Self {
-        Self { tables, events: Vec::new() }
+/// Does what is asked for.
+fn answer(tables: &mut FlowTables, request: Request) -> Report {
+    let Request { work, mut events } = request;
+    let mut marks = Vec::new();
+    match work {
+        Work::Process(batch, range) => tables.process(&batch.segment(range), &mut events),
+        Work::Sweep(now) => marks = tables.sweep(now),
+        Work::Drain(before) => tables.drain(before, &mut events),
     }
-
-    fn process(&mut self, shards: &[ShardPackets], block: &Block) {
-        for (table, packets) in self.tables.iter_mut().zip(shards) {
-            table.process(packets, &block.data, &mut self.events);
-        }
-    }
-
-    fn end(&mut self, now: Option<Timestamp>, before: u64) {
-        for table in &mut self.tables {
-            match now {
-                Some(now) => table.sweep_before(before, now, &mut self.events),
-                None => table.finish_before(before, &mut self.events),
-            }
-        }
-    }
-
-    fn ending(&self, now: Option<Timestamp>) -> Report {
-        Report {
-            ending: self.tables.iter().flat_map(|table| table.ending(now)).collect(),
-            ..Report::default()
-        }
-    }
-
-    fn report(&mut self) -> Report {
-        let mut stats = Stats::default();
-        self.tables.iter().for_each(|table| stats += table.stats());
-        let open = self.tables.iter().map(FlowTable::len).sum();
-        Report { events: std::mem::take(&mut self.events), stats, open, ..Report::default() }
-    }
+    Report { events, marks, stats: tables.stats(), open: tables.len() }
 }
 
 impl Worker {
-    fn start(mut owner: Owner) -> Self {
+    fn start(mut tables: FlowTables) -> Self {
         let (requests, inbox) = sync_channel(QUEUE);
         let (outbox, reports) = channel();
         let thread = std::thread::spawn(move || {
             for request in inbox {
-                let report = match request {
-                    Request::Process(shards, block) => {
-                        owner.process(&shards, &block);
-                        continue;
-                    }
-                    Request::End(now, before) => {
-                        owner.end(now, before);
-                        continue;
-                    }
-                    Request::Ending(now) => owner.ending(now),
-                    Request::Collect => owner.report(),
-                };
-                if outbox.send(report).is_err() {
+                if outbox.send(answer(&mut tables, request)).is_err() {
                     return;
                 }
             }

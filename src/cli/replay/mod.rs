@@ -45,7 +45,8 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     let mut watcher = watcher(args, &settings, &loaded).map_err(failure)?;
 
     let reading = settings.read(&args.common.inputs, &mut watcher)?;
-    let mut scores = loaded.detector.score(reading.pipeline.store());
+    let store = reading.pipeline.store();
+    let mut scores = watcher.score(&loaded.detector, store);
     let metrics = watcher.last_pass(&reading, &scores);
     let rita = watcher.rita.take();
     if let Some(passes) = watcher.finish(reading.stats().last, &scores.findings, metrics.as_ref())? {
@@ -68,7 +69,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     }
     write_hosts(outputs.hosts, &scores)?;
     write_channels(outputs.channels, &scores, rita.as_ref())?;
-    print(args.format, &scores).context("cannot write to standard output")?;
+    print(args.format, &scores, store.channels().len()).context("cannot write to standard output")?;
     Ok(exit_code(args.fail_on.map(Severity::from), &reading, &scores))
 }
 
@@ -105,13 +106,13 @@ fn exit_code(fail_on: Option<Severity>, reading: &Reading, scores: &Scores) -> E
     if failed { ExitCode::from(3) } else { ExitCode::SUCCESS }
 }
 
-fn print(format: Format, scores: &Scores) -> std::io::Result<()> {
+fn print(format: Format, scores: &Scores, channels: usize) -> std::io::Result<()> {
     let mut out = BufWriter::new(stdout().lock());
     match format {
         Format::Json => write_json(&mut out, &scores.findings)?,
         Format::Jsonl => write_jsonl(&mut out, &scores.findings)?,
         Format::Table => {
-            let scored = Scored { hosts: scores.hosts.len() as u64, channels: scores.channels.len() as u64 };
+            let scored = Scored { hosts: scores.hosts.len() as u64, channels: channels as u64 };
             write_table(&mut out, &scores.findings, scored, TableStyle::of_stdout())?;
         }
     }

@@ -48,7 +48,7 @@ pub(super) fn of(
         last_packet: stats.last,
         flows: stats.flow.created,
         hosts: scores.hosts.len() as u64,
-        channels: scores.channels.len() as u64,
+        channels: store.channels().len() as u64,
         findings: scores.findings.len() as u64,
         decode_errors: stats.decode.errors.iter().map(|(layer, n)| (layer.to_owned(), n)).collect(),
         skipped,

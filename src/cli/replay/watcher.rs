@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::detect::{Detector, Finding, Scores};
 use crate::export::ExportError;
 use crate::export::metrics::{MetricsHistory, MetricsSnapshot};
+use crate::features::FeatureStore;
 use crate::features::rita::RitaPairs;
 use crate::flow::FlowRecord;
 use crate::pipeline::{Observer, Pipeline};
@@ -61,6 +62,11 @@ impl<'a> Passes<'a> {
 }
 
 impl Watcher<'_> {
+    /// Takes a scoring pass over what the outputs need.
+    pub(super) fn score(&self, detector: &Detector, store: &FeatureStore) -> Scores {
+        score(detector, store, self.rita.is_some() || self.measure.is_some())
+    }
+
     /// Takes the pass at the end of the input. Gives the metrics after it, where they are asked for.
     pub(super) fn last_pass(&mut self, reading: &Reading, scores: &Scores) -> Option<MetricsSnapshot> {
         let pipeline = &reading.pipeline;
@@ -108,6 +114,11 @@ pub(super) struct PassesOutcome {
     pub(super) points_dropped: u64,
 }
 
+/// Takes a scoring pass: over every channel where they are told of, else over those that can be judged.
+fn score(detector: &Detector, store: &FeatureStore, every_channel: bool) -> Scores {
+    if every_channel { detector.score(store) } else { detector.score_judged(store) }
+}
+
 impl Observer for Watcher<'_> {
     fn flow_ended(&mut self, record: &FlowRecord) {
         self.flows.write(record);
@@ -121,7 +132,7 @@ impl Observer for Watcher<'_> {
             let channels = pipeline.store().channels().len() as u64;
             let due = passes.schedule.due(at, pipeline.stats().frames, channels);
             if due == Due::Pass {
-                let scores = passes.detector.score(pipeline.store());
+                let scores = score(passes.detector, pipeline.store(), self.measure.is_some());
                 passes.detect(at, &scores.findings);
                 if let Some(measure) = &mut self.measure {
                     measure.pass(at, &scores);

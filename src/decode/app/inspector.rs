@@ -56,6 +56,16 @@ enum Step {
 }
 
 impl Inspector {
+    /// An inspector that has looked at so many payloads and learnt nothing.
+    pub fn after(payloads: u8) -> Self {
+        Self { payloads, ..Self::default() }
+    }
+
+    /// How many payloads it has looked at, if that is all there is to remember: [`Inspector::after`] then gives the same.
+    pub fn blank(&self) -> Option<u8> {
+        (self.held.is_none() && self.info == AppInfo::default()).then_some(self.payloads)
+    }
+
     /// Looks at the next payload of the flow. `seq` is the TCP sequence number of its first byte (0 for UDP);
     /// `payload` is what was captured of it.
     pub fn feed(&mut self, proto: u8, resp_port: u16, from: Direction, seq: u32, payload: &[u8]) -> Progress {

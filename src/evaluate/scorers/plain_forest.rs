@@ -20,7 +20,7 @@ pub(in super::super) fn plain_scores(
     let specs: Vec<FeatureSpec> = specs_of(kind).into_iter().map(both).collect();
     let mut scores = vec![0.0; rows.len() / specs.len().max(1)];
     let params = Params { seed, ..Params::default() };
-    match Model::train(kind.name(), &specs, training, &[], params, Provenance::default()) {
+    match Model::train(kind.name(), &specs, &[], training, &[], params, Provenance::default()) {
         Ok(model) => model.score_rows(rows, &mut scores),
         Err(ModelError::TooFewRows { .. }) => {}
         Err(error) => return Err(error),

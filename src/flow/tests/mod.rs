@@ -54,60 +54,81 @@ fn udp(from: Direction, seconds: f64, len: u32) -> Packet {
     packet(from, proto::UDP, 50_000, 4444, seconds, len)
 }
 
-/// One table, fed packet by packet.
+/// An event, owned.
+#[derive(Clone, Debug)]
+enum Told {
+    Report(Box<FlowReport>),
+    Exchange(Exchange),
+    Dns(Box<DnsEvent>),
+}
+
+/// The events of some parts in their order.
+fn told(parts: &mut [Events]) -> impl Iterator<Item = Told> {
+    Events::in_order(parts).map(|event| match event {
+        FlowEvent::Report(report) => Told::Report(Box::new(report.clone())),
+        FlowEvent::Exchange(exchange) => Told::Exchange(*exchange),
+        FlowEvent::Dns(dns) => Told::Dns(Box::new(dns.clone())),
+    })
+}
+
+/// The tables of all shards, fed packet by packet.
 struct Net {
-    table: FlowTable,
+    tables: FlowTables,
     hasher: FlowHasher,
     ordinal: u64,
-    events: Vec<FlowEvent>,
+    told: Vec<Told>,
 }
 
 impl Net {
     fn new(config: &Config) -> Self {
         Self {
-            table: FlowTable::new(config, Seed::REPLAY),
+            tables: FlowTables::new(config, Seed::REPLAY, 0, 1),
             hasher: FlowHasher::new(Seed::REPLAY),
             ordinal: 0,
-            events: Vec::new(),
+            told: Vec::new(),
         }
     }
 
     fn send(&mut self, packet: Packet) -> &mut Self {
-        let one = FlowPacket { ordinal: self.ordinal, hash: self.hasher.packet(&packet), packet };
+        self.send_with(packet, &[])
+    }
+
+    fn send_with(&mut self, packet: Packet, data: &[u8]) -> &mut Self {
+        let hashes = [self.hasher.packet(&packet)];
+        let segment = Segment { packets: &[packet], hashes: &hashes, first_ordinal: self.ordinal, data };
         self.ordinal += 1;
-        self.table.process(&[one], &[], &mut self.events);
-        self
+        self.tell(|tables, events| tables.process(&segment, events))
     }
 
     fn sweep(&mut self, seconds: f64) -> &mut Self {
-        self.table.sweep(at(seconds), &mut self.events);
-        self
+        self.tables.sweep(Some(at(seconds)));
+        self.tell(|tables, events| tables.drain(u64::MAX, events))
     }
 
     fn finish(&mut self) -> &mut Self {
-        self.table.finish(&mut self.events);
-        assert!(self.table.is_empty());
+        self.tables.sweep(None);
+        self.tell(|tables, events| tables.drain(u64::MAX, events));
+        assert!(self.tables.is_empty());
+        self
+    }
+
+    fn tell(&mut self, ask: impl FnOnce(&mut FlowTables, &mut Events)) -> &mut Self {
+        let mut events = Events::default();
+        ask(&mut self.tables, &mut events);
+        self.told.extend(told(&mut [events]));
         self
     }
 
     fn reports(&self) -> Vec<&FlowReport> {
-        self.events
+        self.told
             .iter()
-            .filter_map(|event| match &event.kind {
-                FlowEventKind::Report(report) => Some(&**report),
-                _ => None,
-            })
+            .filter_map(|told| if let Told::Report(report) = told { Some(&**report) } else { None })
             .collect()
     }
 
     fn exchanges(&self) -> Vec<Exchange> {
-        self.events
-            .iter()
-            .filter_map(|event| match event.kind {
-                FlowEventKind::Exchange(exchange) => Some(exchange),
-                _ => None,
-            })
-            .collect()
+        let exchange = |told: &Told| if let Told::Exchange(exchange) = told { Some(*exchange) } else { None };
+        self.told.iter().filter_map(exchange).collect()
     }
 
     fn ends(&self) -> Vec<EndReason> {

@@ -14,16 +14,15 @@ fn dns(is_response: bool) -> Vec<u8> {
 /// Puts a block of one packet with this payload through a table: the DNS events and the service.
 fn run(packets: &[(Packet, Vec<u8>)]) -> (Vec<DnsEvent>, &'static str) {
     let mut net = Net::new(&Config::default());
-    for (ordinal, (packet, payload)) in (0..).zip(packets) {
+    for (packet, payload) in packets {
         let packet =
             Packet { payload_offset: 3, payload_captured: u16::try_from(payload.len()).unwrap(), ..*packet };
-        let one = FlowPacket { ordinal, hash: net.hasher.packet(&packet), packet };
-        net.table.process(&[one], &[b"..." as &[u8], payload, b"."].concat(), &mut net.events);
+        net.send_with(packet, &[b"..." as &[u8], payload, b"."].concat());
     }
     net.finish();
     let service = net.reports()[0].record.app.as_ref().map_or("", |info| info.service.name());
-    let events = net.events.into_iter().filter_map(|event| match event.kind {
-        FlowEventKind::Dns(dns) => Some(*dns),
+    let events = net.told.into_iter().filter_map(|told| match told {
+        Told::Dns(dns) => Some(*dns),
         _ => None,
     });
     (events.collect(), service)
@@ -81,18 +80,16 @@ fn services_are_told_from_payload() {
 #[test]
 fn too_many_waiting_flows_are_turned_away_and_counted() {
     let mut net = Net::new(&Config::default());
-    for port in 1..=5000 {
-        let payload = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
-        let packet = Packet {
-            flags: TcpFlags(TcpFlags::ACK),
-            payload_captured: 11,
-            ..packet(Orig, proto::TCP, port, 443, 0.0, 11)
-        };
-        let one = FlowPacket { ordinal: port.into(), hash: net.hasher.packet(&packet), packet };
-        net.table.process(&[one], payload, &mut net.events);
+    let hello = |port| Packet {
+        flags: TcpFlags(TcpFlags::ACK),
+        payload_captured: 11,
+        ..packet(Orig, proto::TCP, port, 443, 0.0, 11)
+    };
+    let shard = |port| hash::shard(FlowHasher::new(Seed::REPLAY).packet(&hello(port)));
+    for port in (1..=60_000).filter(|port| shard(*port) == 3).take(5000) {
+        net.send_with(hello(port), b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03");
     }
-    assert_eq!(net.table.stats().inspections_cut, 5000 - 4096);
+    assert_eq!(net.tables.stats().inspections_cut, 5000 - 4096);
     net.finish();
-    net.events.clear();
-    assert_eq!(net.table.stats().inspections_cut, 5000 - 4096);
+    assert_eq!(net.tables.stats().inspections_cut, 5000 - 4096);
 }

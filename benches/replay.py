@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Times whole replays against the floor: CPU time of `undercurrent replay` as a multiple of `phys readflow` on the same capture.
+
+usage: benches/replay.py [--binary target/release/undercurrent] [--peers target/peers] [--runs 5] [--threads 1] [CAPTURE ...]
+
+`../shared/peers/setup.sh target/peers` builds the floor and makes the captures; this script skips, and says so, where they are missing.
+Floor and replay run in turn, so that both meet the same neighbours; medians and the median of the ratios of the pairs are printed,
+as a row of `benches/RESULTS.md`. Every run must exit with 0 and report as many packets as the floor counted.
+"""
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+CAPTURES = ["imix-10M-s96", "flows-1M", "synflood", "imix-2M", "real-mix"]
+# The floor's flow table has 2^n records: more than the capture has flows.
+FLOOR_TABLE_LOG2 = {"synflood": "24"}
+
+
+def run(command, **environment):
+    """Runs a command to its end: CPU seconds, peak MB, wall seconds, standard output."""
+    started = time.monotonic()
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | environment
+    )
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        sys.exit(f"{' '.join(command)} exited with {process.returncode}")
+    cpu = usage.ru_utime + usage.ru_stime
+    return cpu, usage.ru_maxrss * 1024 / 1e6, time.monotonic() - started, output
+
+
+def measure(args, name):
+    capture = os.path.join(args.peers, "cap", name + ".pcap")
+    floor = os.path.join(args.peers, "tools", "phys")
+    if not (os.path.exists(capture) and os.path.exists(floor)):
+        print(f"{name}: skipped, {args.peers} lacks it: run ../shared/peers/setup.sh {args.peers}")
+        return
+    pairs = []
+    with tempfile.TemporaryDirectory() as folder:
+        summary = os.path.join(folder, "summary.json")
+        for _ in range(args.runs):
+            base = run([floor, "readflow", capture], LG=FLOOR_TABLE_LOG2.get(name, "21"))
+            ours = run(
+                [args.binary, "replay", "--threads", str(args.threads), "--quiet", "--format", "jsonl",
+                 "--summary", summary, capture]
+            )
+            packets = int(re.search(rb"packets=(\d+)", base[3])[1])
+            with open(summary) as file:
+                assert json.load(file)["packets"] == packets, "both read the same packets"
+            pairs.append((ours, base, packets))
+    median = lambda values: statistics.median(values)
+    packets = pairs[0][2]
+    print("| {} | {:.2f} | {:.0f} | {:.0f} | {:.2f} | {:.0f} |".format(
+        name,
+        median(ours[0] / base[0] for ours, base, _ in pairs),
+        median(ours[0] for ours, _, _ in pairs) * 1e9 / packets,
+        median(base[0] for _, base, _ in pairs) * 1e9 / packets,
+        median(ours[2] for ours, _, _ in pairs),
+        max(ours[1] for ours, _, _ in pairs),
+    ), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--binary", default="target/release/undercurrent")
+    parser.add_argument("--peers", default="target/peers")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("captures", nargs="*", default=CAPTURES)
+    args = parser.parse_args()
+    print("| capture | CPU time / floor | ns a packet | floor's | wall s | peak MB |")
+    print("|---|---|---|---|---|---|")
+    for name in args.captures:
+        measure(args, name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+//! The flow tables that one thread drives.
+
+use crate::decode::Packet;
+use crate::flow::events::Emitter;
+use crate::flow::hash::{SHARDS, shard};
+use crate::flow::table::{Arrival, Due, FlowTable};
+use crate::flow::{Config, Events, Stats};
+use crate::seed::Seed;
+use crate::time::Timestamp;
+
+/// Packets that are looked up together, so that their cache misses overlap.
+const BATCH: usize = 64;
+
+/// Flows of a sweep that are asked for ahead of the one that is settled.
+const AHEAD: usize = 24;
+
+/// Packets that follow each other in the input.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment<'a> {
+    /// The packets.
+    pub packets: &'a [Packet],
+    /// [`crate::flow::FlowHasher::packet`] of each.
+    pub hashes: &'a [u64],
+    /// Ordinal of the first packet in the whole input.
+    pub first_ordinal: u64,
+    /// The bytes that the payloads lie in.
+    pub data: &'a [u8],
+}
+
+/// The tables of some of [`SHARDS`] logical shards.
+///
+/// ```
+/// use undercurrent::decode::Packet;
+/// use undercurrent::flow::{Config, Events, FlowHasher, FlowTables, Segment};
+/// use undercurrent::seed::Seed;
+///
+/// let packets = [Packet::default()];
+/// let hashes = [FlowHasher::new(Seed::REPLAY).packet(&packets[0])];
+/// let mut tables = FlowTables::new(&Config::default(), Seed::REPLAY, 0, 1);
+/// let mut events = Events::default();
+/// tables.process(&Segment { packets: &packets, hashes: &hashes, first_ordinal: 0, data: &[] }, &mut events);
+/// tables.sweep(None);
+/// tables.drain(u64::MAX, &mut events);
+/// assert_eq!(events.len(), 2); // its one exchange and its final report
+/// ```
+#[derive(Debug)]
+pub struct FlowTables {
+    tables: Vec<FlowTable>,
+    worker: usize,
+    workers: usize,
+    /// What the sweep that is going on has still to do, the last in order first.
+    due: Vec<(Due, usize)>,
+    /// The time of the sweep; nothing at the end of the input.
+    now: Option<Timestamp>,
+}
+
+impl FlowTables {
+    /// Flows that [`FlowTables::sweep`] has a mark for.
+    const MARKED: usize = 4096;
+
+    /// Empty tables for the shards that are `worker` modulo `workers`.
+    pub fn new(config: &Config, seed: Seed, worker: usize, workers: usize) -> Self {
+        let workers = workers.max(1);
+        let tables = (worker..SHARDS).step_by(workers).map(|_| FlowTable::new(config, seed)).collect();
+        Self { tables, worker, workers, due: Vec::new(), now: None }
+    }
+
+    /// Flows held.
+    pub fn len(&self) -> usize {
+        self.tables.iter().map(FlowTable::len).sum()
+    }
+
+    /// Whether no flow is held.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What was counted so far.
+    pub fn stats(&self) -> Stats {
+        let mut stats = Stats::default();
+        self.tables.iter().for_each(|table| stats += table.stats());
+        stats
+    }
+
+    /// Takes the packets of the tables' shards; leaves the others.
+    pub fn process(&mut self, segment: &Segment<'_>, events: &mut Events) {
+        let ordinals = (segment.first_ordinal..).step_by(BATCH);
+        let batches = segment.packets.chunks(BATCH).zip(segment.hashes.chunks(BATCH));
+        for (first_ordinal, (packets, hashes)) in ordinals.zip(batches) {
+            for hash in hashes {
+                if let Some(table) = self.table(*hash) {
+                    table.expect(*hash);
+                }
+            }
+            let mut candidates = [None; BATCH];
+            for (candidate, (hash, packet)) in candidates.iter_mut().zip(hashes.iter().zip(packets)) {
+                *candidate = self.table(*hash).and_then(|table| table.candidate(*hash, packet));
+            }
+            for (at, (candidate, (hash, packet))) in
+                (0..).zip(candidates.into_iter().zip(hashes.iter().zip(packets)))
+            {
+                let ordinal = first_ordinal + at;
+                if let Some(table) = self.table_mut(*hash) {
+                    let arrival = Arrival { ordinal, hash: *hash, packet, data: segment.data };
+                    table.update(candidate, &arrival, &mut Emitter::new(events, ordinal));
+                }
+            }
+        }
+    }
+
+    /// Finds the flows that are to be ended or reported at `now`, a tick of packet time; all at the end of the input. They
+    /// are by [`FlowTables::drain`]. Gives the ordinals of every 4096th of them, by which they can be drained in parts.
+    pub fn sweep(&mut self, now: Option<Timestamp>) -> Vec<u64> {
+        self.now = now;
+        self.due.clear();
+        for (number, table) in self.tables.iter_mut().enumerate() {
+            self.due.extend(table.due(now).map(|due| (due, number)));
+        }
+        self.due.sort_unstable_by(|a, b| b.cmp(a));
+        self.due
+            .rchunks_exact(Self::MARKED)
+            .filter_map(|part| part.first())
+            .map(|(due, _)| due.ordinal)
+            .collect()
+    }
+
+    /// Ends or reports those flows of the sweep whose first packet came before the one with the ordinal `before`.
+    pub fn drain(&mut self, before: u64, events: &mut Events) {
+        while let Some((due, number)) = self.due.pop_if(|(due, _)| due.ordinal < before) {
+            self.look_ahead();
+            if let Some(table) = self.tables.get_mut(number) {
+                table.settle(due, self.now, events);
+            }
+        }
+        if self.due.is_empty() {
+            self.tables.iter_mut().for_each(FlowTable::end_sweep);
+        }
+    }
+
+    /// Asks for what flows further on in the sweep will need.
+    fn look_ahead(&self) {
+        let later = |distance: usize| {
+            let (due, number) = self.due.get(self.due.len().checked_sub(distance)?)?;
+            Some((*due, self.tables.get(*number)?))
+        };
+        if let Some((due, table)) = later(AHEAD) {
+            table.approach(due.slot);
+        }
+        if let Some((due, table)) = later(AHEAD / 2) {
+            table.expect_end(due.slot);
+        }
+    }
+
+    #[inline]
+    fn table(&self, hash: u64) -> Option<&FlowTable> {
+        self.place(hash).and_then(|at| self.tables.get(at))
+    }
+
+    #[inline]
+    fn table_mut(&mut self, hash: u64) -> Option<&mut FlowTable> {
+        self.place(hash).and_then(|at| self.tables.get_mut(at))
+    }
+
+    /// Where the table of a hash is, if it is here.
+    #[inline]
+    fn place(&self, hash: u64) -> Option<usize> {
+        let shard = shard(hash);
+        (shard % self.workers == self.worker).then_some(shard / self.workers)
+    }
+}
