@@ -9,7 +9,7 @@ export PATH := $(abspath $(TARGET)/tools):$(PATH)
 
 DEMO := captures/office_day_incident/capture.pcap.zst
 REPLAY_DEMO := cargo run --quiet --locked -- replay --no-progress $(DEMO)
-SCRIPTS := .ci/run $(wildcard scripts/*.sh captures/*/record.sh)
+SCRIPTS := .ci/run $(wildcard benches/*.sh scripts/*.sh captures/*/record.sh)
 
 .PHONY: help demo test check format lint docs metrics picture scripts licences pages evaluate compare-sklearn
 

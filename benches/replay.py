@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times whole replays against the floor: CPU time of `undercurrent replay` as a multiple of `phys readflow` on the same capture.
 
-usage: benches/replay.py [--binary target/release/undercurrent] [--peers target/peers] [--runs 5] [--threads 1] [CAPTURE ...]
+usage: benches/replay.py [--binary target/release/undercurrent] [--peers target/peers] [--runs 5] [--threads 1] [--config FILE] [CAPTURE ...]
 
 `../shared/peers/setup.sh target/peers` builds the floor and makes the captures; this script skips, and says so, where they are missing.
 Floor and replay run in turn, so that both meet the same neighbours; medians and the median of the ratios of the pairs are printed,
@@ -19,7 +19,7 @@ import time
 
 CAPTURES = ["imix-10M-s96", "flows-1M", "synflood", "imix-2M", "real-mix"]
 # The floor's flow table has 2^n records: more than the capture has flows.
-FLOOR_TABLE_LOG2 = {"synflood": "24"}
+FLOOR_TABLE_LOG2 = {"synflood": "24", "flows-4M": "23"}
 
 
 def run(command, **environment):
@@ -43,6 +43,7 @@ def measure(args, name):
     if not (os.path.exists(capture) and os.path.exists(floor)):
         print(f"{name}: skipped, {args.peers} lacks it: run ../shared/peers/setup.sh {args.peers}")
         return
+    config = ["--config", args.config] if args.config else []
     pairs = []
     with tempfile.TemporaryDirectory() as folder:
         summary = os.path.join(folder, "summary.json")
@@ -50,7 +51,7 @@ def measure(args, name):
             base = run([floor, "readflow", capture], LG=FLOOR_TABLE_LOG2.get(name, "21"))
             ours = run(
                 [args.binary, "replay", "--threads", str(args.threads), "--quiet", "--format", "jsonl",
-                 "--summary", summary, capture]
+                 "--summary", summary, *config, capture]
             )
             packets = int(re.search(rb"packets=(\d+)", base[3])[1])
             with open(summary) as file:
@@ -74,6 +75,7 @@ def main():
     parser.add_argument("--peers", default="target/peers")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--config")
     parser.add_argument("captures", nargs="*", default=CAPTURES)
     args = parser.parse_args()
     print("| capture | CPU time / floor | ns a packet | floor's | wall s | peak MB |")
