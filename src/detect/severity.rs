@@ -76,7 +76,7 @@ fn by_evidence(behaviour: Behaviour, p_value: f64, view: &ChannelView<'_>) -> Se
     let corroboration = corroboration(view);
     match behaviour {
         Behaviour::DnsTunnel => {
-            let names = view.channel.dns.as_ref().map_or(0, |d| d.distinct_names());
+            let names = view.channel.dns().map_or(0, |d| d.distinct_names());
             if names >= 1000 { Severity::Critical } else { Severity::High }
         }
         Behaviour::IcmpTunnel => Severity::High,

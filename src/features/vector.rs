@@ -250,7 +250,7 @@ pub const C2: &[Feature] = &[
         Log,
         65_535.0,
         "largest payload of an ICMP message that the host sent",
-        |v| v.icmp(|c| f64::from(c.icmp.payload_max))
+        |v| v.icmp(|c| f64::from(c.icmp().payload_max))
     ),
 ];
 

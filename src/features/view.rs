@@ -124,7 +124,7 @@ impl<'a> ChannelView<'a> {
     }
 
     pub(super) fn dns(&self, value: impl Fn(&DomainState) -> f64) -> f64 {
-        self.channel.dns.as_ref().map_or(f64::NAN, |dns| value(dns))
+        self.channel.dns().map_or(f64::NAN, |dns| value(dns))
     }
 
     pub(super) fn icmp(&self, value: impl Fn(&Channel) -> f64) -> f64 {
@@ -182,7 +182,8 @@ impl<'a> ChannelView<'a> {
 
     /// Share of the echo messages whose payload is new, or was not returned as sent.
     pub(super) fn icmp_variety(&self) -> f64 {
-        let odd = self.channel.icmp.payload_changes.max(self.channel.icmp.reply_mismatches) as f64;
+        let icmp = self.channel.icmp();
+        let odd = icmp.payload_changes.max(icmp.reply_mismatches) as f64;
         (odd / self.channel.traffic.packets_out.max(1) as f64).min(1.0)
     }
 
