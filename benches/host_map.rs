@@ -77,7 +77,11 @@ impl Draws {
             Distribution::Zipf => {
                 // Ranks with a density of 1/rank, scattered over the keys: those used most were not made first.
                 let rank = (f64::from(bits) / 2_f64.powi(32) * f64::from(KEYS_LOG2)).exp2();
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to KEYS")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a number from 1 to KEYS"
+                )]
                 let rank = rank as u32;
                 rank.wrapping_mul(0x9e37_79b1) % (1 << KEYS_LOG2)
             }

@@ -131,16 +131,26 @@ What an allowlist entry is: [user guide](user-guide.md#allowlist).
 ";
 
 impl Config {
-    /// Reads a file.
+    /// Reads a file, and checks that the allowlist files it names can be read.
     ///
     /// # Errors
     /// Where it cannot be read, is no TOML, or has an unknown key or a value of another type.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let config = Self::parse(path, &text)?;
+        config.allowlist()?;
+        Ok(config)
+    }
+
+    /// Reads the text of a file that lies, or would lie, at `path`. No file is opened.
+    ///
+    /// # Errors
+    /// Where it is no TOML, or has an unknown key or a value of another type.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let invalid = |message| ConfigError::Invalid { path: path.to_owned(), message };
         let known: Vec<&str> = KEYS.iter().map(|(key, _)| *key).collect();
-        if let Some(unknown) = unknown::unknown_key(&text, &known) {
+        if let Some(unknown) = unknown::unknown_key(text, &known) {
             let advice = unknown.meant.map_or_else(
                 || "`undercurrent print-config` prints all keys".to_owned(),
                 |meant| format!("did you mean `{meant}`?"),
@@ -149,14 +159,13 @@ impl Config {
             return Err(invalid(format!("line {line}, column {column}: unknown key `{key}`; {advice}")));
         }
         let mut config: Self =
-            toml::from_str(&text).map_err(|e| invalid(e.to_string().trim_end().to_owned()))?;
+            toml::from_str(text).map_err(|e| invalid(e.to_string().trim_end().to_owned()))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.allowlist.files.iter_mut().for_each(|file| *file = folder.join(&*file));
         if !(config.detect.alerts_a_day.is_finite() && config.detect.alerts_a_day > 0.0) {
             let found = config.detect.alerts_a_day;
             return Err(invalid(format!("detect.alerts_a_day is {found}; it must be above 0")));
         }
-        config.allowlist()?;
         Ok(config)
     }
 

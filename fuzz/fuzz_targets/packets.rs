@@ -30,7 +30,8 @@ fuzz_target!(|bytes: &[u8]| {
     config.decode.verify_checksums = bytes.len() % 2 == 0;
     let mut pipeline = Pipeline::new(&config, Seed::REPLAY, 1);
     let mut block = Block::default();
-    let (mut now, mut frames, mut ended) = (Timestamp::from_secs_nanos(1_700_000_000, 0), 0, Ended::default());
+    let (mut now, mut frames, mut ended) =
+        (Timestamp::from_secs_nanos(1_700_000_000, 0), 0, Ended::default());
     while let [len, wait, tail @ ..] = rest {
         let (frame, after) = tail.split_at(tail.len().min(usize::from(*len) * 4));
         now = now + Span::from_secs(i64::from(*wait));

@@ -11,6 +11,11 @@ const BROKEN_IP: Refusal = Refusal::Broken(Layer::Ip);
 /// Extension headers that are walked; a packet may claim any number.
 const MAX_EXTENSIONS: usize = 8;
 
+/// What every IPv6 link carries in one piece (RFC 8200, section 5). A stated payload length of zero in a longer packet means a
+/// jumbogram (RFC 2675) or segmentation offload, and the frame says how long it is; in a shorter one it means what
+/// it says, and the rest of the frame is padding.
+const V6_LEAST_MTU: usize = 1280;
+
 /// Whose rules the transport checksum follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
@@ -96,9 +101,8 @@ fn v6(view: View<'_>) -> Result<Datagram<'_>, Refusal> {
     let (src, dst) = (v6_address(view, 8)?, v6_address(view, 24)?);
     let stated_len = usize::from(u16::from_be_bytes([header[4], header[5]]));
     let next = header[6];
-    // Zero means a jumbogram or, as in IPv4, segmentation offload; with nothing to follow it is meant.
     let len = match stated_len {
-        0 if next != proto::IPV6_NO_NEXT => view.wire(),
+        0 if view.wire() > V6_LEAST_MTU && next != proto::IPV6_NO_NEXT => view.wire(),
         stated => (40 + stated).min(view.wire()),
     };
     let datagram = view.limit(len);
@@ -209,6 +213,22 @@ mod tests {
         check(0x20, 0, Some(0));
         check(0x20, 185, Some(1480));
         check(0x00, 185, Some(1480));
+    }
+
+    #[test]
+    fn v6_length_of_zero_means_none_or_much() {
+        let check = |next: u8, behind: usize, expected: usize| {
+            let bytes = [v6_header(next, &[]), vec![0; behind]].concat();
+            let ip = read(View::whole(&bytes)).unwrap();
+            assert_eq!((ip.len, ip.payload.wire()), (40 + expected, expected), "{next} {behind}");
+        };
+        check(6, 0, 0);
+        // An Ethernet frame of 60 bytes.
+        check(6, 6, 0);
+        check(17, V6_LEAST_MTU - 40, 0);
+        check(6, V6_LEAST_MTU - 39, V6_LEAST_MTU - 39);
+        check(6, 80_000, 80_000);
+        check(59, 80_000, 0);
     }
 
     #[test]

@@ -136,8 +136,8 @@ fn gtp_u(view: View<'_>) -> Option<Next<'_>> {
     Some(Next::Ip(inner))
 }
 
-/// RFC 4380, section 5.1.1: optional authentication and origin, then an IPv6 packet that fills the datagram and has
-/// a Teredo or link-local address at one end.
+/// RFC 4380, section 5.1.1: optional authentication and origin, then an IPv6 packet that fills the datagram but for trailers, and
+/// has a Teredo or link-local address at one end.
 fn teredo(view: View<'_>) -> Option<Next<'_>> {
     const ADDRESS_PREFIX: u32 = 0x2001_0000;
     const LINK_LOCAL: u32 = 0xfe80_0000;
@@ -149,10 +149,24 @@ fn teredo(view: View<'_>) -> Option<Next<'_>> {
     if inner.be16(0) == Some(0x0000) {
         inner = inner.skip(8)?;
     }
-    let fills = usize::from(inner.be16(4)?) + 40 == inner.wire();
+    let stated = 40 + usize::from(inner.be16(4)?);
+    let fills = stated == inner.wire() || inner.skip(stated).is_some_and(teredo_trailers);
     let ends = [inner.be32(8)?, inner.be32(24)?];
     let plausible = ends.iter().any(|&end| end == ADDRESS_PREFIX || end == LINK_LOCAL);
-    (inner.byte(0)? >> 4 == 6 && fills && plausible).then_some(Next::Ip(inner))
+    (inner.byte(0)? >> 4 == 6 && fills && plausible).then_some(Next::Ip(inner.limit(stated)))
+}
+
+/// Whether all of `view` is trailers (RFC 6081, section 4): type, length, value.
+fn teredo_trailers(mut view: View<'_>) -> bool {
+    const MAX_TRAILERS: usize = 8;
+    for _ in 0..MAX_TRAILERS {
+        match view.byte(1).and_then(|len| view.skip(2 + usize::from(len))) {
+            Some(rest) if rest.wire() == 0 => return true,
+            Some(rest) => view = rest,
+            None => break,
+        }
+    }
+    false
 }
 
 #[cfg(test)]
@@ -207,6 +221,11 @@ mod tests {
         check((9, TEREDO), &inner(0x20), Some((Tunnel::Teredo, 0)));
         check((9, TEREDO), &inner(0x30), None);
         check((9, TEREDO), &[&inner(0x20)[..], &[0]].concat(), None);
+        let nonce_and_address =
+            [&inner(0x20)[..], &[1, 4, 9, 9, 9, 9, 3, 8, 0, 0, 1, 2, 3, 4, 5, 6]].concat();
+        check((9, TEREDO), &nonce_and_address, Some((Tunnel::Teredo, 0)));
+        check((9, TEREDO), &[&nonce_and_address[..], &[1]].concat(), None);
+        check((9, TEREDO), &nonce_and_address[..nonce_and_address.len() - 1], None);
         let with_origin = [&[0; 8][..], &inner(0x20)].concat();
         check((TEREDO, 9), &with_origin, Some((Tunnel::Teredo, 8)));
         let with_both = [&[0, 1, 0, 0][..], &[7; 9], &with_origin].concat();

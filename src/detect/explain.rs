@@ -107,9 +107,16 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
             view.hosts_of_peer,
             view.observed.hosts
         ),
+        "lone_outflow" => format!(
+            "{} of what the host sent outside went to this peer, that {} of {} monitored hosts talk to",
+            percent(view.share_of_host_bytes_out().min(1.0)),
+            view.hosts_of_peer,
+            view.observed.hosts
+        ),
         "size_regularity" => {
             format!("what it sends is alike in size from burst to burst ({})", percent(value))
         }
+        "steadiness" => format!("as busy in one part of its life as in another ({})", percent(value)),
         "persistence" => format!("active during {} of the time watched", percent(value)),
         "longest_connection" => format!("one connection open for {}", duration(value)),
         "peer_driven" => {

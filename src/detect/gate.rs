@@ -48,7 +48,7 @@ pub fn can_judge(kind: Kind, view: &ChannelView<'_>) -> bool {
     }
     match kind {
         Kind::C2 if !view.key.outbound => false,
-        Kind::C2 => match &channel.dns {
+        Kind::C2 => match channel.dns() {
             Some(dns) => dns.distinct_names() >= TUNNEL_NAMES / 4,
             None if view.is_icmp() => icmp_payload(view) >= ICMP_BYTES / 2,
             None => !is_infrastructure(channel.service) && is_conversation(view),
@@ -84,7 +84,7 @@ pub fn behaviour_of(kind: Kind, view: &ChannelView<'_>) -> Option<Behaviour> {
 
 fn c2_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
     let channel = view.channel;
-    if let Some(dns) = &channel.dns {
+    if let Some(dns) = channel.dns() {
         let (names, label) = (dns.distinct_names(), dns.mean_label_bytes());
         let unusual = dns.unusual_type_share() > 0.5 && dns.mean_answer_bytes() >= TUNNEL_LABEL_BYTES;
         let carries = label >= TUNNEL_LABEL_BYTES || unusual && label >= TUNNEL_LABEL_BYTES / 2.0;
@@ -125,7 +125,7 @@ fn is_unnamed(view: &ChannelView<'_>) -> bool {
 
 /// Whether echo messages carry data: their content changes, or there is far more of it than a ping needs.
 fn carries_icmp(view: &ChannelView<'_>) -> bool {
-    let icmp = &view.channel.icmp;
+    let icmp = view.channel.icmp();
     let odd = icmp.payload_changes.max(icmp.reply_mismatches) >= 8;
     let bulky = icmp.payload_max > ICMP_PING_BYTES && icmp_payload(view) >= 16 * ICMP_BYTES;
     odd && icmp_payload(view) >= ICMP_BYTES || bulky
@@ -140,7 +140,7 @@ fn exfil_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
     if view.is_icmp() {
         return carries_icmp(view).then_some(Behaviour::IcmpTunnel);
     }
-    if channel.dns.is_some() {
+    if channel.dns().is_some() {
         return None;
     }
     if upload_ratio(out, back) < UPLOAD_RATIO && !uploads_at_once(view) {

@@ -305,7 +305,7 @@ fn finding_id(kind: Kind, key: &ChannelKey) -> String {
 
 /// What the finding's chart shows over the channel's life: bytes out for exfiltration, bursts up to the last packet for C2.
 fn activity_of(kind: Kind, channel: &Channel) -> Vec<u32> {
-    if let (Kind::Exfil, Some(volume)) = (kind, &channel.volume_out) {
+    if let (Kind::Exfil, Some(volume)) = (kind, channel.volume_out()) {
         return volume.sums().iter().map(|&sum| u32::try_from(sum).unwrap_or(u32::MAX)).collect();
     }
     let (Kind::C2, Some(life)) = (kind, &channel.life) else { return Vec::new() };

@@ -72,6 +72,7 @@ const EXFIL_QUESTIONS: [(&str, &[&str]); 3] = [
         &[
             "payload_out",
             "lone_upload",
+            "lone_outflow",
             "bytes_out_peak_5m",
             "out_producer_consumer_ratio",
             "share_of_host_bytes_out",

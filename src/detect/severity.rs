@@ -4,9 +4,14 @@
 //! upload grave is what corroborates it: nobody named the peer, the protocol is not the port's, the host is driven.
 
 use crate::decode::app::Service;
-use crate::features::ChannelView;
+use crate::features::{ChannelView, DomainState};
 
 use super::{Behaviour, Severity};
+
+/// p-value from which a behaviour that nothing corroborates is no more than low.
+const ALONE_P: f64 = 0.03;
+/// Share of the monitored hosts from which a peer is common.
+const COMMON: f64 = 0.25;
 
 /// Payload from which an upload can be high, and critical, by itself.
 const HIGH_UPLOAD_BYTES: u64 = 50_000_000;
@@ -63,15 +68,15 @@ pub(super) fn severity_of(
     limits: SeverityLimits,
     view: &ChannelView<'_>,
 ) -> Option<Severity> {
-    Some(limits.severity(p_value)?.min(by_evidence(behaviour, view)))
+    Some(limits.severity(p_value)?.min(by_evidence(behaviour, p_value, view)))
 }
 
 /// The most that the evidence allows.
-fn by_evidence(behaviour: Behaviour, view: &ChannelView<'_>) -> Severity {
+fn by_evidence(behaviour: Behaviour, p_value: f64, view: &ChannelView<'_>) -> Severity {
     let corroboration = corroboration(view);
     match behaviour {
         Behaviour::DnsTunnel => {
-            let names = view.channel.dns.as_ref().map_or(0, |d| d.distinct_names());
+            let names = view.channel.dns().map_or(0, DomainState::distinct_names);
             if names >= 1000 { Severity::Critical } else { Severity::High }
         }
         Behaviour::IcmpTunnel => Severity::High,
@@ -79,6 +84,9 @@ fn by_evidence(behaviour: Behaviour, view: &ChannelView<'_>) -> Severity {
             match corroboration {
                 // Nobody answers: peers of file sharing that are gone, or a server of an implant that is no more.
                 _ if view.channel.traffic.payload_in == 0 => Severity::Low,
+                // What many hosts do is the network's own way, not an intruder's.
+                _ if view.prevalence() >= COMMON => Severity::Low,
+                0 if p_value > ALONE_P => Severity::Low,
                 0 | 1 => Severity::Medium,
                 2 | 3 => Severity::High,
                 _ => Severity::Critical,
@@ -90,6 +98,8 @@ fn by_evidence(behaviour: Behaviour, view: &ChannelView<'_>) -> Severity {
                 Severity::Critical
             } else if sent >= HIGH_UPLOAD_BYTES || behaviour == Behaviour::StagedUpload && corroboration > 0 {
                 Severity::High
+            } else if view.prevalence() >= COMMON {
+                Severity::Low
             } else {
                 Severity::Medium
             }

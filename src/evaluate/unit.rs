@@ -173,7 +173,7 @@ fn is_about(finding: &Finding, row: &ChannelScore) -> bool {
             peer.ip.map_or(peer.name.as_deref() == name, |ip| ip == *addr && peer.name.as_deref() == name)
         }
         Peer::Domain(domain) => {
-            peer.name.as_deref() == Some(&**domain) && row.channel.dns.is_some() && peer.service == "dns"
+            peer.name.as_deref() == Some(&**domain) && row.channel.dns().is_some() && peer.service == "dns"
         }
     };
     same_end

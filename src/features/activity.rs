@@ -1,5 +1,7 @@
 //! When a channel was active: the recent bursts one by one, and its whole life at falling resolution.
 
+use smallvec::SmallVec;
+
 use crate::time::{Span, Timestamp};
 
 /// One burst of activity of a channel, as the flow stage's exchanges and, for DNS, queries tell.
@@ -17,20 +19,26 @@ pub struct Activity {
     pub peer_driven: bool,
 }
 
-/// The most recent bursts in order of their start. Bounded: the oldest goes first.
+/// The most recent bursts in order of their start. Bounded: the oldest goes first. Most channels have one burst only, which needs
+/// no memory of its own.
 #[derive(Clone, Debug, Default)]
 pub struct RecentActivity {
-    bursts: Vec<Activity>,
+    bursts: SmallVec<[Activity; 1]>,
 }
 
 impl RecentActivity {
     /// Bursts kept. The statistics of regularity hardly gain from more.
     pub const CAPACITY: usize = 64;
+    /// Bursts for which there is room when the second comes.
+    const SECOND_ROOM: usize = 3;
 
     /// Adds a burst; bursts may come out of order, since one is told when it ends.
     pub fn insert(&mut self, burst: Activity) {
         let at = self.bursts.iter().rposition(|b| b.start <= burst.start).map_or(0, |i| i + 1);
         if self.bursts.len() < Self::CAPACITY {
+            if self.bursts.len() == 1 {
+                self.bursts.reserve_exact(Self::SECOND_ROOM);
+            }
             self.bursts.insert(at, burst);
         } else if at > 0 {
             self.bursts.remove(0);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::addr::Addr;
 use crate::decode::app::{AppInfo, Service};
+use crate::decode::proto;
 use crate::features::activity::{Activity, LifeHistogram, RecentActivity};
 use crate::features::dns::DomainState;
 use crate::features::volume::VolumeHistogram;
@@ -159,6 +160,17 @@ pub struct IcmpState {
     pub payload_max: u32,
 }
 
+impl IcmpState {
+    /// Adds an ended flow.
+    fn add(&mut self, record: &FlowRecord, outbound: bool) {
+        self.payload_changes += u64::from(record.icmp_payload_changes);
+        self.reply_mismatches += u64::from(record.icmp_reply_mismatches);
+        if outbound {
+            self.payload_max = self.payload_max.max(record.orig_payload_max);
+        }
+    }
+}
+
 /// The state of one channel.
 #[derive(Clone, Debug)]
 pub struct Channel {
@@ -200,12 +212,15 @@ pub struct Channel {
     pub life: Option<Box<LifeHistogram>>,
     /// IP bytes out, the most in five minutes.
     pub peak_out: PeakBucket,
-    /// IP bytes out over its life, once they are worth a chart.
-    pub volume_out: Option<Box<VolumeHistogram>>,
-    /// Questions under the domain.
-    pub dns: Option<Box<DomainState>>,
-    /// ICMP echo facts.
-    pub icmp: IcmpState,
+    rare: Option<Box<Rare>>,
+}
+
+/// What most channels never have.
+#[derive(Clone, Debug, Default)]
+struct Rare {
+    volume_out: Option<VolumeHistogram>,
+    dns: Option<Box<DomainState>>,
+    icmp: IcmpState,
 }
 
 impl Channel {
@@ -231,10 +246,23 @@ impl Channel {
             recent: RecentActivity::default(),
             life: None,
             peak_out: PeakBucket::default(),
-            volume_out: None,
-            dns: None,
-            icmp: IcmpState::default(),
+            rare: None,
         }
+    }
+
+    /// IP bytes out over its life, once they are worth a chart.
+    pub fn volume_out(&self) -> Option<&VolumeHistogram> {
+        self.rare.as_ref()?.volume_out.as_ref()
+    }
+
+    /// Questions under the domain, where the peer is one.
+    pub fn dns(&self) -> Option<&DomainState> {
+        self.rare.as_ref()?.dns.as_deref()
+    }
+
+    /// ICMP echo facts; nothing but zeros where the channel is not ICMP.
+    pub fn icmp(&self) -> IcmpState {
+        self.rare.as_ref().map_or_else(IcmpState::default, |rare| rare.icmp)
     }
 
     /// Takes a flow report: `new` is what was counted since the last one, `ended` whether it is the flow's last.
@@ -255,10 +283,8 @@ impl Channel {
         self.total_duration =
             Span::from_nanos(self.total_duration.as_nanos().saturating_add(duration.as_nanos()));
         self.failed += u64::from(outbound && is_failure(record));
-        self.icmp.payload_changes += u64::from(record.icmp_payload_changes);
-        self.icmp.reply_mismatches += u64::from(record.icmp_reply_mismatches);
-        if outbound {
-            self.icmp.payload_max = self.icmp.payload_max.max(record.orig_payload_max);
+        if matches!(record.key.proto, proto::ICMP | proto::ICMPV6) {
+            self.rare_mut().icmp.add(record, outbound);
         }
         if let Some(app) = &record.app {
             self.learn(app);
@@ -297,15 +323,24 @@ impl Channel {
     /// Counts bytes that were sent by a time. The histogram is made when the first of them are worth it.
     fn add_volume(&mut self, at: Timestamp, new_bytes: u64) {
         let worth_a_chart = self.traffic.payload_out >= VOLUME_FROM;
-        match &mut self.volume_out {
+        match self.rare.as_mut().and_then(|rare| rare.volume_out.as_mut()) {
             Some(volume) => volume.add(at, new_bytes),
             None if worth_a_chart => {
                 let mut volume = VolumeHistogram::new(self.first_seen);
                 volume.add(at, self.traffic.bytes_out);
-                self.volume_out = Some(Box::new(volume));
+                self.rare_mut().volume_out = Some(volume);
             }
             None => {}
         }
+    }
+
+    /// What is known of the domain, made where there is nothing yet.
+    pub(super) fn dns_mut(&mut self) -> &mut DomainState {
+        self.rare_mut().dns.get_or_insert_default()
+    }
+
+    fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     fn see(&mut self, first: Timestamp, last: Timestamp) {
@@ -359,6 +394,11 @@ mod tests {
         assert_eq!(channel.longest, Span::from_secs(300));
         assert_eq!(channel.total_duration, Span::from_secs(300));
         assert_eq!((channel.first_seen, channel.last_seen), (at(100), at(500)));
+    }
+
+    #[test]
+    fn a_channel_takes_four_cache_lines() {
+        assert!(size_of::<Channel>() <= 256, "{}", size_of::<Channel>());
     }
 
     #[test]

@@ -266,7 +266,7 @@ impl Channel {
         const SAME_BURST: Span = Span::from_secs(1);
         self.service = Service::Dns;
         self.address = dns.server;
-        self.dns.get_or_insert_default().add(&dns.message, labels, name_hash);
+        self.dns_mut().add(&dns.message, labels, name_hash);
         let bytes = u64::from(dns.message_len);
         let mut traffic = Traffic::default();
         if dns.message.is_response {

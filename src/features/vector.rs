@@ -250,7 +250,7 @@ pub const C2: &[Feature] = &[
         Log,
         65_535.0,
         "largest payload of an ICMP message that the host sent",
-        |v| v.icmp(|c| f64::from(c.icmp.payload_max))
+        |v| v.icmp(|c| f64::from(c.icmp().payload_max))
     ),
 ];
 
@@ -273,6 +273,15 @@ pub const EXFIL: &[Feature] = &[
         1e13,
         "payload bytes out less those in, times how few of the monitored hosts talk to this peer (as lone_rhythm)",
         |v| v.lone_upload()
+    ),
+    feature!(
+        "lone_outflow",
+        "",
+        Larger,
+        Linear,
+        1.0,
+        "share of what the host sent outside, times how much more went out than came in, times the square of how few of the monitored hosts talk to this peer, weighed by the bytes: 0 to 1",
+        |v| v.lone_outflow()
     ),
     feature!(
         "out_producer_consumer_ratio",

@@ -124,7 +124,7 @@ impl<'a> ChannelView<'a> {
     }
 
     pub(super) fn dns(&self, value: impl Fn(&DomainState) -> f64) -> f64 {
-        self.channel.dns.as_ref().map_or(f64::NAN, |dns| value(dns))
+        self.channel.dns().map_or(f64::NAN, value)
     }
 
     pub(super) fn icmp(&self, value: impl Fn(&Channel) -> f64) -> f64 {
@@ -182,7 +182,8 @@ impl<'a> ChannelView<'a> {
 
     /// Share of the echo messages whose payload is new, or was not returned as sent.
     pub(super) fn icmp_variety(&self) -> f64 {
-        let odd = self.channel.icmp.payload_changes.max(self.channel.icmp.reply_mismatches) as f64;
+        let icmp = self.channel.icmp();
+        let odd = icmp.payload_changes.max(icmp.reply_mismatches) as f64;
         (odd / self.channel.traffic.packets_out.max(1) as f64).min(1.0)
     }
 
@@ -229,7 +230,18 @@ impl<'a> ChannelView<'a> {
         traffic.payload_out.saturating_sub(traffic.payload_in) as f64 * self.rarity()
     }
 
-    pub(super) fn prevalence(&self) -> f64 {
+    /// How far the channel is the way on which the host's data leaves, to a peer that few others know: the share of what it sent
+    /// outside, times how much more went out than came in, times the rarity squared, weighed by the bytes.
+    pub(super) fn lone_outflow(&self) -> f64 {
+        const HALF_SURE_BYTES: f64 = 5e7;
+        let ratio = self.producer_consumer_ratio();
+        let outward = if ratio.is_nan() { 0.0 } else { ratio.max(0.0) };
+        let much = 1.0 - (-(self.channel.traffic.payload_out as f64) / HALF_SURE_BYTES).exp();
+        self.share_of_host_bytes_out().min(1.0) * outward * self.rarity().powi(2) * much
+    }
+
+    /// Share of the monitored hosts that talk to this peer; not a number where too few are seen to tell.
+    pub fn prevalence(&self) -> f64 {
         const FEWEST_HOSTS: usize = 4;
         if self.observed.hosts < FEWEST_HOSTS {
             return f64::NAN;
@@ -237,7 +249,8 @@ impl<'a> ChannelView<'a> {
         self.hosts_of_peer as f64 / self.observed.hosts as f64
     }
 
-    pub(super) fn share_of_host_bytes_out(&self) -> f64 {
+    /// Share of all bytes that the host sent outside.
+    pub fn share_of_host_bytes_out(&self) -> f64 {
         self.channel.traffic.bytes_out as f64 / self.host.external.bytes_out.max(1) as f64
     }
 

@@ -222,6 +222,11 @@ impl Slab {
         }
     }
 
+    /// Gives all memory back. No flow is live.
+    pub(super) fn release(&mut self) {
+        *self = Self::new(self.capacity);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.lines.len() - self.free.len()
     }

@@ -163,6 +163,14 @@ impl FlowTable {
         self.slab.sort_free(self.free_before_sweep);
     }
 
+    /// After the last flow has ended: gives the memory back, for scoring needs some.
+    pub(super) fn release(&mut self) {
+        if self.index.is_empty() {
+            self.index.clear();
+            self.slab.release();
+        }
+    }
+
     fn find(&self, arrival: &Arrival<'_>) -> Option<u32> {
         self.index.find(short(arrival.hash), |slot| {
             self.slab.hot(slot).is_some_and(|hot| direction(&hot.key(), arrival.packet).is_some())

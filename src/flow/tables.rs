@@ -134,6 +134,10 @@ impl FlowTables {
         }
         if self.due.is_empty() {
             self.tables.iter_mut().for_each(FlowTable::end_sweep);
+            if self.now.is_none() {
+                self.tables.iter_mut().for_each(FlowTable::release);
+                self.due = Vec::new();
+            }
         }
     }
 

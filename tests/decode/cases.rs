@@ -259,8 +259,27 @@ fn segmentation_offload_leaves_the_length_zero() {
     packet[2..4].fill(0);
     assert_eq!(decode(RAW, &packet).unwrap().payload_len, 21);
     let mut packet = inner_v6();
+    packet.resize(40 + 20 + 1400, 7);
     packet[4..6].fill(0);
-    assert_eq!(decode(RAW, &packet).unwrap().payload_len, 21);
+    assert_eq!(decode(RAW, &packet).unwrap().payload_len, 1400);
+}
+
+/// A smallest Ethernet frame: what stands behind an IPv6 header that states no payload is padding.
+#[test]
+fn padding_is_not_counted() {
+    let check = |kind: u16, mut packet: Vec<u8>, expected: (u32, u32)| {
+        packet.resize(46, 0);
+        let found = decode(ETHERNET, &ethernet(kind, &packet)).unwrap();
+        assert_eq!((found.ip_len, found.payload_len), expected, "{packet:02x?}");
+    };
+    check(0x0800, ip(proto::UDP, &[0, 1, 0, 2, 0, 8, 0, 0]), (28, 0));
+    let v6 = |next: u8, payload: &[u8]| {
+        let len = u8::try_from(payload.len()).unwrap();
+        [&[0x60, 0, 0, 0, 0, len, next, 64][..], &[0x20; 32], payload].concat()
+    };
+    check(0x86dd, v6(253, b"abc"), (43, 3));
+    check(0x86dd, v6(253, b""), (40, 0));
+    check(0x86dd, v6(proto::TCP, b""), (40, 0));
 }
 
 #[test]

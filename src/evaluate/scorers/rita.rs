@@ -18,7 +18,7 @@ const NAMES: [f64; 4] = [100.0, 500.0, 800.0, 1_000.0];
 /// The worst indicator's grade.
 pub(super) fn score(facts: &Facts<'_>) -> f32 {
     let long = graded(facts.channel.longest.as_secs_f64(), LONG_CONNECTION_S);
-    let names = facts.channel.dns.as_ref().map_or(0.0, |dns| graded(dns.distinct_names() as f64, NAMES));
+    let names = facts.channel.dns().map_or(0.0, |dns| graded(dns.distinct_names() as f64, NAMES));
     let beacon = facts.rita.map_or(0.0, |scores| graded(100.0 * scores.beacon, BEACON));
     let worst = long.max(names).max(beacon);
     narrow(if worst < BASE_GRADE { worst } else { (worst + modifier(facts.prevalence)).clamp(0.0, 1.0) })

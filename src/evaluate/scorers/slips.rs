@@ -20,7 +20,7 @@ pub(super) fn score(kind: Kind, facts: &Facts<'_>) -> f32 {
     match kind {
         Kind::C2 => {
             let long = facts.channel.longest.as_secs_f64() / LONG_CONNECTION_S;
-            let dns = facts.channel.dns.as_ref().filter(|dns| dns.unusual_type_share() > 0.5);
+            let dns = facts.channel.dns().filter(|dns| dns.unusual_type_share() > 0.5);
             squash(dns.map_or(long, |dns| dns.entropy_bits() / ENTROPY_BITS))
         }
         Kind::Exfil => facts.flows.map_or(0.0, |flows| {
