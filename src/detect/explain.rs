@@ -11,19 +11,18 @@ const LINES: usize = 6;
 /// Share of the score below which a feature is not worth a line.
 const LEAST_SHARE: f32 = 0.01;
 
-/// The evidence of a row, heaviest first; what defines the behaviour comes before what only corroborates it.
+/// The evidence of a row, of which the features have these shares, heaviest first; what defines the behaviour comes before what only corroborates it.
 pub(super) fn evidence_of(
     behaviour: Behaviour,
     features: &[Feature],
-    row: &[f32],
+    (row, shares): (&[f32], &[f32]),
     model: &Model,
     view: &ChannelView<'_>,
 ) -> Vec<Evidence> {
-    let shares = model.explain(row);
     let mut lines: Vec<(bool, Evidence)> = features
         .iter()
         .zip(row)
-        .zip(&shares)
+        .zip(shares)
         .zip(&model.manifest().features)
         .filter(|(((feature, value), share), _)| {
             value.is_finite() && (**share >= LEAST_SHARE || defines(behaviour).first() == Some(&feature.name))

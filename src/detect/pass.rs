@@ -16,7 +16,9 @@ use super::explain::{evidence_of, techniques_of};
 use super::rows::rows_of;
 use super::severity::{SeverityLimits, severity_of};
 use super::threshold::score_threshold;
-use super::{Allowlist, Finding, Kind, Peer, Severity, behaviour_of, can_judge, features_of, specs_of};
+use super::{
+    Allowlist, Behaviour, Finding, Kind, Peer, Severity, behaviour_of, can_judge, features_of, specs_of,
+};
 
 /// What a detector says of a channel. Score 0, p-value 1 and no features where it was not asked.
 #[derive(Clone, Debug)]
@@ -141,15 +143,18 @@ impl Detector {
         let [c2, exfil] = Kind::ALL.map(|kind| self.verdicts(kind, &rows, scope));
         let limits = [&c2, &exfil].map(|verdicts| self.limits(store, verdicts));
         scores.thresholds = self.thresholds(limits);
-        for ((row, c2), exfil) in rows.iter().zip(c2).zip(exfil) {
-            let verdicts = [c2, exfil];
-            self.report(row, &verdicts, limits, &mut scores);
-            scores.channels.push(ChannelScore {
+        for ((kind, verdicts), limits) in Kind::ALL.into_iter().zip([&c2, &exfil]).zip(limits) {
+            self.report(kind, &rows, verdicts, limits, &mut scores);
+        }
+        scores.channels = rows
+            .iter()
+            .zip(c2.into_iter().zip(exfil))
+            .map(|(row, (c2, exfil))| ChannelScore {
                 key: row.key.clone(),
                 channel: row.channel.clone(),
-                verdicts,
-            });
-        }
+                verdicts: [c2, exfil],
+            })
+            .collect();
         scores.findings.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
         find_worst(&mut scores);
         scores
@@ -194,50 +199,71 @@ impl Detector {
         Kind::ALL.into_iter().zip(limits).flat_map(of_kind).collect()
     }
 
+    /// Makes the findings of a detector.
     fn report(
         &self,
-        view: &ChannelView<'_>,
-        verdicts: &[Verdict; 2],
-        limits: [SeverityLimits; 2],
+        kind: Kind,
+        rows: &[ChannelView<'_>],
+        verdicts: &[Verdict],
+        limits: SeverityLimits,
         scores: &mut Scores,
     ) {
-        let (key, channel) = (view.key, view.channel);
-        for ((kind, verdict), limits) in Kind::ALL.into_iter().zip(verdicts).zip(limits) {
+        let mut found = Vec::new();
+        for (view, verdict) in rows.iter().zip(verdicts) {
             let Some(behaviour) = behaviour_of(kind, view) else { continue };
             let Some(severity) = severity_of(behaviour, verdict.p_value, limits, view) else { continue };
+            let (key, channel) = (view.key, view.channel);
             let name = peer_name(key, channel);
             if self.allowlist.covers(key.host, Some(channel.address), name.map(|n| &**n), key.port) {
                 scores.allowed += 1;
-                continue;
+            } else {
+                found.push(Found { kind, view, verdict, behaviour, severity });
             }
-            let features = features_of(kind);
-            scores.findings.push(Finding {
-                id: finding_id(kind, key),
-                kind,
-                host: key.host,
-                peer: Peer {
-                    ip: Some(channel.address),
-                    name: name.map(std::string::ToString::to_string),
-                    port: (key.port != 0).then_some(key.port),
-                    proto: proto::name(key.proto),
-                    service: channel.service.name().to_owned(),
-                },
-                score: verdict.score,
-                p_value: verdict.p_value,
-                severity,
-                first_seen: channel.first_seen,
-                last_seen: channel.last_seen,
-                detected_at: None,
-                behaviour,
-                techniques: techniques_of(behaviour, view),
-                evidence: evidence_of(behaviour, features, &verdict.row, self.model(kind), view),
-                flows: channel.flows,
-                bytes_out: channel.traffic.bytes_out,
-                bytes_in: channel.traffic.bytes_in,
-                activity: activity_of(kind, channel),
-            });
+        }
+        let vectors: Vec<f32> = found.iter().flat_map(|found| &found.verdict.row).copied().collect();
+        let shares = self.model(kind).explain_rows(&vectors);
+        scores.findings.extend(found.iter().zip(shares).map(|(found, shares)| self.finding(found, &shares)));
+    }
+
+    fn finding(&self, found: &Found<'_>, shares: &[f32]) -> Finding {
+        let &Found { kind, view, verdict, behaviour, severity } = found;
+        let (key, channel) = (view.key, view.channel);
+        let features = features_of(kind);
+        Finding {
+            id: finding_id(kind, key),
+            kind,
+            host: key.host,
+            peer: Peer {
+                ip: Some(channel.address),
+                name: peer_name(key, channel).map(std::string::ToString::to_string),
+                port: (key.port != 0).then_some(key.port),
+                proto: proto::name(key.proto),
+                service: channel.service.name().to_owned(),
+            },
+            score: verdict.score,
+            p_value: verdict.p_value,
+            severity,
+            first_seen: channel.first_seen,
+            last_seen: channel.last_seen,
+            detected_at: None,
+            behaviour,
+            techniques: techniques_of(behaviour, view),
+            evidence: evidence_of(behaviour, features, (&verdict.row, shares), self.model(kind), view),
+            flows: channel.flows,
+            bytes_out: channel.traffic.bytes_out,
+            bytes_in: channel.traffic.bytes_in,
+            activity: activity_of(kind, channel),
         }
     }
+}
+
+/// A channel of which there is a finding.
+struct Found<'a> {
+    kind: Kind,
+    view: &'a ChannelView<'a>,
+    verdict: &'a Verdict,
+    behaviour: Behaviour,
+    severity: Severity,
 }
 
 /// All hosts, not scored yet.

@@ -205,22 +205,6 @@ impl Model {
         self.calibration.p_value(score)
     }
 
-    /// Each feature's share of what sets a raw row apart, in the order of the features, in the question with the highest score; see
-    /// [`Forest::explain`].
-    pub fn explain(&self, row: &[f32]) -> Vec<f32> {
-        let oriented = self.oriented(row);
-        let score = |forest: &Forest| {
-            let mut score = [0.0_f32];
-            forest.score_rows(&oriented, &mut score);
-            score[0]
-        };
-        // Of questions with one score the first is explained: the order is fixed.
-        let mut scored = self.forests.iter().map(|forest| (score(forest), forest));
-        let Some(first) = scored.next() else { return Vec::new() };
-        let (_, forest) = scored.fold(first, |best, next| if next.0 > best.0 { next } else { best });
-        forest.explain(&oriented)
-    }
-
     /// What people read of it.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
@@ -261,7 +245,7 @@ impl Model {
     }
 
     /// A copy of raw rows as the forest wants them.
-    fn oriented(&self, rows: &[f32]) -> Vec<f32> {
+    pub(super) fn oriented(&self, rows: &[f32]) -> Vec<f32> {
         let mut oriented = rows.to_vec();
         self.transform.apply(&mut oriented);
         oriented
@@ -377,7 +361,10 @@ pub(super) mod tests {
         let mut score = [0.0];
         model.score_rows(&odd, &mut score);
         assert_eq!(model.p_value(score[0]), 1.0 / 501.0);
-        assert!((model.explain(&odd).iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        assert!((model.explain_rows(&odd)[0].iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        let many = rows(200, 5);
+        let alone: Vec<Vec<f32>> = many.chunks(3).flat_map(|row| model.explain_rows(row)).collect();
+        assert_eq!(model.explain_rows(&many), alone);
     }
 
     #[test]

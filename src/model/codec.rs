@@ -275,7 +275,7 @@ mod tests {
                 let mut scores = [0.0; 9];
                 other.score_rows(&rows, &mut scores);
                 assert!(scores.iter().all(|s| (0.0..=1.0).contains(s)));
-                other.explain(&rows);
+                other.explain_rows(&rows);
                 other.p_value(scores[0]);
             }
         }

@@ -1,6 +1,43 @@
 //! Says which features isolated a row.
 
+use super::artifact::Model;
 use super::forest::{Forest, Tree};
+
+/// Rows that go through a tree before the next tree is begun: one tree stays in the cache, all of them do not.
+const TOGETHER: usize = 64;
+
+impl Model {
+    /// For each raw row the features' shares of what sets it apart, in the order of the features, in the question with the highest
+    /// score; see [`Forest::explain`]. `rows` holds rows as [`Model::score_rows`] takes them.
+    pub fn explain_rows(&self, rows: &[f32]) -> Vec<Vec<f32>> {
+        let oriented = self.oriented(rows);
+        let rows: Vec<&[f32]> = oriented.chunks(self.manifest().features.len().max(1)).collect();
+        let mut best = vec![(f32::NEG_INFINITY, 0); rows.len()];
+        let mut scores = vec![0.0_f32; rows.len()];
+        for (question, forest) in self.forests().iter().enumerate() {
+            forest.score_rows(&oriented, &mut scores);
+            for (best, score) in best.iter_mut().zip(&scores) {
+                // Of questions with one score the first is explained: the order is fixed.
+                if *score > best.0 {
+                    *best = (*score, question);
+                }
+            }
+        }
+        let mut shares = vec![Vec::new(); rows.len()];
+        for (question, forest) in self.forests().iter().enumerate() {
+            let (places, rows): (Vec<&mut Vec<f32>>, Vec<&[f32]>) = best
+                .iter()
+                .zip(shares.iter_mut().zip(&rows))
+                .filter(|(best, _)| best.1 == question)
+                .map(|(_, (place, row))| (place, *row))
+                .unzip();
+            for (place, explained) in places.into_iter().zip(forest.explain_rows(&rows)) {
+                *place = explained;
+            }
+        }
+        shares
+    }
+}
 
 impl Forest {
     /// Each feature's share of what made the row easier to isolate, in the order of the features. The shares are between
@@ -16,15 +53,28 @@ impl Forest {
     /// The credits along a path telescope to the row's saving against a tree of halves, so this splits
     /// the very quantity that the score is made of; compare DIFFI (Carletti, Terzi and Susto 2023), which weighs features by
     /// the depth and the imbalance of the splits.
-    #[expect(clippy::cast_possible_truncation, reason = "shares are given in single precision")]
     pub fn explain(&self, row: &[f32]) -> Vec<f32> {
-        let mut credit = vec![0.0; self.features()];
-        for tree in self.iter() {
-            Walk { forest: self, tree, row, credit: &mut credit }.follow(1, 1.0);
-        }
-        let total: f64 = credit.iter().filter(|c| **c > 0.0).sum();
-        credit.iter().map(|c| if *c > 0.0 { (c / total) as f32 } else { 0.0 }).collect()
+        self.explain_rows(&[row]).pop().unwrap_or_default()
     }
+
+    /// [`Forest::explain`] of each row.
+    fn explain_rows(&self, rows: &[&[f32]]) -> Vec<Vec<f32>> {
+        let mut credits = vec![vec![0.0; self.features()]; rows.len()];
+        for (rows, credits) in rows.chunks(TOGETHER).zip(credits.chunks_mut(TOGETHER)) {
+            for tree in self.iter() {
+                for (row, credit) in rows.iter().zip(&mut *credits) {
+                    Walk { forest: self, tree, row, credit }.follow(1, 1.0);
+                }
+            }
+        }
+        credits.iter().map(|credit| shares_of(credit)).collect()
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "shares are given in single precision")]
+fn shares_of(credit: &[f64]) -> Vec<f32> {
+    let total: f64 = credit.iter().filter(|c| **c > 0.0).sum();
+    credit.iter().map(|c| if *c > 0.0 { (c / total) as f32 } else { 0.0 }).collect()
 }
 
 /// A row on its way down one tree.
@@ -89,6 +139,15 @@ mod tests {
         (two[1], two[6]) = (5.0, -5.0);
         let shares = forest.explain(&two);
         assert!(shares[1] > 0.3 && shares[6] > 0.3 && shares[1] + shares[6] > 0.9, "{shares:?}");
+    }
+
+    #[test]
+    fn rows_are_explained_together_as_alone() {
+        let forest = Forest::train(4, &bells(300, 4), Params { trees: 20, ..Params::default() }).unwrap();
+        let rows = bells(3 * TOGETHER / 2, 4);
+        let rows: Vec<&[f32]> = rows.chunks(4).collect();
+        let alone: Vec<Vec<f32>> = rows.iter().map(|row| forest.explain(row)).collect();
+        assert_eq!(forest.explain_rows(&rows), alone);
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub enum Progress {
 pub struct Inspector {
     info: AppInfo,
     payloads: u8,
-    held: Option<Box<Held>>,
+    held: Option<Held>,
 }
 
 /// One side's bytes that wait for more.
@@ -101,13 +101,13 @@ impl Inspector {
             let mut pieces = Pieces::default();
             pieces.add(seq, segment);
             let start = (step == Step::Hold).then_some(seq);
-            self.held = Some(Box::new(Held { from, kind: HeldKind::Stream { start, pieces } }));
+            self.held = Some(Held { from, kind: HeldKind::Stream { start, pieces } });
         }
         step
     }
 
     /// Adds a segment to what is held and looks at the whole.
-    fn go_on(&mut self, mut held: Box<Held>, resp_port: u16, seq: u32, segment: &[u8]) -> Step {
+    fn go_on(&mut self, mut held: Held, resp_port: u16, seq: u32, segment: &[u8]) -> Step {
         let HeldKind::Stream { start, pieces } = &mut held.kind else { return Step::Done };
         if !pieces.add(seq, segment) {
             return if segment.is_empty() { self.keep(held) } else { Step::Done };
@@ -122,7 +122,7 @@ impl Inspector {
         }
     }
 
-    fn keep(&mut self, held: Box<Held>) -> Step {
+    fn keep(&mut self, held: Held) -> Step {
         self.held = Some(held);
         Step::Hold
     }
@@ -161,7 +161,7 @@ impl Inspector {
         };
         let extent = client.read(datagram, &mut self.info);
         if extent == Extent::Cut || (extent == Extent::Broken && client.has_begun()) {
-            return self.keep(Box::new(Held { from, kind: HeldKind::Quic(client) }));
+            return self.keep(Held { from, kind: HeldKind::Quic(client) });
         }
         step_after(extent, Step::Pass)
     }

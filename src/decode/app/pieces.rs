@@ -1,5 +1,7 @@
 //! A bounded bag of stream pieces that arrive in any order, put together on demand.
 
+use smallvec::SmallVec;
+
 use crate::decode::app::reader::Reader;
 
 /// Bytes held at most. A `ClientHello` with post-quantum key shares is about 2 KiB; an HTTP head 8 KiB in most servers.
@@ -8,18 +10,21 @@ pub(super) const MAX_BYTES: usize = 16 * 1024;
 /// Pieces held at most; a browser that shuffles its QUIC hello sends about 20.
 const MAX_PIECES: usize = 64;
 
+/// Pieces whose places need no memory of their own: one direction of a flow seldom has more among the payloads that are looked at.
+const FEW_PIECES: usize = 6;
+
 /// Pieces of one direction of a stream, each at its position (TCP sequence number or QUIC offset, modulo 2³²).
 #[derive(Debug, Default)]
 pub(super) struct Pieces {
     bytes: Vec<u8>,
-    spans: Vec<Span>,
+    spans: SmallVec<[Span; FEW_PIECES]>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Span {
     at: u32,
-    start: usize,
-    len: usize,
+    start: u16,
+    len: u16,
 }
 
 impl Pieces {
@@ -30,8 +35,9 @@ impl Pieces {
         if kept.is_empty() || self.spans.len() == MAX_PIECES {
             return false;
         }
+        let (Ok(start), Ok(len)) = (u16::try_from(start), u16::try_from(kept.len())) else { return false };
         self.bytes.extend_from_slice(kept);
-        self.spans.push(Span { at, start, len: kept.len() });
+        self.spans.push(Span { at, start, len });
         true
     }
 
@@ -47,8 +53,9 @@ impl Pieces {
     /// The bytes of a piece from `pos` bytes past `from` on, where it has any there.
     fn tail_of(&self, span: Span, from: u32, pos: usize) -> Option<&[u8]> {
         let at = from.wrapping_add(u32::try_from(pos).ok()?);
-        let skip = usize::try_from(at.wrapping_sub(span.at)).ok().filter(|&skip| skip < span.len)?;
-        self.bytes.get(span.start + skip..span.start + span.len)
+        let (start, len) = (usize::from(span.start), usize::from(span.len));
+        let skip = usize::try_from(at.wrapping_sub(span.at)).ok().filter(|&skip| skip < len)?;
+        self.bytes.get(start + skip..start + len)
     }
 }
 
