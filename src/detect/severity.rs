@@ -4,7 +4,7 @@
 //! upload grave is what corroborates it: nobody named the peer, the protocol is not the port's, the host is driven.
 
 use crate::decode::app::Service;
-use crate::features::ChannelView;
+use crate::features::{ChannelView, DomainState};
 
 use super::{Behaviour, Severity};
 
@@ -71,7 +71,7 @@ fn by_evidence(behaviour: Behaviour, view: &ChannelView<'_>) -> Severity {
     let corroboration = corroboration(view);
     match behaviour {
         Behaviour::DnsTunnel => {
-            let names = view.channel.dns().map_or(0, |d| d.distinct_names());
+            let names = view.channel.dns().map_or(0, DomainState::distinct_names);
             if names >= 1000 { Severity::Critical } else { Severity::High }
         }
         Behaviour::IcmpTunnel => Severity::High,

@@ -124,7 +124,7 @@ impl<'a> ChannelView<'a> {
     }
 
     pub(super) fn dns(&self, value: impl Fn(&DomainState) -> f64) -> f64 {
-        self.channel.dns().map_or(f64::NAN, |dns| value(dns))
+        self.channel.dns().map_or(f64::NAN, value)
     }
 
     pub(super) fn icmp(&self, value: impl Fn(&Channel) -> f64) -> f64 {
