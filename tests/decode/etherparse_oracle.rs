@@ -23,7 +23,7 @@ type Transport<'a> = (u16, u16, u8, u32, u32, u16, &'a [u8]);
 
 /// Nothing where etherparse finds no IP packet, or finds something wrong; nor where it is known to read less strictly
 /// or further than we do: an IPv4 length below that of the header, an authentication header in a later fragment,
-/// endless IPv6 extension headers.
+/// endless IPv6 extension headers, an IPv6 header that states no payload, behind which it takes a frame's padding for some.
 pub(crate) fn oracle(frame: &[u8]) -> Option<Oracle<'_>> {
     let sliced = LaxSlicedPacket::from_ethernet(frame).ok().filter(|sliced| sliced.stop_err.is_none())?;
     let (src, dst, proto): (IpAddr, IpAddr, IpNumber) = match &sliced.net {
@@ -36,6 +36,7 @@ pub(crate) fn oracle(frame: &[u8]) -> Option<Oracle<'_>> {
             (ip.header().source_addr().into(), ip.header().destination_addr().into(), ip.payload_ip_number())
         }
         Some(LaxNetSlice::Ipv6(ip)) if ip.extensions().clone().into_iter().count() > 8 => return None,
+        Some(LaxNetSlice::Ipv6(ip)) if ip.header().payload_length() == 0 => return None,
         Some(LaxNetSlice::Ipv6(ip)) => {
             (ip.header().source_addr().into(), ip.header().destination_addr().into(), ip.payload().ip_number)
         }
