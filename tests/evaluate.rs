@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
+    use std::fs;
     use std::io::Write as _;
     use std::path::{Path, PathBuf};
     use std::process::Output;
@@ -31,7 +32,10 @@ mod tests {
     }
 
     fn evaluated(flags: &[&str]) -> Value {
-        let captures = captures();
+        evaluate(&captures(), flags)
+    }
+
+    fn evaluate(captures: &[String], flags: &[&str]) -> Value {
         let mut args = vec!["evaluate", "--quiet", "--format", "json"];
         args.extend(flags);
         args.extend(captures.iter().map(String::as_str));
@@ -137,19 +141,21 @@ mod tests {
         let mut captures: Vec<String> =
             (0..6).map(|seed| simulated_morning(folder.path(), seed, &[])).collect();
         captures.push(simulated_morning(folder.path(), 6, &beacon));
-        let evaluated = |flags: &[&str]| -> Value {
-            let mut args = vec!["evaluate", "--quiet", "--format", "json"];
-            args.extend(flags);
-            args.extend(captures.iter().map(String::as_str));
-            let output = run(&args);
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            serde_json::from_slice(&output.stdout).unwrap()
-        };
+        let evaluated = |flags: &[&str]| evaluate(&captures, flags);
         let outcome = evaluated(&["--cross-validate", "3"]);
         assert_eq!((&outcome["inputs"], &outcome["unlabelled_inputs"]), (&Value::from(7), &Value::from(6)));
         assert_eq!(outcome["incidents"][0]["input"], "morning6");
         assert_eq!(outcome["incidents"][0]["note"], "every 60 s");
         assert_ne!(outcome["calibration"], evaluated(&[])["calibration"], "other models give other p-values");
+        assert_ne!(outcome["incidents"][0]["found"], Value::Null);
+        let config = folder.path().join("strict.toml");
+        fs::write(&config, "[detect]\nalerts_a_day = 1e-9\n").unwrap();
+        let strict = evaluated(&["--cross-validate", "3", "--config", config.to_str().unwrap()]);
+        assert_eq!(
+            strict["incidents"][0]["found"],
+            Value::Null,
+            "the alert budget holds for trained models too"
+        );
     }
 
     #[test]

@@ -170,6 +170,7 @@ fn train_folds(
     let also = also.collect::<Result<Vec<_>, Failure>>()?;
     let params = Params { seed: args.common.seed, ..Params::default() };
     Folds::train(&benign, &also, usize::from(folds), params, allowlist)
+        .map(|trained| trained.with_alert_budget(settings.config.detect.alerts_a_day))
         .context("cannot cross-validate: more inputs without a label are needed")
         .map_err(Failure::Run)
 }

@@ -43,6 +43,13 @@ impl Folds {
         Ok(Self { of_fold: of_fold.collect::<Result<_, _>>()?, of_all: detector(&|_| true)?, fold_of })
     }
 
+    /// The same detectors with another alert budget: see [`Detector::with_alert_budget`].
+    #[must_use]
+    pub fn with_alert_budget(self, alerts_a_day: f64) -> Self {
+        let set = |detector: Detector| detector.with_alert_budget(alerts_a_day);
+        Self { of_fold: self.of_fold.into_iter().map(set).collect(), of_all: set(self.of_all), ..self }
+    }
+
     /// The detector for an input: that of its fold where it has no label, that of all benign inputs where it has.
     pub fn detector_for(&self, index: usize) -> &Detector {
         self.fold_of.get(&index).and_then(|fold| self.of_fold.get(*fold)).unwrap_or(&self.of_all)
