@@ -56,9 +56,9 @@ const fn defines(behaviour: Behaviour) -> &'static [&'static str] {
         Behaviour::IcmpTunnel => &["icmp_bytes", "icmp_variety", "icmp_payload_out"],
         Behaviour::Interactive => &["peer_driven"],
         Behaviour::UnnamedPeer => &["weak_identity", "unresolved"],
-        Behaviour::BulkUpload => &["payload_out", "bytes_out_peak_5m"],
-        Behaviour::SlowDrip => &["upload_bursts", "payload_out", "chunk_regularity"],
-        Behaviour::StagedUpload => &["staged_share", "payload_out"],
+        Behaviour::BulkUpload => &["unusual_outflow", "out_producer_consumer_ratio"],
+        Behaviour::SlowDrip => &["upload_bursts", "unusual_outflow", "chunk_regularity"],
+        Behaviour::StagedUpload => &["staged_share", "unusual_outflow"],
     }
 }
 
@@ -100,18 +100,6 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
             view.hosts_of_peer,
             view.observed.hosts
         ),
-        "lone_upload" => format!(
-            "sent {} more than it received, to a peer that {} of {} monitored hosts talk to",
-            bytes(channel.traffic.payload_out.saturating_sub(channel.traffic.payload_in) as f64),
-            view.hosts_of_peer,
-            view.observed.hosts
-        ),
-        "lone_outflow" => format!(
-            "{} of what the host sent outside went to this peer, that {} of {} monitored hosts talk to",
-            percent(view.share_of_host_bytes_out().min(1.0)),
-            view.hosts_of_peer,
-            view.observed.hosts
-        ),
         "size_regularity" => {
             format!("what it sends is alike in size from burst to burst ({})", percent(value))
         }
@@ -147,9 +135,13 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
         "icmp_bytes" | "icmp_payload_out" => format!("ICMP carried {}", bytes(value)),
         "icmp_variety" => format!("{} of the echo messages carry new content", percent(value)),
         "icmp_payload_max" => format!("ICMP messages of up to {}", bytes(value)),
-        "payload_out" => format!("sent {} to this peer", bytes(value)),
+        "unusual_outflow" => match view.outflow.destinations {
+            0 | 1 => format!("{} more than usual left for this destination", bytes(value)),
+            many => {
+                format!("{} more than usual left for {many} destinations, this one the largest", bytes(value))
+            }
+        },
         "share_of_host_bytes_out" => format!("{} of all that the host sent outside", percent(value)),
-        "bytes_out_peak_5m" => format!("up to {} left within five minutes", bytes(value)),
         "upload_bursts" => format!("{value:.0} uploads among the last {} bursts", channel.recent.len()),
         "chunk_regularity" => format!("the uploads are alike in size ({})", percent(value)),
         "cleartext_transfer" => "not encrypted by a known protocol".to_owned(),

@@ -134,7 +134,7 @@ fn carries_icmp(view: &ChannelView<'_>) -> bool {
 fn exfil_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
     let channel = view.channel;
     let (out, back) = (channel.traffic.payload_out, channel.traffic.payload_in);
-    if out < UPLOAD_BYTES {
+    if out.max(view.outflow.bytes()) < UPLOAD_BYTES {
         return None;
     }
     if view.is_icmp() {

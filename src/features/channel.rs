@@ -180,6 +180,8 @@ pub struct Channel {
     pub address: Addr,
     /// Whether the peer is monitored too.
     pub internal: bool,
+    /// Whether a flow began before our eyes: a name that is missing was not said then.
+    pub begin_seen: bool,
     /// Protocol, from payload.
     pub service: Service,
     /// First packet.
@@ -230,6 +232,7 @@ impl Channel {
             name: None,
             address,
             internal,
+            begin_seen: false,
             service: Service::Unknown,
             first_seen: at,
             last_seen: at,
@@ -272,6 +275,7 @@ impl Channel {
         self.peak_out.add(record.last, new.bytes_out);
         self.add_volume(record.last, new.bytes_out);
         self.flows += u64::from(first);
+        self.begin_seen |= record.begin_seen();
         let duration = record.last - record.first;
         self.longest = self.longest.max(duration);
         if duration >= LifeHistogram::open_worth_marking() {

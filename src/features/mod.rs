@@ -10,6 +10,7 @@ mod host;
 mod local;
 mod map;
 mod names;
+mod outflow;
 pub mod periodicity;
 mod reference;
 pub mod rita;
@@ -29,6 +30,7 @@ pub use dns::DomainState;
 pub use host::Host;
 pub use local::{LocalNetworks, is_unicast};
 pub use map::BoundedMap;
+pub use outflow::{Outflow, outflows};
 pub use reference::render_reference;
 pub use vector::{C2, Direction as FeatureDirection, EXFIL, Feature, Scale, vector_of};
 pub use view::{ChannelView, Observed};
@@ -191,7 +193,8 @@ impl FeatureStore {
             return;
         };
         let name = self.names.name_of(end.host, end.peer);
-        let unresolved = end.outbound && ended && uses_dns == Some(true) && name.is_none();
+        let unresolved =
+            end.outbound && ended && uses_dns == Some(true) && name.is_none() && record.begin_seen();
         let make = || Channel::new(end.peer, end.internal, record.first);
         self.channels.update(key, *hash, make, |channel| {
             channel.report(record, &new, report.first, ended, end.outbound);

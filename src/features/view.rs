@@ -3,7 +3,7 @@
 use crate::decode::app::Service;
 use crate::decode::proto;
 use crate::features::periodicity::{MIN_INTERVALS, Regularity, regularity, size_regularity};
-use crate::features::{Channel, ChannelKey, DomainState, Host, Peer};
+use crate::features::{Channel, ChannelKey, DomainState, Host, Outflow, Peer};
 use crate::time::{Span, Timestamp};
 
 /// What is known of the whole network at the time of scoring.
@@ -29,6 +29,8 @@ pub struct ChannelView<'a> {
     pub observed: Observed,
     /// Monitored hosts that talk to this peer.
     pub hosts_of_peer: usize,
+    /// The outflow that it is part of.
+    pub outflow: Outflow,
     /// Regularity of all bursts.
     pub regularity: Option<Regularity>,
     /// Regularity of bursts inside open connections.
@@ -43,6 +45,7 @@ impl<'a> ChannelView<'a> {
         host: &'a Host,
         observed: Observed,
         hosts_of_peer: usize,
+        outflow: Outflow,
     ) -> Self {
         let starts = |inner_only: bool| -> Vec<f64> {
             let base = channel.first_seen;
@@ -61,6 +64,7 @@ impl<'a> ChannelView<'a> {
             host,
             observed,
             hosts_of_peer,
+            outflow,
             regularity: regularity(&starts(false)),
             inner_regularity: regularity(&starts(true)),
         }
@@ -222,22 +226,6 @@ impl<'a> ChannelView<'a> {
     /// everybody visits places of his own; an isolation forest, which cuts one feature at a time, hardly sees them meet.
     pub(super) fn lone_rhythm(&self) -> f64 {
         self.regularity.map_or(0.0, weighed) * self.persistence() * self.rarity()
-    }
-
-    /// Payload bytes that left and were not answered by as many, weighed by how few others send to this peer.
-    pub(super) fn lone_upload(&self) -> f64 {
-        let traffic = &self.channel.traffic;
-        traffic.payload_out.saturating_sub(traffic.payload_in) as f64 * self.rarity()
-    }
-
-    /// How far the channel is the way on which the host's data leaves, to a peer that few others know: the share of what it sent
-    /// outside, times how much more went out than came in, times the rarity squared, weighed by the bytes.
-    pub(super) fn lone_outflow(&self) -> f64 {
-        const HALF_SURE_BYTES: f64 = 5e7;
-        let ratio = self.producer_consumer_ratio();
-        let outward = if ratio.is_nan() { 0.0 } else { ratio.max(0.0) };
-        let much = 1.0 - (-(self.channel.traffic.payload_out as f64) / HALF_SURE_BYTES).exp();
-        self.share_of_host_bytes_out().min(1.0) * outward * self.rarity().powi(2) * much
     }
 
     /// Share of the monitored hosts that talk to this peer; not a number where too few are seen to tell.

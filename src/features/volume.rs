@@ -41,6 +41,13 @@ impl VolumeHistogram {
         &self.sums
     }
 
+    /// The middle of each bin, and the bytes in it.
+    pub fn bins(&self) -> impl Iterator<Item = (Timestamp, u64)> {
+        let width = self.width.as_nanos();
+        let middles = std::iter::successors(Some(width / 2), move |at| Some(at.saturating_add(width)));
+        middles.zip(&self.sums).map(|(at, sum)| (self.origin + Span::from_nanos(at), *sum))
+    }
+
     /// Ends: after 34 doublings, 64 bins hold all of 64-bit nanoseconds.
     fn double(&mut self) {
         self.width = Span::from_nanos(self.width.as_nanos().saturating_mul(2));

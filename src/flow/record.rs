@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::addr::Addr;
 use crate::decode::app::AppInfo;
+use crate::decode::proto;
 #[cfg(test)]
 use crate::decode::{Direction, Packet};
 use crate::time::Timestamp;
@@ -158,6 +159,11 @@ impl History {
         }
     }
 
+    /// Whether a SYN was seen, of either side, alone or with an ACK.
+    fn has_syn(&self) -> bool {
+        self.letters.iter().any(|letter| matches!(letter.to_ascii_uppercase(), b'S' | b'H'))
+    }
+
     /// The letters so far.
     pub fn as_str(&self) -> &str {
         let letters = self.letters.get(..usize::from(self.len)).unwrap_or_default();
@@ -198,4 +204,12 @@ pub struct FlowRecord {
     pub icmp_reply_mismatches: u32,
     /// Largest payload of one packet of the originator, in bytes.
     pub orig_payload_max: u32,
+}
+
+impl FlowRecord {
+    /// Whether the connection began before our eyes: not one of TCP of which no SYN was seen. What it said at its begin (TLS server
+    /// name, the DNS answer before it) is only known then.
+    pub fn begin_seen(&self) -> bool {
+        self.key.proto != proto::TCP || self.history.has_syn()
+    }
 }
