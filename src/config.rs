@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::detect::{Allowlist, AllowlistError, DEFAULT_ALERTS_A_DAY};
-use crate::features::LocalNetworks;
+use crate::features::{Asset, Assets, LocalNetworks};
 use crate::{decode, features, flow, pipeline};
 
 /// The whole configuration.
@@ -18,6 +18,8 @@ use crate::{decode, features, flow, pipeline};
 pub struct Config {
     /// Monitored networks; the default ranges where empty.
     pub local: Vec<IpNet>,
+    /// Whose data must not leave.
+    pub assets: Vec<Asset>,
     /// What the user knows to be fine.
     pub allowlist: AllowlistConfig,
     /// How much is reported.
@@ -83,6 +85,10 @@ const KEYS: &[(&str, &str)] = &[
     (
         "local",
         "Monitored networks, e.g. [\"10.0.0.0/8\", \"2001:db8::/32\"]. Empty: private, unique-local and link-local ranges.",
+    ),
+    (
+        "assets",
+        "Whose data must not leave, e.g. [{ name = \"weights\", cidr = [\"10.9.0.0/16\"] }], or a table [[assets]] each: what is read from there, over any number of hosts inside, and then sent out is a staged upload.",
     ),
     (
         "allowlist.entries",
@@ -186,6 +192,7 @@ impl Config {
     pub fn pipeline(&self) -> pipeline::Config {
         pipeline::Config {
             local: LocalNetworks::new(&self.local),
+            assets: Assets::new(&self.assets),
             decode: self.decode.clone(),
             flow: self.flow.clone(),
             features: self.features.clone(),
@@ -267,6 +274,8 @@ mod tests {
             ("local = [\"10.0.0.0/99\"]\n", "line 1"),
             ("[allowlist]\nentries = [\"what is this?\"]\n", "what is this?"),
             ("[detect]\nalerts_a_day = -1.0\n", "above 0"),
+            ("[[assets]]\nname = \"weights\"\ncidr = \"10.9.0/16\"\n", "line 3"),
+            ("[[assets]]\nname = \"weights\"\nnet = []\n", "line 3"),
         ] {
             std::fs::write(&path, text).unwrap();
             let message = Config::load(&path).unwrap_err().to_string();

@@ -58,7 +58,7 @@ const fn defines(behaviour: Behaviour) -> &'static [&'static str] {
         Behaviour::UnnamedPeer => &["weak_identity", "unresolved"],
         Behaviour::BulkUpload => &["unusual_outflow", "out_producer_consumer_ratio"],
         Behaviour::SlowDrip => &["upload_bursts", "unusual_outflow", "chunk_regularity"],
-        Behaviour::StagedUpload => &["staged_share", "unusual_outflow"],
+        Behaviour::StagedUpload => &["staged_share", "asset_outflow", "unusual_outflow"],
     }
 }
 
@@ -135,7 +135,7 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
         "icmp_bytes" | "icmp_payload_out" => format!("ICMP carried {}", bytes(value)),
         "icmp_variety" => format!("{} of the echo messages carry new content", percent(value)),
         "icmp_payload_max" => format!("ICMP messages of up to {}", bytes(value)),
-        "unusual_outflow" => match view.outflow.destinations {
+        "unusual_outflow" => match view.outflow.unusual.destinations {
             0 | 1 => format!("{} more than usual left for this destination", bytes(value)),
             many => {
                 format!("{} more than usual left for {many} destinations, this one the largest", bytes(value))
@@ -145,10 +145,28 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
         "upload_bursts" => format!("{value:.0} uploads among the last {} bursts", channel.recent.len()),
         "chunk_regularity" => format!("the uploads are alike in size ({})", percent(value)),
         "cleartext_transfer" => "not encrypted by a known protocol".to_owned(),
+        "asset_outflow" => of_asset(value, view),
         "staged_share" => {
             format!("the host had pulled {} from inside before", bytes(view.host.pulled_inside as f64))
         }
         other => format!("{other} is {value:.3}"),
+    }
+}
+
+/// Where the data of an asset came from.
+fn of_asset(value: f64, view: &ChannelView<'_>) -> String {
+    let name = |asset| view.assets.name(asset).unwrap_or("an asset");
+    match (view.assets.of(view.key.host), view.host.holding) {
+        (Some(asset), _) => format!("{} left straight from asset {}", bytes(value), name(asset)),
+        (None, Some(held)) => format!(
+            "up to {} of it are of asset {}: the host read from {} from {} to {}",
+            bytes(value),
+            name(held.asset),
+            if held.hops == 1 { "it".to_owned() } else { format!("it over {} others", held.hops - 1) },
+            held.first,
+            held.last
+        ),
+        (None, None) => "read from no asset".to_owned(),
     }
 }
 

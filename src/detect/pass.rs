@@ -222,7 +222,7 @@ impl Detector {
             }
         }
         if kind == Kind::Exfil {
-            found.retain(|found| !found.view.outflow.is_told_by_another());
+            found.retain(|found| !found.is_told_by_another());
         }
         let vectors: Vec<f32> = found.iter().flat_map(|found| &found.verdict.row).copied().collect();
         let shares = self.model(kind).explain_rows(&vectors);
@@ -268,6 +268,15 @@ struct Found<'a> {
     verdict: &'a Verdict,
     behaviour: Behaviour,
     severity: Severity,
+}
+
+impl Found<'_> {
+    /// Whether another finding stands for this one too: what a host sends to many destinations is one incident.
+    fn is_told_by_another(&self) -> bool {
+        let outflow = &self.view.outflow;
+        let of_an_asset = self.view.asset_outflow() > 0.0;
+        if of_an_asset { outflow.sent.is_told_by_another() } else { outflow.unusual.is_told_by_another() }
+    }
 }
 
 /// All hosts, not scored yet.

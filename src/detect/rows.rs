@@ -40,7 +40,7 @@ pub(super) fn rows_of<'a>(
         let hosts_of_peer = hosts_of.get(&identity(key, channel)).map_or(1, |(_, hosts)| *hosts);
         let outflow =
             outflows.next_if(|(place, _)| *place == index).map_or_else(Outflow::default, |(_, o)| o);
-        Some(ChannelView::new(key, channel, host, observed?, hosts_of_peer, outflow))
+        Some(ChannelView::new(key, channel, host, observed?, hosts_of_peer, outflow, store.assets()))
     })
 }
 

@@ -66,7 +66,7 @@ const C2_QUESTIONS: [(&str, &[&str]); 4] = [
 ];
 
 /// The questions of the `exfil` model.
-const EXFIL_QUESTIONS: [(&str, &[&str]); 3] = [
+const EXFIL_QUESTIONS: [(&str, &[&str]); 4] = [
     ("outflow", &["unusual_outflow"]),
     (
         "manner",
@@ -82,6 +82,7 @@ const EXFIL_QUESTIONS: [(&str, &[&str]); 3] = [
             "out_prevalence",
         ],
     ),
+    ("asset", &["asset_outflow"]),
     ("staging", &["staged_share", "unusual_outflow", "icmp_payload_out"]),
 ];
 

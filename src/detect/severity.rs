@@ -94,11 +94,11 @@ fn by_evidence(behaviour: Behaviour, chance: f64, view: &ChannelView<'_>) -> Sev
         }
         Behaviour::BulkUpload | Behaviour::SlowDrip | Behaviour::StagedUpload => {
             let sent = if view.key.outbound {
-                view.outflow.of_host
+                view.outflow.unusual.of_carriers
             } else {
                 view.channel.traffic.payload_out as f64
             };
-            if sent >= CRITICAL_UPLOAD_BYTES {
+            if sent >= CRITICAL_UPLOAD_BYTES || view.asset_outflow() >= HIGH_UPLOAD_BYTES {
                 Severity::Critical
             } else if sent >= HIGH_UPLOAD_BYTES || behaviour == Behaviour::StagedUpload && corroboration > 0 {
                 Severity::High

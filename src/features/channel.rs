@@ -258,6 +258,20 @@ impl Channel {
         self.rare.as_ref()?.volume_out.as_ref()
     }
 
+    /// Share of the bytes out that left at some time or later, 0 to 1; of a channel that sent little, all or nothing.
+    pub fn share_sent_since(&self, begin: Timestamp) -> f64 {
+        if self.first_seen >= begin || self.last_seen < begin {
+            return if self.first_seen >= begin { 1.0 } else { 0.0 };
+        }
+        let Some(volume) = self.volume_out() else { return 1.0 };
+        let (mut since, mut all) = (0.0, 0.0);
+        for (at, bytes) in volume.bins() {
+            since += if at >= begin { bytes as f64 } else { 0.0 };
+            all += bytes as f64;
+        }
+        if all > 0.0 { since / all } else { 1.0 }
+    }
+
     /// Questions under the domain, where the peer is one.
     pub fn dns(&self) -> Option<&DomainState> {
         self.rare.as_ref()?.dns.as_deref()

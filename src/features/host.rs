@@ -1,5 +1,6 @@
 //! What is remembered of one monitored host.
 
+use crate::features::Holding;
 use crate::features::channel::Traffic;
 use crate::time::Timestamp;
 
@@ -22,6 +23,8 @@ pub struct Host {
     pub pulled_inside: u64,
     /// DNS answers with addresses that the host received.
     pub dns_answers: u64,
+    /// What it may hold of an asset's data.
+    pub holding: Option<Holding>,
 }
 
 impl Host {
@@ -35,6 +38,7 @@ impl Host {
         external_flows: 0,
         pulled_inside: 0,
         dns_answers: 0,
+        holding: None,
     };
 
     /// Takes a report of a flow from `first` to `last` with traffic that is new.

@@ -24,32 +24,34 @@ const LEAST_OBSERVED: Span = Span::from_secs(12 * 3600);
 /// Share of a host's outflow that its largest channels carry between them; what is beside them is no part of it.
 const CARRIED: f64 = 0.9;
 
-/// The outflow that a channel is part of.
+/// What leaves a host, as far as a channel is part of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Outflow {
-    /// Bytes beyond what is usual that left through this channel.
-    pub of_channel: f64,
-    /// The same of all the channels that carry the host's outflow, where this is one of them; of this channel otherwise.
-    pub of_host: f64,
+    /// Payload bytes out less those in.
+    pub sent: Part,
+    /// Those of them that are beyond what is usual.
+    pub unusual: Part,
+}
+
+/// A channel's part in a sum of bytes over the channels of its host.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Part {
+    /// Of this channel.
+    pub own: f64,
+    /// Of the largest channels that carry nine tenths of the host's sum, where this is one of them; of this channel otherwise.
+    pub of_carriers: f64,
     /// Destinations of these channels.
     pub destinations: usize,
-    /// Whether this is the largest channel of the outflow.
+    /// Whether this is the largest channel.
     pub largest: bool,
 }
 
-/// Share of a host's outflow from which a channel is told of by itself, beside the largest.
-const TOLD_SHARE: f64 = 0.25;
-
-impl Outflow {
-    /// Whether the largest channel of the outflow stands for this one too.
+impl Part {
+    /// Whether the largest channel stands for this one too.
     pub fn is_told_by_another(&self) -> bool {
-        !self.largest && self.of_channel < TOLD_SHARE * self.of_host
-    }
-
-    /// The bytes of the whole outflow.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sum of byte counters")]
-    pub const fn bytes(&self) -> u64 {
-        self.of_host as u64
+        /// From here on a channel is told of by itself.
+        const TOLD_SHARE: f64 = 0.25;
+        !self.largest && self.own < TOLD_SHARE * self.of_carriers
     }
 }
 
@@ -73,8 +75,8 @@ struct Upload<'a> {
     unusual: f64,
 }
 
-/// The outflows of channels in the order of their keys, by their place; channels that are part of none are left out, and those
-/// that are `known` to be fine.
+/// The outflows of channels in the order of their keys, by their place; channels that send less than they receive are left out, and
+/// those that are `known` to be fine.
 pub fn outflows(
     channels: &[(&ChannelKey, &Channel)],
     observed: Observed,
@@ -91,11 +93,18 @@ pub fn outflows(
     for of_destination in uploads.chunk_by_mut(|a, b| a.destination == b.destination) {
         subtract_custom(of_destination, has_custom);
     }
-    uploads.retain(|upload| upload.unusual > 0.0);
-    uploads.sort_by(|a, b| a.host.cmp(&b.host).then(b.unusual.total_cmp(&a.unusual)));
+    uploads.sort_by_key(|upload| upload.host);
     let mut outflows: Vec<(usize, Outflow)> = Vec::with_capacity(uploads.len());
-    for of_host in uploads.chunk_by(|a, b| a.host == b.host) {
-        outflows.extend(of_host.iter().map(|upload| upload.index).zip(add_up(of_host)));
+    for of_host in uploads.chunk_by_mut(|a, b| a.host == b.host) {
+        of_host.sort_by(|a, b| b.bytes.total_cmp(&a.bytes).then(a.index.cmp(&b.index)));
+        let sent = parts_in_sum(of_host, |upload| upload.bytes);
+        let mut outflow: Vec<_> = of_host.iter().zip(sent).map(|(upload, sent)| (*upload, sent)).collect();
+        outflow.sort_by(|(a, _), (b, _)| b.unusual.total_cmp(&a.unusual).then(a.index.cmp(&b.index)));
+        let uploads: Vec<Upload<'_>> = outflow.iter().map(|(upload, _)| *upload).collect();
+        let unusual = parts_in_sum(&uploads, |upload| upload.unusual);
+        let parts = outflow.iter().zip(unusual);
+        outflows
+            .extend(parts.map(|((upload, sent), unusual)| (upload.index, Outflow { sent: *sent, unusual })));
     }
     outflows.sort_unstable_by_key(|(index, _)| *index);
     outflows
@@ -174,37 +183,29 @@ fn custom_of_its_own(uploads: &[Upload<'_>]) -> f64 {
     USUAL_OF_ITS_OWN * PARTS as f64 * parts.into_iter().fold(f64::INFINITY, f64::min)
 }
 
-/// Adds up the outflow of one host from its uploads, the largest first.
-fn add_up(uploads: &[Upload<'_>]) -> Vec<Outflow> {
-    let total: f64 = uploads.iter().map(|upload| upload.unusual).sum();
-    let mut before = 0.0;
-    let carrying = uploads
-        .iter()
-        .take_while(|upload| {
-            let needed = before < CARRIED * total;
-            before += upload.unusual;
-            needed
-        })
-        .count();
-    let (carry, beside) = uploads.split_at(carrying);
-    let of_host = carry.iter().map(|upload| upload.unusual).sum();
-    let mut destinations: Vec<Destination<'_>> = carry.iter().map(|upload| upload.destination).collect();
+/// The parts of one host's uploads, the largest first, in the sum of a value.
+fn parts_in_sum(uploads: &[Upload<'_>], value: impl Fn(&Upload<'_>) -> f64) -> Vec<Part> {
+    let total: f64 = uploads.iter().map(&value).sum();
+    let mut carried = 0.0;
+    let carriers = uploads.iter().take_while(|upload| {
+        let needed = carried < CARRIED * total;
+        carried += if needed { value(upload) } else { 0.0 };
+        needed
+    });
+    let mut destinations: Vec<Destination<'_>> = carriers.map(|upload| upload.destination).collect();
+    let carriers = destinations.len();
     destinations.sort_unstable();
     destinations.dedup();
-    let destinations = destinations.len();
-    let carried = carry.iter().enumerate().map(|(nth, upload)| Outflow {
-        of_channel: upload.unusual,
-        of_host,
-        destinations,
-        largest: nth == 0,
-    });
-    let alone = beside.iter().map(|upload| Outflow {
-        of_channel: upload.unusual,
-        of_host: upload.unusual,
-        destinations: 1,
-        largest: false,
-    });
-    carried.chain(alone).collect()
+    let part = |(nth, upload): (usize, &Upload<'_>)| {
+        let (own, carries) = (value(upload), nth < carriers);
+        Part {
+            own,
+            of_carriers: if carries { carried } else { own },
+            destinations: if carries { destinations.len() } else { 1 },
+            largest: nth == 0,
+        }
+    };
+    uploads.iter().enumerate().map(part).collect()
 }
 
 #[cfg(test)]
@@ -245,8 +246,16 @@ mod tests {
         outflows(&refs, observed, |key, _| key.host == Addr::from_v4([10, 0, 0, 99]))
     }
 
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sums of whole bytes")]
+    fn whole(bytes: f64) -> u64 {
+        bytes.round() as u64
+    }
+
     fn bytes_of(channels: &[(ChannelKey, Channel)]) -> Vec<(usize, u64)> {
-        outflows_of(channels).into_iter().map(|(place, outflow)| (place, outflow.bytes())).collect()
+        let unusual = outflows_of(channels)
+            .into_iter()
+            .map(|(place, outflow)| (place, whole(outflow.unusual.of_carriers)));
+        unusual.filter(|(_, bytes)| *bytes > 0).collect()
     }
 
     #[test]
@@ -266,12 +275,12 @@ mod tests {
         let mut channels: Vec<_> = (0..50).map(|peer| channel(1, peer, &[(HOUR, 2_000_000)])).collect();
         channels.push(channel(1, 60, &[(HOUR, 20_000)]));
         let outflows = outflows_of(&channels);
-        assert_eq!(outflows.iter().filter(|(_, outflow)| outflow.largest).count(), 1);
-        let (_, first) = outflows[0];
-        assert_eq!((first.bytes(), first.destinations, first.of_channel), (92_000_000, 46, 2e6));
-        assert_eq!(outflows.iter().filter(|(_, outflow)| outflow.is_told_by_another()).count(), 45);
-        let (_, beside) = outflows[50];
-        assert_eq!((beside.bytes(), beside.destinations), (20_000, 1), "not needed for nine tenths");
+        let unusual: Vec<Part> = outflows.iter().map(|(_, outflow)| outflow.unusual).collect();
+        assert!(outflows.iter().all(|(_, outflow)| outflow.sent == outflow.unusual), "nothing is usual");
+        assert_eq!(unusual.iter().filter(|part| part.largest).count(), 1);
+        assert_eq!(unusual[0], Part { own: 2e6, of_carriers: 92e6, destinations: 46, largest: true });
+        assert_eq!(unusual.iter().filter(|part| part.is_told_by_another()).count(), 45);
+        assert_eq!(unusual[50], Part { own: 2e4, of_carriers: 2e4, destinations: 1, largest: false });
     }
 
     #[test]

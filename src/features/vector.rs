@@ -263,7 +263,7 @@ pub const EXFIL: &[Feature] = &[
         Log,
         1e11,
         "payload bytes out less those in, beyond three times what other hosts send to the same destinations (the upper quartile of three or more) and beyond three times the host's own custom there; summed over the channels that carry nine tenths of the host's outflow",
-        |v| v.outflow.of_host
+        |v| v.outflow.unusual.of_carriers
     ),
     feature!(
         "out_producer_consumer_ratio",
@@ -343,6 +343,15 @@ pub const EXFIL: &[Feature] = &[
         0.0
     }),
     feature!(
+        "asset_outflow",
+        "bytes",
+        Larger,
+        Log,
+        1e11,
+        "how much of what the host sends out, on the channels that carry it, can be data that it read from an asset, over any number of hosts inside; nothing below 10 MB; half of what was read is forgotten every three days",
+        |v| v.asset_outflow()
+    ),
+    feature!(
         "staged_share",
         "",
         Larger,
@@ -359,7 +368,7 @@ mod tests {
     use crate::addr::Addr;
     use crate::decode::proto;
     use crate::features::view::Observed;
-    use crate::features::{Channel, ChannelKey, Host, Outflow, Peer};
+    use crate::features::{Assets, Channel, ChannelKey, Host, Outflow, Peer};
     use crate::time::Timestamp;
 
     #[test]
@@ -382,7 +391,8 @@ mod tests {
             Host::default(),
         );
         let observed = Observed { first: at, last: at, hosts: 1 };
-        let view = ChannelView::new(&key, &channel, &host, observed, 1, Outflow::default());
+        let assets = Assets::default();
+        let view = ChannelView::new(&key, &channel, &host, observed, 1, Outflow::default(), &assets);
         for features in [C2, EXFIL] {
             for (feature, value) in features.iter().zip(vector_of(features, &view)) {
                 assert!(value.is_finite() || value.is_nan(), "{}: {value}", feature.name);

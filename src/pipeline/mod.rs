@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::capture::{Block, FrameRef};
 use crate::decode::{self, DecodeStats, Decoder};
-use crate::features::{self, FeatureStore, LocalNetworks};
+use crate::features::{self, Assets, FeatureStore, LocalNetworks};
 use crate::flow::{self, Events, FlowEvent, FlowHasher, FlowRecord, FlowReport, ReportPhase};
 use crate::seed::Seed;
 use crate::time::{Span, Timestamp};
@@ -27,6 +27,8 @@ pub const TICK: Span = Span::from_secs(10);
 pub struct Config {
     /// Monitored networks.
     pub local: LocalNetworks,
+    /// Whose data must not leave.
+    pub assets: Assets,
     /// Decode stage.
     pub decode: decode::Config,
     /// Flow stage.
@@ -86,7 +88,8 @@ impl Pipeline {
             decoder: Decoder::new(config.decode.clone(), seed),
             hasher: FlowHasher::new(seed),
             workers: Workers::start(&config.flow, seed, threads),
-            store: FeatureStore::new(&config.features, config.local.clone(), seed),
+            store: FeatureStore::new(&config.features, config.local.clone(), seed)
+                .with_assets(config.assets.clone()),
             stats: Stats::default(),
             next_tick: None,
             ordinal: 0,
