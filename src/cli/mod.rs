@@ -4,7 +4,6 @@ mod args;
 mod evaluate;
 mod examples;
 mod helpers;
-mod measure;
 mod models;
 mod progress;
 mod reference;

@@ -98,6 +98,11 @@ impl TopK {
         evictions
     }
 
+    /// Takes other rules; who is chosen stays so until the next update.
+    pub fn configure(&mut self, config: TopKConfig) {
+        self.config = config;
+    }
+
     /// Whether a host is chosen.
     pub fn contains(&self, host: Addr) -> bool {
         self.members.contains_key(&host)
