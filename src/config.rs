@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::capture::live;
 use crate::detect::{Allowlist, AllowlistError, DEFAULT_ALERTS_A_DAY};
 use crate::features::LocalNetworks;
 use crate::sensor::{FindingsConfig, MetricsConfig, StateConfig};
@@ -33,6 +34,8 @@ pub struct Config {
     pub flow: flow::Config,
     /// Feature stage.
     pub features: features::Config,
+    /// How it captures.
+    pub capture: live::Config,
     /// What the live sensor remembers.
     pub state: StateConfig,
     /// Where its findings go.

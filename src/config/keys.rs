@@ -42,6 +42,21 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ),
     ("features.max_names", "Most (host, address) pairs whose DNS name is remembered."),
     (
+        "capture.backend",
+        "Where the live sensor's packets come from: \"af_packet\" (rings of Linux), \"libpcap\", or \"auto\", the first of them that fits the interface.",
+    ),
+    ("capture.snap_length", "Bytes kept of a packet; its length on the wire is counted whole."),
+    ("capture.buffer_bytes", "Bytes of each ring: what the kernel can hold while the sensor is busy."),
+    ("capture.promiscuous", "Take packets that are not for this machine."),
+    ("capture.workers", "Rings of each interface, a thread each."),
+    ("capture.cpus", "Processors that the threads of rings are pinned to, in turn; not pinned where empty."),
+    ("capture.fanout_group", "Fanout group of an interface's rings; 0 has the kernel choose a free one."),
+    ("capture.filter", "tcpdump expression that packets must fulfil; all where empty."),
+    (
+        "capture.queue_blocks",
+        "Blocks of packets (256 KiB) that may wait for the pipeline; what finds no room is shed and counted.",
+    ),
+    (
         "state.directory",
         "Folder of the live sensor's checkpoint, and of all that has a relative name; made where it does not exist.",
     ),

@@ -27,8 +27,7 @@ impl Default for BookConfig {
 }
 
 /// Why a finding is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// It is new.
     New,
@@ -36,6 +35,17 @@ pub enum Change {
     Update,
     /// Nothing was seen of it for a while.
     End,
+}
+
+impl Change {
+    /// The name in outputs, e.g. `new`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Update => "update",
+            Self::End => "end",
+        }
+    }
 }
 
 /// An incident that is being followed, as checkpoints hold it.

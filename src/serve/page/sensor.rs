@@ -105,7 +105,7 @@ pub(super) fn details(page: &mut Page, served: &Served) {
 
 /// Reasons for which packets were lost on their way here, in distinction to those that were left out.
 fn dropped_in_capture(served: &Served) -> impl Iterator<Item = (&str, u64)> {
-    const LOST: [&str; 3] = ["kernel", "interface", "queue"];
+    const LOST: [&str; 3] = ["ring", "interface", "shed"];
     let all = served.metrics.dropped_packets.iter().map(|(reason, count)| (reason.as_str(), *count));
     all.filter(|(reason, _)| LOST.contains(reason))
 }
