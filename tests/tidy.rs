@@ -12,7 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("memory", &[]),
     ("seed", &[]),
     ("time", &[]),
-    ("capture", &["time"]),
+    ("capture", &["seed", "time"]),
     ("decode", &["addr", "capture", "seed", "time"]),
     ("flow", &["addr", "decode", "memory", "seed", "time"]),
     ("features", &["addr", "decode", "flow", "memory", "seed", "time"]),

@@ -23,7 +23,7 @@ use crate::capture::{Block, LinkType};
 /// Bytes of a block: what is handed over and copied at a time. Half of a processor's second-level cache.
 const BLOCK_BYTES: u32 = 256 * 1024;
 /// After so many milliseconds the kernel hands over a block that is not full.
-const RETIRE_MS: u32 = 50;
+const RETIRE_MS: u32 = 20;
 /// Times that a ring in a fanout group can lose its interface.
 const SPARE_SOCKETS: usize = 32;
 /// Blocks between two looks at the kernel's counters, which have 32 bits.
@@ -118,9 +118,9 @@ impl AfPacket {
 
     /// Copies one block, if the kernel has handed over any.
     fn take(&mut self, block: &mut Block) -> bool {
-        let Some(head) = self.ring.take(&mut block.data) else { return false };
+        let Some(frames) = self.ring.take(&mut block.data) else { return false };
         let link = self.bound.as_ref().map_or(LinkType(1), |bound| bound.link);
-        self.stats.bytes += layout::append_frames(block, head.first, head.frames, link);
+        self.stats.bytes += layout::append_frames(block, frames, link);
         self.stats.packets += block.frames.len() as u64;
         if let Some(filter) = self.bound.as_mut().and_then(|bound| bound.filter.as_mut()) {
             let before = block.frames.len();

@@ -23,13 +23,13 @@ const STATUS_VLAN_TPID: u32 = 1 << 6;
 const TPID_DEFAULT: u16 = 0x8100;
 /// Both hardware addresses: what stands before a tag.
 const ADDRESSES_BYTES: usize = 12;
-const TAG_BYTES: usize = 4;
+const TAG_BYTES: u8 = 4;
 
-/// Appends the frames whose headers begin at `first` of the block's bytes. Gives the sum of their bytes on the wire.
+/// Finds the frames in the copy that is all of the block's bytes. Gives the sum of their bytes on the wire.
 ///
 /// The walk ends early where a header points outside of the bytes, which the kernel never does.
-pub(super) fn append_frames(block: &mut Block, first: usize, count: u32, link: LinkType) -> u64 {
-    let (mut header, mut wire_bytes) = (first, 0);
+pub(super) fn append_frames(block: &mut Block, count: u32, link: LinkType) -> u64 {
+    let (mut header, mut wire_bytes) = (0, 0);
     block.frames.reserve(count as usize);
     for _ in 0..count {
         let Some((frame, next)) = frame_at(&mut block.data, header, link) else { break };
@@ -60,20 +60,18 @@ fn frame_at(data: &mut [u8], header: usize, link: LinkType) -> Option<(FrameRef,
 
 /// Puts a tag back where it was on the wire. The addresses move into the end of the ring's header, which has been read.
 fn restore_tag(data: &mut [u8], frame: &mut FrameRef, tpid: u16, tci: u16) {
-    let start = frame.offset as usize;
-    if (frame.captured_len as usize) < ADDRESSES_BYTES || start < TAG_BYTES {
-        return;
-    }
     let [p, q] = tpid.to_be_bytes();
     let [t, u] = tci.to_be_bytes();
-    let Some(head) = data.get_mut(start - TAG_BYTES..start + ADDRESSES_BYTES) else { return };
-    head.copy_within(TAG_BYTES.., 0);
-    if let Some(tag) = head.last_chunk_mut::<TAG_BYTES>() {
+    let start = frame.offset as usize;
+    let head = start.checked_sub(TAG_BYTES.into()).and_then(|at| data.get_mut(at..start + ADDRESSES_BYTES));
+    let Some(head) = head.filter(|_| frame.captured_len as usize >= ADDRESSES_BYTES) else { return };
+    head.copy_within(usize::from(TAG_BYTES).., 0);
+    if let Some(tag) = head.last_chunk_mut() {
         *tag = [p, q, t, u];
     }
-    frame.offset -= TAG_BYTES as u32;
-    frame.captured_len += TAG_BYTES as u32;
-    frame.wire_len += TAG_BYTES as u32;
+    frame.offset -= u32::from(TAG_BYTES);
+    frame.captured_len += u32::from(TAG_BYTES);
+    frame.wire_len += u32::from(TAG_BYTES);
 }
 
 #[cfg(test)]
@@ -100,7 +98,7 @@ mod tests {
 
     fn read(data: Vec<u8>, count: u32) -> (Block, u64) {
         let mut block = Block { data, frames: Vec::new() };
-        let bytes = append_frames(&mut block, 0, count, LinkType(1));
+        let bytes = append_frames(&mut block, count, LinkType(1));
         (block, bytes)
     }
 

@@ -174,7 +174,7 @@ impl Handle {
         let link = LinkType(u16::try_from(capture.get_datalink().0).unwrap_or(u16::MAX));
         // Handles number IP without a header before it as the system does, files as 101 (LINKTYPE_RAW).
         let link = if link.0 == 12 || link.0 == 14 { LinkType(101) } else { link };
-        Ok(Self { capture: capture, link, received: 0, dropped: 0 })
+        Ok(Self { capture, link, received: 0, dropped: 0 })
     }
 }
 
@@ -182,7 +182,11 @@ impl Handle {
 fn push(block: &mut Block, stats: &mut LiveStats, link: LinkType, packet: &Packet<'_>) {
     let nanos_a_unit = if cfg!(target_os = "linux") { 1 } else { 1_000 };
     let ts = packet.header.ts;
-    let ts = Timestamp::from_secs_nanos(ts.tv_sec, i64::from(ts.tv_usec) * nanos_a_unit);
+    #[cfg_attr(
+        all(target_os = "linux", target_pointer_width = "64"),
+        expect(clippy::useless_conversion, reason = "other systems have fewer bits")
+    )]
+    let ts = Timestamp::from_secs_nanos(ts.tv_sec.into(), i64::from(ts.tv_usec) * nanos_a_unit);
     let captured_len = u32::try_from(packet.data.len()).unwrap_or(u32::MAX);
     let wire_len = packet.header.len.max(captured_len);
     let offset = u32::try_from(block.data.len()).unwrap_or(u32::MAX);

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `af_packet`, `sys`, `layout`, `kernel_filter` | rings of Linux's `AF_PACKET` sockets, version 3 |
 //! | `libpcap` | libpcap, everywhere else |
+//! | `threads`, `queue` | a thread a ring, and the queue to the pipeline |
+//! | `shed`, `conversation` | what is given up, and counted, while the pipeline cannot keep up |
 //!
 //! A source waits at most as long as it is asked to. An interface that is missing, down, or removed is waited for, and
 //! that it went and came back is told. Packet times are the kernel's.
@@ -11,6 +13,7 @@
 #[cfg(target_os = "linux")]
 mod af_packet;
 mod config;
+mod conversation;
 mod error;
 #[cfg(target_os = "linux")]
 mod kernel_filter;
@@ -18,9 +21,12 @@ mod kernel_filter;
 mod layout;
 mod libpcap;
 mod losses;
+mod queue;
+mod shed;
 mod stats;
 #[cfg(target_os = "linux")]
 mod sys;
+mod threads;
 mod wait;
 
 use std::time::Duration;
@@ -28,6 +34,7 @@ use std::time::Duration;
 pub use config::{Backend, Config};
 pub use error::LiveError;
 pub use stats::LiveStats;
+pub use threads::{Capture, InterfaceStatus, LinkState, Opened};
 
 use super::Block;
 

@@ -1,6 +1,10 @@
 //! The system calls of `AF_PACKET` that no crate wraps: the only unsafe code of live capture (packet(7),
 //! <https://docs.kernel.org/networking/packet_mmap.html>).
 #![expect(unsafe_code, reason = "packet sockets and their shared ring have no safe interface")]
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "constants and sizes of structures, which C keeps in smaller types"
+)]
 
 use std::ffi::c_int;
 use std::io;
@@ -65,7 +69,7 @@ impl Socket {
         let address = libc::sockaddr_ll {
             sll_family: libc::AF_PACKET as u16,
             sll_protocol: (libc::ETH_P_ALL as u16).to_be(),
-            sll_ifindex: index as c_int,
+            sll_ifindex: index.cast_signed(),
             sll_hatype: 0,
             sll_pkttype: 0,
             sll_halen: 0,
@@ -80,7 +84,7 @@ impl Socket {
     pub(super) fn promiscuous(&self, index: u32) -> io::Result<()> {
         let mr_type = libc::PACKET_MR_PROMISC as u16;
         let request =
-            libc::packet_mreq { mr_ifindex: index as c_int, mr_type, mr_alen: 0, mr_address: [0; 8] };
+            libc::packet_mreq { mr_ifindex: index.cast_signed(), mr_type, mr_alen: 0, mr_address: [0; 8] };
         self.set(libc::PACKET_ADD_MEMBERSHIP, request)
     }
 
@@ -88,10 +92,10 @@ impl Socket {
     /// group.
     pub(super) fn join(&self, group: u16) -> io::Result<u16> {
         let unique = if group == 0 { libc::PACKET_FANOUT_FLAG_UNIQUEID } else { 0 };
-        let kind = libc::PACKET_FANOUT_HASH as u32 | unique as u32;
+        let kind = libc::PACKET_FANOUT_HASH | unique;
         self.set(libc::PACKET_FANOUT, (kind << 16 | u32::from(group)).cast_signed())?;
         let joined: c_int = self.get(libc::PACKET_FANOUT, 0)?;
-        Ok((joined & 0xffff) as u16)
+        Ok(joined.cast_unsigned() as u16)
     }
 
     /// Runs a classic BPF program on each frame in the kernel; replaces the one before it in one step.
@@ -171,15 +175,6 @@ pub(super) struct Link {
     pub(super) hardware: u16,
 }
 
-/// What a block of the ring says of itself.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct BlockHead {
-    /// Frames in it.
-    pub(super) frames: u32,
-    /// Offset of the header of the first frame from the start of what [`Ring::take`] copies.
-    pub(super) first: usize,
-}
-
 /// The memory shared with the kernel. A block belongs to one side at a time, by its status word.
 #[derive(Debug)]
 pub(super) struct Ring {
@@ -205,14 +200,15 @@ impl Ring {
         }
     }
 
-    /// Copies the next block that the kernel has handed over to the end of `out`, and gives it back to the kernel.
-    pub(super) fn take(&mut self, out: &mut Vec<u8>) -> Option<BlockHead> {
+    /// Copies the next block that the kernel has handed over to the end of `out`, from the header of its first frame on, and
+    /// gives it back to the kernel. Gives the number of frames.
+    pub(super) fn take(&mut self, out: &mut Vec<u8>) -> Option<u32> {
         if self.status().load(Ordering::Acquire) & libc::TP_STATUS_USER == 0 {
             return None;
         }
         let first = self.word(FIRST_AT) as usize;
         let end = (self.word(LEN_AT) as usize).min(self.block_bytes);
-        let head = BlockHead { frames: self.word(FRAMES_AT), first: 0 };
+        let frames = self.word(FRAMES_AT);
         let len = end.saturating_sub(first);
         out.reserve(len);
         // SAFETY: `first + len` is at most the size of a block, all of which is mapped; the block is ours until its
@@ -224,7 +220,7 @@ impl Ring {
         }
         self.status().store(libc::TP_STATUS_KERNEL, Ordering::Release);
         self.next = (self.next + 1) % self.blocks;
-        Some(head)
+        Some(frames)
     }
 
     fn block(&self) -> *mut u8 {
@@ -241,7 +237,7 @@ impl Ring {
     /// A word of the head of the next block, which is ours.
     fn word(&self, at: usize) -> u32 {
         // SAFETY: as for the status; the kernel leaves the block alone while it is ours.
-        unsafe { self.block().add(at).cast::<u32>().read() }
+        u32::from_ne_bytes(unsafe { self.block().add(at).cast::<[u8; 4]>().read() })
     }
 }
 
