@@ -31,7 +31,7 @@ impl Default for BookConfig {
 pub enum Change {
     /// It is new.
     New,
-    /// It is of another severity or behaviour, or goes on.
+    /// It has grown worse, or goes on.
     Update,
     /// Nothing was seen of it for a while.
     End,
@@ -127,11 +127,15 @@ impl Book {
             let detected_at = known.map_or(at, |incident| incident.detected_at);
             let told_at = change.map_or_else(|| known.map_or(at, |incident| incident.told_at), |_| at);
             finding.detected_at = Some(detected_at);
+            let (severity, behaviour) = match (known, change) {
+                (Some(known), None) => (known.severity, known.behaviour),
+                _ => (finding.severity, finding.behaviour),
+            };
             let incident = Incident {
                 kind: finding.kind,
                 host: finding.host,
-                severity: finding.severity,
-                behaviour: finding.behaviour,
+                severity,
+                behaviour,
                 detected_at,
                 told_at,
                 last_seen: finding.last_seen,
@@ -147,10 +151,11 @@ impl Book {
     }
 
     fn change(&self, at: Timestamp, told: &Incident, finding: &Finding) -> Option<Change> {
+        let rested = at - told.told_at >= Span::from_secs(self.config.update_every_s.into());
         let other = told.severity != finding.severity || told.behaviour != finding.behaviour;
-        let goes_on = finding.last_seen > told.last_seen
-            && at - told.told_at >= Span::from_secs(self.config.update_every_s.into());
-        (other || goes_on).then_some(Change::Update)
+        let goes_on = finding.last_seen > told.last_seen || other;
+        // What grows worse is told at once; what wavers about a threshold is not told at every pass.
+        (finding.severity > told.severity || rested && goes_on).then_some(Change::Update)
     }
 
     /// Ends the incidents of which nothing was seen for long.
@@ -214,11 +219,13 @@ mod tests {
 
     #[test]
     fn an_incident_is_told_once_then_when_it_changes_and_when_it_is_over() {
-        use Severity::{Critical, High};
+        use Severity::{Critical, High, Low};
         let mut book = Book::new(BookConfig::default(), BTreeMap::new());
         let passes: &[(i64, &[(&str, Severity, i64)])] = &[
             (10, &[("a", High, 9)]),
             (20, &[("a", High, 19)]),
+            (25, &[("a", Low, 24)]),
+            (27, &[("a", High, 26)]),
             (30, &[("a", Critical, 29), ("b", High, 5)]),
             (4000, &[("a", Critical, 3999), ("b", High, 5)]),
             (9000, &[("a", Critical, 8999)]),

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -196,7 +197,10 @@ impl Header {
 
 /// Writes header and body to a new file and syncs it.
 fn write(path: &Path, saved: &Saved<'_>) -> io::Result<u64> {
-    let file = File::create(path)?;
+    // It tells who talks to whom: nobody else's business.
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let file = options.open(path)?;
     (&file).write_all(&[0; HEADER_BYTES])?;
     let hashing =
         Hashing { inner: BufWriter::with_capacity(1 << 18, &file), sha256: Sha256::new(), bytes: 0 };

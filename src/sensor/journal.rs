@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::time::{Span, Timestamp};
@@ -134,7 +135,8 @@ impl Journal {
 
     /// Opens the file at its end, which is the end of a line: a run that was killed may have left half of one.
     fn open(&self) -> io::Result<(File, u64)> {
-        let mut file = File::options().read(true).append(true).create(true).open(&self.config.file)?;
+        let mut file =
+            File::options().read(true).append(true).create(true).mode(0o640).open(&self.config.file)?;
         let len = file.metadata()?.len();
         let whole = end_of_last_line(&mut file, len)?;
         if whole < len {
@@ -262,7 +264,7 @@ mod tests {
     #[test]
     fn a_file_is_set_aside_by_size_and_by_age_and_old_ones_go() {
         let folder = tempfile::tempdir().unwrap();
-        let config = JournalConfig { max_bytes: 100, max_age_h: 24, keep: 2, ..JournalConfig::default() };
+        let config = JournalConfig { max_bytes: 90, max_age_h: 24, keep: 2, ..JournalConfig::default() };
         let mut journal = journal(folder.path(), config);
         for n in 0..3 {
             journal.append(at(0), [line(0, n)]).unwrap();

@@ -35,6 +35,9 @@ pub type Health = Result<String, String>;
 
 impl Served {
     /// Does the sensor work at all? Where not, it should be started anew.
+    ///
+    /// # Errors
+    /// Why not.
     pub fn healthy(&self, now: Timestamp) -> Health {
         let silent = now - self.published;
         if silent > HUNG_AFTER {
@@ -43,7 +46,10 @@ impl Served {
         Ok("ok".to_owned())
     }
 
-    /// Does it see packets' interfaces, and is it to be asked?
+    /// Can packets come, and is the sensor to stay?
+    ///
+    /// # Errors
+    /// Why not.
     pub fn ready(&self, now: Timestamp) -> Health {
         self.healthy(now)?;
         if self.stopping {

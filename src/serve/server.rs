@@ -25,7 +25,7 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Headers of a request, at most.
 const HEADERS_MAX: usize = 64;
 /// Age at which a connection is closed between two requests: nobody keeps a place for ever.
-const CONNECTION_AGE: Duration = Duration::from_secs(120);
+const CONNECTION_AGE: Duration = Duration::from_mins(2);
 /// Pause when no connection can be taken, for example because there are no file descriptors.
 const PAUSE: Duration = Duration::from_millis(200);
 

@@ -123,9 +123,10 @@ fn restore(config: &Config) -> Option<Checkpoint> {
     for error in &errors {
         warn!("{}; starting without it", with_causes(error));
     }
-    match &checkpoint {
-        Some(checkpoint) => info!("going on from the checkpoint of {}", checkpoint.at),
-        None => info!("starting without a checkpoint"),
+    if let Some(checkpoint) = &checkpoint {
+        info!("going on from the checkpoint of {}", checkpoint.at);
+    } else {
+        info!("starting without a checkpoint");
     }
     checkpoint
 }

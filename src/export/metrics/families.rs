@@ -140,7 +140,8 @@ fn models<'a>(s: &'a MetricsSnapshot, all: &mut Vec<Family<'a>>) {
     all.push(Family { metric: catalog::MODEL_DRIFT, samples: s.models.iter().filter_map(drift).collect() });
 }
 
-fn sensor<'a>(s: &SensorState, all: &mut Vec<Family<'a>>) {
+fn sensor(s: &SensorState, all: &mut Vec<Family<'_>>) {
+    type OfSink = fn(&SinkState) -> u64;
     let flags = |flags: &BTreeMap<String, bool>| {
         flags.iter().map(|(name, up)| sample([name], f64::from(u8::from(*up)))).collect()
     };
@@ -153,7 +154,6 @@ fn sensor<'a>(s: &SensorState, all: &mut Vec<Family<'a>>) {
         metric: catalog::FINDINGS_ACTIVE,
         samples: active.map(|((k, sev), &n)| sample([k.name(), sev.name()], n as f64)).collect(),
     });
-    type OfSink = fn(&SinkState) -> u64;
     let of_sinks: [(Metric, OfSink); 4] = [
         (catalog::FINDINGS_WRITTEN, |sink| sink.written),
         (catalog::FINDINGS_LOST, |sink| sink.lost),
