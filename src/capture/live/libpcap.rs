@@ -55,7 +55,9 @@ impl Libpcap {
             stats: LiveStats::default(),
             losses: InterfaceLosses::new(interface),
         };
-        source.reopen()?;
+        if source.is_up() == Some(true) {
+            source.reopen(false)?;
+        }
         Ok(source)
     }
 
@@ -70,15 +72,20 @@ impl Libpcap {
             return Ok(Poll::Frames);
         }
         self.look();
-        match taken {
-            true if self.told_down && self.is_up() => Ok(self.came_back()),
-            true => Ok(Poll::Idle),
-            false if self.reopen()? => Ok(self.came_back()),
-            false => {
-                wait(None, timeout).map_err(|source| self.refused(source))?;
-                Ok(self.went_down())
+        // A handle that does not block is not told that its interface went down.
+        match self.is_up() {
+            Some(true) if taken && !self.told_down => return Ok(Poll::Idle),
+            Some(true) => {
+                self.reopen(taken)?;
+                return Ok(self.came_back());
             }
+            Some(false) => {}
+            None => self.handle = None,
         }
+        if !taken {
+            wait(None, timeout).map_err(|source| self.refused(source))?;
+        }
+        Ok(self.went_down())
     }
 
     /// The counters so far.
@@ -120,23 +127,24 @@ impl Libpcap {
         wait(fd, timeout).map_err(|source| self.refused(source))
     }
 
-    /// Opens a new handle. False where the interface is not there or not up.
-    fn reopen(&mut self) -> Result<bool, LiveError> {
+    /// Opens a new handle: the old one may be that of an interface of the same name that is gone. Where that is refused, as
+    /// to a process that has given its rights up, one that still works goes on.
+    fn reopen(&mut self, works: bool) -> Result<(), LiveError> {
         match Handle::open(&self.interface, &self.config) {
-            Ok(handle) => {
-                self.handle = Some(handle);
-                Ok(true)
+            Ok(handle) => self.handle = Some(handle),
+            Err(_) if works => {}
+            Err(error) => {
+                return Err(LiveError::Pcap { interface: self.interface.clone(), reason: text_of(error) });
             }
-            Err(error) if self.is_up() => {
-                Err(LiveError::Pcap { interface: self.interface.clone(), reason: text_of(error) })
-            }
-            Err(_) => Ok(false),
         }
+        Ok(())
     }
 
-    fn is_up(&self) -> bool {
+    /// Whether the interface is up; nothing where there is none.
+    fn is_up(&self) -> Option<bool> {
         let devices = Device::list().unwrap_or_default();
-        devices.iter().any(|device| device.name == self.interface && device.flags.is_up())
+        let device = devices.iter().find(|device| device.name == self.interface);
+        device.map(|device| device.flags.is_up())
     }
 
     fn went_down(&mut self) -> Poll {
