@@ -249,3 +249,57 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.push(suffix);
     PathBuf::from(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::{Config, LocalNetworks};
+
+    fn store() -> FeatureStore {
+        FeatureStore::new(&Config::default(), LocalNetworks::default(), Seed(7))
+    }
+
+    fn saved(folder: &Path) -> PathBuf {
+        let path = folder.join("checkpoint");
+        save(&path, Timestamp::from_nanos(5), &BTreeMap::new(), &store()).unwrap();
+        path
+    }
+
+    #[test]
+    fn what_is_saved_can_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = saved(folder.path());
+        let read = load(&path).unwrap().unwrap();
+        assert_eq!((read.at, read.seed, read.incidents.len()), (Timestamp::from_nanos(5), Seed(7), 0));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+        assert!(load(&folder.path().join("none")).unwrap().is_none());
+    }
+
+    /// Any byte of it, changed or cut off.
+    #[test]
+    fn damage_is_seen_and_set_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = saved(folder.path());
+        let whole = fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 0x40;
+            for bytes in [&changed[..], &whole[..at]] {
+                fs::write(&path, bytes).unwrap();
+                let (checkpoint, errors) = load_or_set_aside(&path);
+                assert!(checkpoint.is_none() && errors.len() == 1, "{at}: {errors:?}");
+                assert!(!path.exists(), "{at}: it is in nobody's way");
+            }
+        }
+        assert!(with_suffix(&path, ".damaged").exists() && with_suffix(&path, ".other-version").exists());
+    }
+
+    #[test]
+    fn the_one_before_stays_where_a_new_one_cannot_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = saved(folder.path());
+        fs::create_dir(with_suffix(&path, ".partial")).unwrap();
+        save(&path, Timestamp::from_nanos(9), &BTreeMap::new(), &store()).unwrap_err();
+        assert_eq!(load(&path).unwrap().unwrap().at, Timestamp::from_nanos(5));
+    }
+}

@@ -25,6 +25,12 @@ impl LogHandle {
         Ok(Self(handle))
     }
 
+    /// Writes nothing.
+    #[cfg(test)]
+    pub(super) fn silent() -> Self {
+        Self(reload::Layer::new(LevelFilter::OFF).1)
+    }
+
     /// From now on, less grave messages than these are left out.
     pub(super) fn set_level(&self, level: LogLevel) {
         // It fails only where the subscriber is gone, and so is the program then.

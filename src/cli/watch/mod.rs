@@ -180,3 +180,6 @@ fn wait_for(thread: &JoinHandle<()>) {
         std::thread::park_timeout(Duration::from_millis(5));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,6 +67,23 @@ impl Origin {
         }
     }
 
+    /// Neither flags nor files.
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Self {
+            config: None,
+            models: None,
+            allowlist: Vec::new(),
+            local: Vec::new(),
+            state: None,
+            findings: None,
+            listen: None,
+            web_file: None,
+            filter: None,
+            key: [0; 32],
+        }
+    }
+
     /// The configuration: flags over the environment over the file over the defaults.
     pub(super) fn config(&self) -> anyhow::Result<Config> {
         let mut config = match &self.config {
