@@ -72,7 +72,7 @@ impl Assets {
 }
 
 /// What a host may hold of an asset's data.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Holding {
     /// The asset; the first that was read from.
     pub asset: u16,
