@@ -28,6 +28,7 @@ pub mod flow;
 pub mod memory;
 pub mod model;
 pub mod pipeline;
+pub mod sandbox;
 pub mod seed;
 pub mod simulate;
 pub mod time;
