@@ -11,6 +11,7 @@ mod interfaces;
 mod losses;
 mod network;
 mod rings;
+mod sandboxed;
 
 use std::time::Duration;
 
