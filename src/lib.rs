@@ -30,5 +30,7 @@ pub mod model;
 pub mod pipeline;
 pub mod sandbox;
 pub mod seed;
+pub mod sensor;
+pub mod serve;
 pub mod simulate;
 pub mod time;
