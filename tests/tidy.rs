@@ -15,13 +15,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("capture", &["time"]),
     ("decode", &["addr", "capture", "seed", "time"]),
     ("flow", &["addr", "decode", "memory", "seed", "time"]),
+    ("records", &["addr", "capture", "decode", "flow", "seed", "time"]),
     ("features", &["addr", "decode", "flow", "memory", "seed", "time"]),
     ("model", &[]),
     ("detect", &["addr", "decode", "features", "model", "time"]),
     ("evaluate", &["addr", "decode", "detect", "features", "flow", "model", "time"]),
     ("export", &["addr", "decode", "detect", "evaluate", "features", "flow", "time"]),
     ("simulate", &["capture", "seed", "time"]),
-    ("pipeline", &["capture", "decode", "features", "flow", "seed", "time"]),
+    ("pipeline", &["capture", "decode", "features", "flow", "records", "seed", "time"]),
     ("config", &["decode", "detect", "features", "flow", "pipeline"]),
 ];
 
