@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("features", &["addr", "decode", "flow", "memory", "seed", "time"]),
     ("model", &[]),
     ("detect", &["addr", "decode", "features", "model", "time"]),
-    ("evaluate", &["addr", "decode", "detect", "features", "flow", "model", "time"]),
+    ("evaluate", &["addr", "decode", "detect", "features", "flow", "model", "records", "time"]),
     ("export", &["addr", "decode", "detect", "evaluate", "features", "flow", "time"]),
     ("simulate", &["capture", "seed", "time"]),
     ("pipeline", &["capture", "decode", "features", "flow", "records", "seed", "time"]),

@@ -6,6 +6,7 @@ mod examples;
 mod helpers;
 mod measure;
 mod models;
+mod networks;
 mod progress;
 mod reference;
 mod replay;

@@ -92,6 +92,15 @@ impl Parser {
 
     /// Reads a line; nothing where it tells nothing.
     pub(super) fn parse(&mut self, line: &[u8]) -> Result<Option<Entry>, BadLine> {
+        match self.row(line)? {
+            Some((kind, row, no_services)) => entry(kind, &row, no_services, self.seed, &mut self.services),
+            None => Ok(None),
+        }
+    }
+
+    /// The row of a line, the log that it belongs to, and whether that has no column for services; nothing for what is no row of a
+    /// log that is used.
+    pub(super) fn row<'a>(&mut self, line: &'a [u8]) -> Result<Option<(LogKind, Row<'a>, bool)>, BadLine> {
         let line = std::str::from_utf8(line).map_err(|_| BadLine::Encoding)?;
         if line.is_empty() {
             return Ok(None);
@@ -99,14 +108,14 @@ impl Parser {
         match &mut self.format {
             Format::Tsv(tsv) if line.starts_with('#') => {
                 tsv.take_header(line);
-                let named = || tsv.path().map(LogKind::by_name);
-                self.kind = named().unwrap_or_else(|| LogKind::by_columns(|column| tsv.has(column)));
+                let named = tsv.path().map(LogKind::by_name);
+                self.kind = named.unwrap_or_else(|| LogKind::by_columns(|column| tsv.has(column)));
                 Ok(None)
             }
             Format::Tsv(tsv) => {
                 // Not even the number of columns matters of a log that is not used.
                 let Some(kind) = self.kind else { return Ok(None) };
-                entry(kind, &tsv.row(line)?, !tsv.has(Column::Service), self.seed, &mut self.services)
+                Ok(Some((kind, tsv.row(line)?, !tsv.has(Column::Service))))
             }
             Format::Json => {
                 let row = json::row(line)?;
@@ -115,8 +124,7 @@ impl Parser {
                     None => LogKind::by_columns(|column| row.text(column).is_some()).or(self.kind),
                 };
                 self.kind = kind.or(self.kind);
-                let Some(kind) = kind else { return Ok(None) };
-                entry(kind, &row, false, self.seed, &mut self.services)
+                Ok(kind.map(|kind| (kind, row, false)))
             }
         }
     }

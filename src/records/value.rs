@@ -102,7 +102,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(micros in 0_i64..10_000_000_000_000_000) {
+        fn what_is_written_is_read(micros in 0_i64..9_000_000_000_000_000) {
             let text = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
             prop_assert_eq!(time(&text), Some(Timestamp::from_nanos(micros * 1000)));
             prop_assert_eq!(seconds(&text), Some(Span::from_nanos(micros * 1000)));
