@@ -135,7 +135,9 @@ impl Pipeline {
             let until = rest.iter().position(|record| record.at >= tick).unwrap_or(rest.len());
             let (now, later) = rest.split_at(until);
             rest = later;
-            now.iter().for_each(|record| self.count_record(record));
+            for record in now {
+                self.count_record(record);
+            }
             apply(&mut self.store, now.iter().flat_map(Record::events), observer);
         }
     }

@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn a_whole_line_is_a_whole_flow() {
         let flow = read(FULL).unwrap();
-        assert_eq!((flow.last - flow.first).as_secs_f64(), 2.5);
+        assert_eq!(flow.last - flow.first, Span::from_millis(2500));
         assert_eq!((flow.state, flow.history.as_str(), flow.first_speaker), (ConnState::SF, "ShADadFf", 1));
         assert_eq!(
             (flow.orig_bytes, flow.counters.orig_payload, flow.counters.orig_ip_bytes),

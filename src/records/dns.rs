@@ -138,7 +138,7 @@ mod tests {
         let [question, answer] = &events[..] else { panic!("{events:?}") };
         assert_eq!((&*question.message.name, question.message.is_response), ("a.b.example", false));
         assert_eq!(question.message_len, 12 + 4 + 11 + 2);
-        assert_eq!((answer.ts - question.ts).as_secs_f64(), 0.25);
+        assert_eq!(answer.ts - question.ts, Span::from_millis(250));
         assert_eq!((answer.message.addresses.len(), answer.message.other_answer_bytes), (2, 11));
         assert!(answer.message_len > question.message_len + 20 + 3 * 12);
     }

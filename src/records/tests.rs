@@ -184,11 +184,10 @@ fn damage_is_told_by_file_and_line_and_what_is_there_is_read() {
 
 #[test]
 fn concatenated_logs_take_their_newest_header() {
-    let mut text = conn_log(&[conn(1.0, "Ca", 1.0, "-")]);
-    text += "#close\t2024-01-01-01-00-00\n";
-    text += &format!(
-        "{HEADER}#path\tconn\n#fields\tuid\tts\tid.orig_h\tid.resp_h\tproto\nCb\t3.0\t10.0.0.1\t192.0.2.7\ttcp\n"
-    );
+    let first = conn_log(&[conn(1.0, "Ca", 1.0, "-")]);
+    let fields = "#fields\tuid\tts\tid.orig_h\tid.resp_h\tproto\n";
+    let second = format!("{HEADER}#path\tconn\n{fields}Cb\t3.0\t10.0.0.1\t192.0.2.7\ttcp\n");
+    let text = format!("{first}#close\t2024-01-01-01-00-00\n{second}");
     let dir = folder(&[("conn.log", text)]);
     assert_eq!(uids(&read(&[at(&dir, "conn.log")]).0), ["Ca", "Cb"]);
 }

@@ -41,6 +41,7 @@ pub struct Record {
 
 /// What a record tells.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most are flows: a box for each would cost more than the room")]
 pub enum Told {
     /// A connection that ended, as its one burst and its one report.
     Flow(Exchange, FlowReport),
@@ -203,7 +204,9 @@ impl RecordTimeline {
                 self.reorder.push(record.last, Pending::Flow(record, service));
             }
             Some(Entry::Dns(events)) => {
-                events.into_iter().for_each(|event| self.reorder.push(event.ts, Pending::Dns(event)));
+                for event in events {
+                    self.reorder.push(event.ts, Pending::Dns(event));
+                }
             }
             Some(Entry::Named(named)) => self.names.learn(named),
             None => {}
