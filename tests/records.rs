@@ -310,20 +310,22 @@ mod tests {
     #[test]
     fn logs_can_be_trained_on() {
         let dir = tempfile::tempdir().unwrap();
-        written(&dir, "logs/conn.log", tsv(&rows()));
-        written(&dir, "logs/ssl.log", ssl(&rows()));
-        let (logs, models) = (dir.path().join("logs"), dir.path().join("models"));
-        let output = run(&["train", "--trees", "20", "--output", text(&models), text(&logs)]);
+        // The same traffic with ten servers, in each of two networks.
+        for (network, server) in
+            ["a", "b"].into_iter().flat_map(|network| (10..20).map(move |n| (network, n)))
+        {
+            let log = tsv(&rows()).replace("198.51.100.7", &format!("198.51.100.{server}"));
+            written(&dir, &format!("{network}/conn.{server}.log"), log);
+        }
+        let [a, b, models] = ["a", "b", "models"].map(|name| dir.path().join(name));
+        let output = run(&["train", "--trees", "20", "--output", text(&models), text(&a), text(&b)]);
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{message}");
         let manifest = fs::read_to_string(models.join("c2.json")).unwrap();
         let manifest: Value = serde_json::from_str(&manifest).unwrap();
-        let inputs = manifest["provenance"]["inputs"].as_array().unwrap();
-        assert_eq!(
-            (inputs.len(), &inputs[0]["file"]),
-            (1, &"logs".into()),
-            "the logs of a folder are one network"
-        );
+        let inputs = manifest["inputs"].as_array().unwrap();
+        let files: Vec<&Value> = inputs.iter().map(|input| &input["file"]).collect();
+        assert_eq!(files, ["a", "b"], "the logs of a folder are one network");
     }
 
     #[test]
