@@ -53,6 +53,11 @@ columns! {
     OrigIpBytes = "orig_ip_bytes",
     RespPkts = "resp_pkts",
     RespIpBytes = "resp_ip_bytes",
+    /// Bytes with the headers of the link: no column of Zeek's.
+    OrigFrameBytes = "orig_frame_bytes",
+    RespFrameBytes = "resp_frame_bytes",
+    /// Packets of both ends, where nobody tells them apart: no column of Zeek's.
+    TotPkts = "tot_pkts",
     Label = "label",
     DetailedLabel = "detailedlabel" | "detailed-label" | "detailed_label",
     TransId = "trans_id",

@@ -19,23 +19,29 @@ pub(super) fn flow(row: &Row<'_>, seed: Seed) -> Result<FlowRecord, BadLine> {
     let history = history(row.text(Column::History));
     let letters = history.as_str();
     let ends = [
-        (Column::OrigPkts, Column::OrigIpBytes, Column::OrigBytes, 'D'),
-        (Column::RespPkts, Column::RespIpBytes, Column::RespBytes, 'd'),
+        (Column::OrigPkts, Column::OrigIpBytes, Column::OrigBytes, Column::OrigFrameBytes, 'D'),
+        (Column::RespPkts, Column::RespIpBytes, Column::RespBytes, Column::RespFrameBytes, 'd'),
     ];
     let mut sides = [Side::default(); 2];
-    for (side, (packets, ip_bytes, payload, letter)) in sides.iter_mut().zip(ends) {
+    for (side, (packets, ip_bytes, payload, frames, letter)) in sides.iter_mut().zip(ends) {
         *side = Side {
             packets: row.count(packets)?,
             ip_bytes: row.count(ip_bytes)?,
             payload: row.count(payload)?,
+            frame_bytes: row.count(frames)?,
             silent: key.proto == proto::TCP && !letters.is_empty() && !letters.contains(letter),
         };
+    }
+    let untold = sides.iter().any(|side| side.packets.is_none());
+    if let Some(total) = row.count(Column::TotPkts)? {
+        share_packets(&mut sides, total);
     }
     let [orig, resp] = &sides;
     let missed = row.count(Column::MissedBytes)?;
     let state = row.text(Column::ConnState).and_then(state);
     let unseen = [
-        (orig.packets.is_none() || resp.packets.is_none(), Unseen::PACKETS),
+        (untold, Unseen::PACKETS),
+        (orig.frame_bytes.is_none() || resp.frame_bytes.is_none(), Unseen::FRAMES),
         (orig.ip_bytes.is_none() || resp.ip_bytes.is_none(), Unseen::IP_BYTES),
         // Zeek gives no bytes of payload for connections of no length, though it knows them.
         (duration.is_some() && (orig.payload.is_none() || resp.payload.is_none()), Unseen::PAYLOAD),
@@ -51,7 +57,8 @@ pub(super) fn flow(row: &Row<'_>, seed: Seed) -> Result<FlowRecord, BadLine> {
         resp_ip_bytes: resp.least_ip_bytes(),
         orig_payload: orig.payload(header),
         resp_payload: resp.payload(header),
-        ..Counters::default()
+        orig_wire_bytes: orig.frame_bytes.unwrap_or_default(),
+        resp_wire_bytes: resp.frame_bytes.unwrap_or_default(),
     };
     let uid = row.text(Column::Uid);
     Ok(FlowRecord {
@@ -67,9 +74,25 @@ pub(super) fn flow(row: &Row<'_>, seed: Seed) -> Result<FlowRecord, BadLine> {
         history,
         first_speaker: letters.chars().find_map(speaker).unwrap_or_default(),
         orig_payload_max: mean_payload(&counters),
-        unseen: unseen.fold(Unseen::PACING.or(Unseen::FRAMES), |all, (_, one)| all.or(one)),
+        unseen: unseen.fold(Unseen::PACING, |all, (_, one)| all.or(one)),
         ..FlowRecord::default()
     })
+}
+
+/// Bytes of an Ethernet header.
+const ETHERNET_BYTES: u64 = 14;
+
+/// Shares packets out of which nobody tells who sent them: evenly among the ends that sent bytes.
+fn share_packets([orig, resp]: &mut [Side; 2], total: u64) {
+    let sent =
+        |side: &Side| side.frame_bytes.or(side.ip_bytes).or(side.payload).is_some_and(|bytes| bytes > 0);
+    let (of_orig, of_resp) = match (sent(orig), sent(resp)) {
+        (true, true) => (total - total / 2, total / 2),
+        (false, true) => (0, total),
+        _ => (total, 0),
+    };
+    orig.packets = orig.packets.or(Some(of_orig));
+    resp.packets = resp.packets.or(Some(of_resp));
 }
 
 /// What one end sent.
@@ -78,21 +101,29 @@ struct Side {
     packets: Option<u64>,
     ip_bytes: Option<u64>,
     payload: Option<u64>,
+    /// Bytes with the headers of the link.
+    frame_bytes: Option<u64>,
     /// Whether it is known that it sent no payload.
     silent: bool,
 }
 
 impl Side {
-    /// Bytes of IP; the bytes of payload, which they are at least, where they are not told.
+    /// Bytes of IP: as told, or those of the frames without the headers of Ethernet.
+    fn known_ip_bytes(&self) -> Option<u64> {
+        let ethernet = self.packets.unwrap_or_default().saturating_mul(ETHERNET_BYTES);
+        self.ip_bytes.or_else(|| Some(self.frame_bytes?.saturating_sub(ethernet)))
+    }
+
+    /// Bytes of IP; those of payload, which they are at least, where nothing tells them.
     fn least_ip_bytes(&self) -> u64 {
-        self.ip_bytes.or(self.payload).unwrap_or_default()
+        self.known_ip_bytes().or(self.payload).unwrap_or_default()
     }
 
     /// Bytes of payload on the wire: what the packets hold behind their headers, or less where the log says less. Zeek counts those of
     /// TCP by sequence numbers, which a stray packet can make gigabytes of.
     fn payload(&self, header: u64) -> u64 {
         let held = self
-            .ip_bytes
+            .known_ip_bytes()
             .map(|bytes| bytes.saturating_sub(self.packets.unwrap_or_default().saturating_mul(header)));
         match (self.payload, held) {
             (Some(told), Some(held)) => told.min(held),
@@ -127,6 +158,8 @@ fn proto_number(name: &str, v4: bool) -> u8 {
         "udp" => proto::UDP,
         "icmp" if v4 => proto::ICMP,
         "icmp" | "icmp6" | "ipv6-icmp" => proto::ICMPV6,
+        // Argus names what UDP carries.
+        "rtp" | "rtcp" | "udt" => proto::UDP,
         "sctp" => proto::SCTP,
         "gre" => proto::GRE,
         number => number.parse().unwrap_or_default(),

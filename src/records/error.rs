@@ -50,4 +50,4 @@ pub enum RecordError {
     },
 }
 
-const ADVICE: &str = "captures are pcap or pcapng, logs Zeek's conn, dns, ssl, http and quic in TSV or JSON, all also as .gz or .zst";
+const ADVICE: &str = "captures are pcap or pcapng, logs Zeek's conn, dns, ssl, http and quic in TSV or JSON, or flows of Argus, CICFlowMeter or nfdump in CSV, all also as .gz or .zst";

@@ -50,7 +50,7 @@ pub struct LabelledFlows {
 pub struct FlowLabels {
     /// By ends and label.
     pub of: BTreeMap<LabelledEnds, LabelledFlows>,
-    /// Whether any flow had a label.
+    /// Whether there is a column for labels, or any flow had one.
     pub any: bool,
     /// Flows that found no room.
     pub dropped: u64,
@@ -87,13 +87,13 @@ impl FlowLabels {
                 label: text(Column::Label),
                 detail: text(Column::DetailedLabel),
             };
+            self.any |= !ends.label.is_empty() || parser.has(Column::Label);
             self.add(ends, flow.first, flow.last);
         }
         Ok(())
     }
 
     fn add(&mut self, ends: LabelledEnds, first: Timestamp, last: Timestamp) {
-        self.any |= !ends.label.is_empty();
         if self.of.len() >= KINDS_MAX && !self.of.contains_key(&ends) {
             self.dropped += 1;
             return;

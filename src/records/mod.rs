@@ -2,11 +2,13 @@
 //! them. Does not know which hosts are monitored.
 //!
 //! [`Inputs`] says what the inputs are, by their content; [`RecordTimeline`] reads Zeek's `conn`, `dns`, `ssl`, `http` and `quic` logs, TSV and
-//! JSON, as one timeline. A connection becomes the one burst and the one report that are known of it; what a log does not tell is
+//! JSON, and the flows of Argus, CICFlowMeter and nfdump in CSV, as one timeline. A connection becomes the one burst and the one report that are known of it; what a log does not tell is
 //! [`crate::flow::Unseen`], and the features that need it are missing.
 
+mod argus;
 mod column;
 mod conn;
+mod csv;
 mod dns;
 mod error;
 mod inputs;

@@ -43,6 +43,17 @@ impl<'a> Row<'a> {
         }
     }
 
+    pub(super) fn clear(&mut self, column: Column) {
+        if let Some(slot) = self.cells.get_mut(column as usize) {
+            *slot = None;
+        }
+    }
+
+    /// Exchanges two cells.
+    pub(super) fn swap(&mut self, one: Column, other: Column) {
+        self.cells.swap(one as usize, other as usize);
+    }
+
     /// The text of a cell.
     pub(super) fn text(&self, column: Column) -> Option<&str> {
         self.cells.get(column as usize)?.as_deref()

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::column::Column;
+use super::csv::Csv;
 use super::kind::LogKind;
 use super::lines::Lines;
 use super::names::{Named, named};
@@ -51,6 +52,7 @@ impl Entry {
 pub(super) enum Format {
     Tsv(Tsv),
     Json,
+    Csv(Csv),
 }
 
 impl Format {
@@ -59,6 +61,9 @@ impl Format {
         let headers: [&[u8]; 2] = [b"#separator", b"#fields"];
         if headers.iter().any(|header| first_line.starts_with(header)) {
             return Some(Self::Tsv(Tsv::default()));
+        }
+        if let Some(csv) = std::str::from_utf8(first_line).ok().and_then(Csv::of_header) {
+            return Some(Self::Csv(csv));
         }
         let object =
             first_line.first() == Some(&b'{') && std::str::from_utf8(first_line).is_ok_and(is_log_line);
@@ -88,6 +93,15 @@ impl Parser {
 
     pub(super) fn kind(&self) -> Option<LogKind> {
         self.kind
+    }
+
+    /// Whether the header names a column; nobody knows of a format without one.
+    pub(super) fn has(&self, column: Column) -> bool {
+        match &self.format {
+            Format::Tsv(tsv) => tsv.has(column),
+            Format::Csv(csv) => csv.has(column),
+            Format::Json => false,
+        }
     }
 
     /// Reads a line; nothing where it tells nothing.
@@ -126,6 +140,9 @@ impl Parser {
                 self.kind = kind.or(self.kind);
                 Ok(kind.map(|kind| (kind, row, false)))
             }
+            // The first line is the header, which is known.
+            Format::Csv(_) if self.kind.replace(LogKind::Conn).is_none() => Ok(None),
+            Format::Csv(csv) => Ok(Some((LogKind::Conn, csv.row(line)?, true))),
         }
     }
 }

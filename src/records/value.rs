@@ -20,6 +20,35 @@ pub(super) fn time(text: &str) -> Option<Timestamp> {
     }
 }
 
+/// A date and a time without a zone, taken for UTC: year, month, day, or day, month, year as `CICFlowMeter` has it; 24 hours, or 12 with `AM` and
+/// `PM`; with or without seconds and their fraction.
+pub(super) fn civil_time(text: &str) -> Option<Timestamp> {
+    let (text, noon) = match text.trim() {
+        t if t.ends_with("PM") => (t.trim_end_matches("PM").trim_end(), Some(12)),
+        t if t.ends_with("AM") => (t.trim_end_matches("AM").trim_end(), Some(0)),
+        t => (t, None),
+    };
+    let (date, clock) = text.split_once([' ', 'T'])?;
+    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+    let numbers = |text: &str| -> Option<Vec<u16>> {
+        text.split(['/', '-', ':']).map(|part| part.parse().ok()).collect()
+    };
+    let (year, month, day) = match numbers(date)?.as_slice() {
+        [year, month, day] if *year >= 1000 => (*year, *month, *day),
+        [day, month, year] if *year >= 1000 => (*year, *month, *day),
+        _ => return None,
+    };
+    let (hour, minute, second) = match numbers(clock)?.as_slice() {
+        [hour, minute, second] => (*hour, *minute, *second),
+        [hour, minute] => (*hour, *minute, 0),
+        _ => return None,
+    };
+    let hour = noon.map_or(hour, |noon| hour % 12 + noon);
+    Timestamp::parse_rfc3339(&format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction}Z"
+    ))
+}
+
 /// A length of time in seconds. Negative ones, of clocks that were set back, are no time at all.
 pub(super) fn seconds(text: &str) -> Option<Span> {
     if let Some((whole, nanos)) = decimal(text) {
@@ -100,6 +129,22 @@ mod tests {
         check("", None);
     }
 
+    #[test]
+    fn dates_are_read_in_any_form() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(civil_time(text).map(Timestamp::to_rfc3339).as_deref(), expected, "{text}");
+        };
+        check("2013/12/17 22:09:19.500617", Some("2013-12-17T22:09:19.500Z"));
+        check("2024-01-01 00:00:01", Some("2024-01-01T00:00:01.000Z"));
+        check("07/08/2017 03:30:05 PM", Some("2017-08-07T15:30:05.000Z"));
+        check("7/8/2017 12:30", Some("2017-08-07T12:30:00.000Z"));
+        check("07/08/2017 12:01:00 AM", Some("2017-08-07T00:01:00.000Z"));
+        for bad in ["", "yesterday", "2013/13/17 22:09:19", "2013/12/17", "1/2/3 4:5", "2013/12/17 25:00:00"]
+        {
+            check(bad, None);
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_written_is_read(micros in 0_i64..9_000_000_000_000_000) {
@@ -110,7 +155,7 @@ mod tests {
 
         #[test]
         fn any_text_is_read_or_refused(text in ".{0,40}") {
-            let _ = (time(&text), seconds(&text), count(&text));
+            let _ = (time(&text), seconds(&text), count(&text), civil_time(&text));
         }
     }
 }
