@@ -120,7 +120,7 @@ fn c2_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
 fn is_unnamed(view: &ChannelView<'_>) -> bool {
     let channel = view.channel;
     let names_nobody = channel.hello_without_sni > 0 || channel.service == Service::Http;
-    channel.name.is_none() && names_nobody && channel.activities >= UNNAMED_BURSTS
+    channel.name.is_none() && !channel.names_unseen() && names_nobody && channel.activities >= UNNAMED_BURSTS
 }
 
 /// Whether echo messages carry data: their content changes, or there is far more of it than a ping needs.

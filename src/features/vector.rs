@@ -3,7 +3,7 @@
 //! A value that cannot be known (too few intervals, no DNS seen at all) is missing (`NaN`), not zero.
 
 use crate::features::DomainState;
-use crate::features::view::{ChannelView, flag, weighed};
+use crate::features::view::ChannelView;
 
 /// Which side of the benign median is suspicious.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub const C2: &[Feature] = &[
         Linear,
         1.0,
         "regularity of the bursts, those inside open connections included: 1 minus the relative deviation of their intervals under a gamma renewal process, weighed by the evidence against chance",
-        |v| v.if_conversation(v.regularity.map_or(0.0, weighed))
+        |v| v.if_conversation(v.interval_regularity())
     ),
     feature!(
         "lone_rhythm",
@@ -317,7 +317,7 @@ pub const EXFIL: &[Feature] = &[
         Linear,
         1.0,
         "1 for FTP, SMTP, cleartext HTTP or an unknown protocol",
-        |v| flag(v.is_cleartext())
+        |v| v.cleartext()
     ),
     feature!(
         "out_unresolved",

@@ -4,6 +4,7 @@ use crate::decode::app::Service;
 use crate::decode::proto;
 use crate::features::periodicity::{MIN_INTERVALS, Regularity, regularity, size_regularity};
 use crate::features::{Assets, Channel, ChannelKey, DomainState, Host, Outflow, Peer};
+use crate::flow::Unseen;
 use crate::time::{Span, Timestamp};
 
 /// What is known of the whole network at the time of scoring.
@@ -111,7 +112,7 @@ impl<'a> ChannelView<'a> {
             return 0.0;
         }
         let port = self.key.port;
-        match self.channel.service {
+        let mismatch = match self.channel.service {
             Service::Tls if TLS_PORTS.contains(&port) => 0.0,
             Service::Http if HTTP_PORTS.contains(&port) => 0.0,
             Service::Tls | Service::Http => 1.0,
@@ -119,7 +120,8 @@ impl<'a> ChannelView<'a> {
             Service::Unknown if CLAIMED_PORTS.contains(&port) => 1.0,
             Service::Unknown if port >= 1024 => 0.7,
             _ => 0.0,
-        }
+        };
+        self.if_seen(Unseen::SERVICE, mismatch)
     }
 
     fn is_domain(&self) -> bool {
@@ -129,6 +131,21 @@ impl<'a> ChannelView<'a> {
     /// A value of conversations: missing for domains and ICMP.
     pub(super) fn if_conversation(&self, value: f64) -> f64 {
         if self.is_domain() || self.is_icmp() { f64::NAN } else { value }
+    }
+
+    /// A value that needs something seen: missing where some of the flows come from a source that could not see it.
+    fn if_seen(&self, what: Unseen, value: f64) -> f64 {
+        if self.channel.unseen.has(what) { f64::NAN } else { value }
+    }
+
+    /// A statistic of bursts; 0 where there are too few, and missing where there may be more inside the connections.
+    fn of_bursts(&self, value: Option<f64>) -> f64 {
+        value.unwrap_or_else(|| self.if_seen(Unseen::PACING, 0.0))
+    }
+
+    /// How regular the bursts are, with the evidence for it.
+    pub(super) fn interval_regularity(&self) -> f64 {
+        self.of_bursts(self.regularity.map(weighed))
     }
 
     pub(super) fn dns(&self, value: impl Fn(&DomainState) -> f64) -> f64 {
@@ -151,7 +168,7 @@ impl<'a> ChannelView<'a> {
     pub(super) fn weak_identity(&self) -> f64 {
         let nameless = self.channel.name.is_none() && self.channel.service == Service::Http;
         let no_sni = self.channel.hello_without_sni as f64 / self.channel.flows.max(1) as f64;
-        no_sni.min(1.0).max(flag(nameless))
+        self.if_seen(Unseen::NAMES.or(Unseen::SERVICE), no_sni.min(1.0).max(flag(nameless)))
     }
 
     /// Whether the channel is ICMP.
@@ -166,20 +183,21 @@ impl<'a> ChannelView<'a> {
     /// How alike the bursts are in size, weighed by their number: two alike say little.
     pub(super) fn size_regularity(&self) -> f64 {
         const HALF_SURE_BURSTS: f64 = 10.0;
-        let alike = size_regularity(&mut self.out_sizes()).unwrap_or(0.0);
+        let alike = self.of_bursts(size_regularity(&mut self.out_sizes()));
         alike * (1.0 - (-(self.channel.recent.len() as f64) / HALF_SURE_BURSTS).exp())
     }
 
     pub(super) fn steadiness(&self) -> f64 {
         let life = self.channel.life.as_ref();
-        life.and_then(|life| life.steadiness(self.channel.last_seen)).unwrap_or(0.0)
+        self.of_bursts(life.and_then(|life| life.steadiness(self.channel.last_seen)))
     }
 
     /// Share of the bursts inside open connections that the peer began.
     pub(super) fn peer_driven(&self) -> f64 {
         const FEWEST_BURSTS: u64 = 5;
         let inner = self.channel.inner_bursts;
-        if inner >= FEWEST_BURSTS { self.channel.peer_driven as f64 / inner as f64 } else { 0.0 }
+        let share = if inner >= FEWEST_BURSTS { self.channel.peer_driven as f64 / inner as f64 } else { 0.0 };
+        self.if_seen(Unseen::PACING, share)
     }
 
     pub(super) fn failed_share(&self) -> f64 {
@@ -192,20 +210,20 @@ impl<'a> ChannelView<'a> {
     pub(super) fn icmp_variety(&self) -> f64 {
         let icmp = self.channel.icmp();
         let odd = icmp.payload_changes.max(icmp.reply_mismatches) as f64;
-        (odd / self.channel.traffic.packets_out.max(1) as f64).min(1.0)
+        self.if_seen(Unseen::PACING, (odd / self.channel.traffic.packets_out.max(1) as f64).min(1.0))
     }
 
     /// How alike the upload bursts are in size.
     pub(super) fn chunk_regularity(&self) -> f64 {
         let mut sizes: Vec<f64> = self.out_sizes().into_iter().filter(|s| *s >= UPLOAD_BURST_BYTES).collect();
-        size_regularity(&mut sizes).unwrap_or(0.0)
+        self.of_bursts(size_regularity(&mut sizes))
     }
 
     /// Whether content leaves in the clear, or by a protocol that is not known.
-    pub(super) fn is_cleartext(&self) -> bool {
+    pub(super) fn cleartext(&self) -> f64 {
         use Service::{Ftp, Http, Irc, Smtp, Unknown};
         let cleartext = matches!(self.channel.service, Ftp | Smtp | Http | Irc | Unknown);
-        self.is_tcp_or_udp() && self.has_payload() && cleartext
+        self.if_seen(Unseen::SERVICE, flag(self.is_tcp_or_udp() && self.has_payload() && cleartext))
     }
 
     pub(super) fn unresolved_share(&self) -> f64 {
@@ -229,7 +247,7 @@ impl<'a> ChannelView<'a> {
     /// A rhythm that lasts, with a peer that few others know. Each of the three is common by itself: telemetry is regular, and
     /// everybody visits places of his own; an isolation forest, which cuts one feature at a time, hardly sees them meet.
     pub(super) fn lone_rhythm(&self) -> f64 {
-        self.regularity.map_or(0.0, weighed) * self.persistence() * self.rarity()
+        self.interval_regularity() * self.persistence() * self.rarity()
     }
 
     /// Share of the monitored hosts that talk to this peer; not a number where too few are seen to tell.
