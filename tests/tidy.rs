@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, &[&str])] = &[
     ("addr", &[]),
     ("memory", &[]),
+    ("sandbox", &[]),
     ("seed", &[]),
     ("time", &[]),
     ("capture", &["seed", "time"]),

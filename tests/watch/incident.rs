@@ -16,7 +16,7 @@ fn an_incident_is_seen_everywhere_and_the_sensor_can_be_told_to_leave_it() {
     let config = folder.path().join("undercurrent.toml");
     fs::write(&config, "[detect]\nscore_every_s = 10\n").unwrap();
     let mut sensor = Sensor::start(folder.path(), &["--config", config.to_str().unwrap()]);
-    let sent = send(&mut network.sender(), "iodine_tunnel");
+    let sent = send("iodine_tunnel");
     sensor.wait_for("all packets are counted", |sensor| {
         let lost = |reason| {
             sensor
@@ -114,7 +114,7 @@ fn go_away_and_come_back(sensor: &mut Sensor, network: &Network) {
     network.add_link();
     sensor.wait_for("it is back", |sensor| sensor.get("/readyz").is_some_and(|answer| answer.status == 200));
     let before = sensor.metric(PACKETS).unwrap();
-    let sent = send(&mut network.sender(), "icmp_tunnel");
+    let sent = send("icmp_tunnel");
     sensor.wait_for("packets are counted again", |sensor| {
         sensor.metric(PACKETS).is_some_and(|now| now >= before + sent as f64)
     });
