@@ -73,6 +73,16 @@ fn hosts<'a>(s: &'a MetricsSnapshot, all: &mut Vec<Family<'a>>) {
         metric: catalog::HOST_SCORE,
         samples: scores.map(|h| sample([h.host.to_string().as_str(), h.detector.name()], h.score)).collect(),
     });
+    let findings = s.host_findings.iter();
+    all.push(Family {
+        metric: catalog::HOST_FINDING_SEVERITY,
+        samples: findings
+            .map(|((host, detector, behaviour), severity)| {
+                let level = f64::from(severity.level());
+                sample([&host.to_string(), detector.name(), behaviour.name()], level)
+            })
+            .collect(),
+    });
     let volumes: [(Metric, Volume); 6] = [
         (catalog::HOST_BYTES_OUT, |h| h.bytes_out),
         (catalog::HOST_BYTES_IN, |h| h.bytes_in),
