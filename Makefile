@@ -71,6 +71,12 @@ dashboards-check: ## Are the dashboards and rules what dashboards/mixin makes?
 	@if command -v jsonnet >/dev/null; then scripts/check_dashboards.sh $(MIXIN); \
 	else echo "skipped: jsonnet is not installed"; fi
 
+dashboards-render: ## Draw the dashboards with Grafana's own components in Chromium (half a gigabyte of npm packages)
+	@scripts/timed.sh dashboards-render scripts/render_dashboards.sh
+
+accessibility: ## Do the report and the sensor's page pass axe-core in Chromium? (npm packages, as above)
+	@scripts/timed.sh accessibility scripts/check_accessibility.sh
+
 picture: ## Is the picture of the demo what the demo prints?
 	python3 scripts/render_terminal.py --check docs/images/demo.svg -- $(REPLAY_DEMO)
 

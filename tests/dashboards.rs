@@ -1,4 +1,4 @@
-//! Dashboards and rules from outside of any Prometheus: the rules of Grafana's dashboard-linter over a PromQL parser, every metric
+//! Dashboards and rules from outside of any Prometheus: the rules of Grafana's dashboard-linter over a `PromQL` parser, every metric
 //! and label against the catalog, a runbook and tests behind each alert. What needs a running Prometheus is in `dashboards/tests`.
 #![expect(clippy::unwrap_used, reason = "a test that fails here has found something")]
 
@@ -164,14 +164,19 @@ fn counters_are_rates_over_the_interval_of_the_chart_or_increases_over_what_is_s
     for (name, dashboard) in dashboards() {
         for query in queries(&name, &dashboard) {
             for selector in selectors(&query.expr).unwrap() {
-                let complaint = match (selector.is_counter(), selector.function.as_deref(), selector.range) {
-                    (true, Some("rate" | "increase"), Some(RATE_INTERVAL)) => None,
-                    (true, Some("increase"), Some(RANGE)) | (false, Some(_), Some(RANGE)) => None,
-                    (false, _, None) => None,
-                    (true, _, _) => Some("is a counter"),
-                    (false, _, _) => Some("has a range of its own"),
+                let (function, range) = (selector.function.as_deref(), selector.range);
+                let fits = if selector.is_counter() {
+                    matches!(
+                        (function, range),
+                        (Some("rate" | "increase"), Some(RATE_INTERVAL)) | (Some("increase"), Some(RANGE))
+                    )
+                } else {
+                    matches!(range, None | Some(RANGE))
                 };
-                complaints.extend(complaint.map(|c| format!("{}: {} {c}", query.place, selector.name)));
+                if !fits {
+                    complaints
+                        .push(format!("{}: {} in {function:?} of {range:?}", query.place, selector.name));
+                }
             }
         }
     }

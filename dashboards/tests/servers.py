@@ -174,8 +174,6 @@ class HttpServer:
     """A handler on a port of its own, in a thread."""
 
     def __init__(self, handle):
-        server = self
-
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 self._answer(b"")
@@ -185,6 +183,13 @@ class HttpServer:
 
             def _answer(self, body):
                 answer = handle(body).encode()
+                try:
+                    self._send(answer)
+                except ConnectionError:
+                    # Who asked has been stopped.
+                    pass
+
+            def _send(self, answer):
                 self.send_response(200)
                 self.send_header("Content-Type", "text/plain; version=0.0.4")
                 self.send_header("Content-Length", str(len(answer)))
@@ -197,7 +202,7 @@ class HttpServer:
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.address = f"127.0.0.1:{self._server.server_port}"
         self.url = f"http://{self.address}/"
-        server._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
     def __enter__(self):
         self._thread.start()

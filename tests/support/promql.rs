@@ -1,4 +1,4 @@
-//! The selectors of a PromQL expression, by a parser that agrees with that of Prometheus.
+//! The selectors of a `PromQL` expression, by a parser that agrees with that of Prometheus.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;

@@ -1,24 +1,24 @@
 // One host: its scores, what was found, and how much it exchanged with the outside.
 local d = import '../lib/dashboard.libsonnet';
+local detection = import '../lib/detection.libsonnet';
 local p = import '../lib/panel.libsonnet';
 local q = import '../lib/query.libsonnet';
 
 local host = ['host=~"$host"'];
-local names = { c2: 'C2', exfil: 'exfiltration' };
 local volume(metric) = 'max by (host) (%s)' % q.series(metric, host);
 
 local scoreStat(detector) =
   p.stat(
-    'Highest %s score' % names[detector],
-    'Highest %s score of the host in the time that is shown.' % names[detector],
+    'Highest %s score' % detection.names[detector],
+    'Highest %s score of the host in the time that is shown.' % detection.names[detector],
     'score',
     p.instant('max(max_over_time(%s[$__range]))' % q.series('host_anomaly_score', host + ['detector="%s"' % detector])),
   );
 
 local score(detector) =
   p.timeseries(
-    'Score, %s' % names[detector],
-    'The %s score of the host: that of its worst channel. Dashed: the scores from which a host is of a severity.' % names[detector],
+    'Score, %s' % detection.names[detector],
+    'The %s score of the host: that of its worst channel. Dashed: the scores from which a host is of a severity.' % detection.names[detector],
     'score',
     [p.range('max by (host) (%s)' % q.series('host_anomaly_score', host + ['detector="%s"' % detector]), '{{host}}')]
     + [p.range(q.threshold(detector, severity), 'threshold: ' + severity) for severity in ['medium', 'high', 'critical']],

@@ -7,7 +7,7 @@ local q = import '../lib/query.libsonnet';
 local over(detector, title) =
   p.stat(
     title,
-    'Hosts whose %s score is at or over the threshold of "high" now. Whether an alert is raised also depends on the evidence: see the table below.' % title,
+    'Hosts whose %s score is at or over the threshold of "high" now. Whether an alert is raised also depends on the evidence: see the table below.' % detection.names[detector],
     'count',
     p.instant('sum(%s)' % q.series('hosts_over_threshold', ['detector="%s"' % detector, 'severity="high"'])),
     [p.from(1, 'orange')],
@@ -27,8 +27,8 @@ function(config)
       d.even(4, [
         p.stat('Sensors', 'Sensors that answer when Prometheus asks them.', 'count', p.instant('count(%s)' % q.series('build_info'))),
         p.stat('Hosts watched', 'Monitored hosts that the sensors know.', 'count', p.instant('sum(%s)' % q.series('hosts_tracked'))),
-        over('c2', 'Hosts over the C2 threshold'),
-        over('exfil', 'Hosts over the exfiltration threshold'),
+        over('c2', 'Hosts over C2 threshold'),
+        over('exfil', 'Hosts over exfil threshold'),
         p.stat(
           'New findings',
           'Findings of severity medium or above that were made in the time that is shown.',

@@ -25,7 +25,7 @@ function(config)
           'Since the last scoring pass',
           'Time since the sensor judged last, by the time of its packets. After an import of a replay it is the age of the capture.',
           'seconds',
-          p.instant('time() - ' + each('last_scored_timestamp_seconds'), '{{instance}}'),
+          p.instant('clamp_min(time() - %s, 0)' % each('last_scored_timestamp_seconds'), '{{instance}}'),
           [p.from(config.scoringStalledSeconds, 'red')],
         ),
         p.stat(
@@ -59,12 +59,12 @@ function(config)
       ]),
       d.even(8, [
         p.timeseries('Packets', 'Packets a second that were captured.', 'packets', [p.range(captured, '{{instance}}')], fill=10, min=0),
-        p.timeseries('Packets lost', 'Packets a second that were lost because the sensor was too slow. There should be none.', 'packets', [p.range(lost, '{{instance}}')], fill=10, min=0),
-        p.timeseries('Share of packets lost', 'Lost packets as a share of all. From %s on an alert is raised.' % config.lossRatio, 'share', [p.range('%s / (%s + %s > 0)' % [lost, lost, captured], '{{instance}}')], fill=10, min=0),
+        p.timeseries('Packets lost', 'Packets a second that were lost because the sensor was too slow. There should be none.', 'packets', [p.range(lost, '{{instance}}')], fill=10, min=0, atLeast=1),
+        p.timeseries('Share of packets lost', 'Lost packets as a share of all. From %s on an alert is raised.' % config.lossRatio, 'share', [p.range('%s / (%s + %s > 0)' % [lost, lost, captured], '{{instance}}')], fill=10, min=0, atLeast=10 * config.lossRatio),
       ]),
       d.even(8, [
         p.timeseries('Packets not looked at', 'Packets that were not looked at, by reason. Most reasons are by design: ARP, a filter, frames without IP.', 'packets', [p.range(q.rate('capture_dropped_packets_total', ['reason']) + ' > 0', '{{reason}}')], min=0),
-        p.timeseries('Decode errors', 'Packets that could not be decoded whole, by the layer that failed: cut short, malformed, or of an unknown kind.', 'packets', [p.range(q.rate('decode_errors_total', ['layer']), '{{layer}}')], min=0),
+        p.timeseries('Decode errors', 'Packets that could not be decoded whole, by the layer that failed: cut short, malformed, or of an unknown kind.', 'packets', [p.range(q.rate('decode_errors_total', ['layer']), '{{layer}}')], min=0, atLeast=1),
         p.timeseries('Traffic', 'Bits a second on the wire, link layer included.', 'bits', [p.range('8 * ' + q.rate('capture_bytes_total', ['instance']), '{{instance}}')], fill=10, min=0),
       ]),
       d.even(8, [
@@ -82,11 +82,11 @@ function(config)
           p.range('count by (detector) (%s)' % q.series('host_anomaly_score'), '{{detector}}'),
           p.range('max(%s)' % q.series('topk_limit_hosts'), 'limit'),
         ], min=0) { fieldConfig+: { overrides: [p.thresholdLine('limit', 'high')] } },
-        p.timeseries('Hosts that lost their series', 'Hosts that lost their series a second, by reason. Many that are displaced mean that more hosts are suspicious than have room.', 'events', [p.range(q.rate('topk_evictions_total', ['reason']), '{{reason}}')], min=0),
+        p.timeseries('Hosts that lost their series', 'Hosts that lost their series a second, by reason. Many that are displaced mean that more hosts are suspicious than have room.', 'events', [p.range(q.rate('topk_evictions_total', ['reason']), '{{reason}}')], min=0, atLeast=1),
       ]),
       d.even(8, [
         p.timeseries('Drift of the models', 'How far the scores are from the benign ones that the model was calibrated with: 0 is no drift, 1 the most. Where it stays over %s, train on your own traffic.' % config.driftRatio, 'share', [p.range('max by (detector) (%s)' % q.series('model_score_drift_ratio'), '{{detector}}')], min=0, max=1),
-        p.stat('Age of the models', 'Time since the models were trained.', 'seconds', p.instant('time() - max by (detector) (%s)' % q.series('model_trained_timestamp_seconds'), '{{detector}}'), [p.from(config.modelStaleDays * 86400, 'orange')]),
+        p.stat('Age of the models', 'Time since the models were trained.', 'seconds', p.instant('clamp_min(time() - max by (detector) (%s), 0)' % q.series('model_trained_timestamp_seconds'), '{{detector}}'), [p.from(config.modelStaleDays * 86400, 'orange')]),
         p.table(
           'Models',
           'The models that judge, as each sensor has loaded them.',
@@ -99,7 +99,7 @@ function(config)
         p.timeseries('Findings that wait or are lost', 'Findings that wait to be written or sent, and findings lost between two points because too many waited, by sink. Both should be zero. A replay has no sinks.', 'count', [
           p.range('sum by (sink) (%s)' % q.series('findings_waiting'), '{{sink}} wait'),
           p.range(q.increase('findings_lost_total', ['sink']), '{{sink}} lost'),
-        ], min=0),
+        ], min=0, atLeast=1),
         p.timeseries('Memory', 'Resident memory of the sensor. Its tables are bounded: it levels off.', 'bytes', [p.range(q.ofSensors('max by (instance) (%s)' % q.process('resident_memory_bytes')), '{{instance}}')], fill=10, min=0),
         p.timeseries('Processors', 'Processors that the sensor keeps busy.', 'count', [p.range(q.ofSensors('sum by (instance) (rate(%s[$__rate_interval]))' % q.process('cpu_seconds_total')), '{{instance}}')], fill=10, min=0),
       ]),

@@ -58,18 +58,23 @@ local override(matcher, value, properties) = {
 
   override:: override,
 
-  timeseries(title, description, unit, targets, fill=0, min=null, max=null, stack=false, bars=false)::
+  timeseries(title, description, unit, targets, fill=0, min=null, max=null, atLeast=null, stack=false, bars=false)::
     base('timeseries', title, description, unit, targets) {
+      // Bars count events: with few of them, each event is in one bar only.
+      [if bars then 'maxDataPoints']: 60,
       fieldConfig+: {
         defaults+: {
           [if min != null then 'min']: min,
           [if max != null then 'max']: max,
+          color: { mode: 'palette-classic' },
           custom: {
             drawStyle: if bars then 'bars' else 'line',
             fillOpacity: if bars then 80 else fill,
             lineWidth: 1,
             showPoints: 'never',
             spanNulls: 600000,
+            // So that zeros have an axis of a sensible range.
+            [if atLeast != null then 'axisSoftMax']: atLeast,
             stacking: { mode: if stack then 'normal' else 'none', group: 'A' },
           },
         },
@@ -160,7 +165,7 @@ local override(matcher, value, properties) = {
         defaults+: {
           color: { mode: 'fixed', fixedColor: 'text' },
           mappings: mappings,
-          custom: { fillOpacity: 80, lineWidth: 0, spanNulls: 600000 },
+          custom: { fillOpacity: 80, lineWidth: 0 },
         },
       },
       options: {
