@@ -29,5 +29,7 @@ pub mod memory;
 pub mod model;
 pub mod pipeline;
 pub mod seed;
+pub mod sensor;
+pub mod serve;
 pub mod simulate;
 pub mod time;

@@ -12,17 +12,19 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("memory", &[]),
     ("seed", &[]),
     ("time", &[]),
-    ("capture", &["time"]),
+    ("capture", &["seed", "time"]),
     ("decode", &["addr", "capture", "seed", "time"]),
     ("flow", &["addr", "decode", "memory", "seed", "time"]),
     ("features", &["addr", "decode", "flow", "memory", "seed", "time"]),
     ("model", &[]),
     ("detect", &["addr", "decode", "features", "model", "time"]),
     ("evaluate", &["addr", "decode", "detect", "features", "flow", "model", "time"]),
-    ("export", &["addr", "decode", "detect", "evaluate", "features", "flow", "time"]),
+    ("export", &["addr", "decode", "detect", "evaluate", "features", "flow", "seed", "time"]),
     ("simulate", &["capture", "seed", "time"]),
     ("pipeline", &["capture", "decode", "features", "flow", "seed", "time"]),
-    ("config", &["decode", "detect", "features", "flow", "pipeline"]),
+    ("sensor", &["addr", "detect", "export", "features", "pipeline", "seed", "time"]),
+    ("serve", &["addr", "detect", "export", "features", "sensor", "time"]),
+    ("config", &["capture", "decode", "detect", "features", "flow", "pipeline", "sensor", "serve"]),
 ];
 
 /// The modules that may use all others.

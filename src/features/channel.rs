@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::addr::Addr;
 use crate::decode::app::{AppInfo, Service};
 use crate::decode::proto;
@@ -15,7 +17,7 @@ use crate::time::{Span, Timestamp};
 const VOLUME_FROM: u64 = 10_000;
 
 /// Whom a channel leads to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Peer {
     /// An address.
     Addr(Addr),
@@ -24,7 +26,7 @@ pub enum Peer {
 }
 
 /// What identifies a channel.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ChannelKey {
     /// The monitored host.
     pub host: Addr,
@@ -51,7 +53,7 @@ impl ChannelKey {
 }
 
 /// Traffic as the monitored host sees it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
     /// Packets the host sent.
     pub packets_out: u64,
@@ -121,7 +123,7 @@ impl Traffic {
 }
 
 /// The largest sum of a value over one bucket of fixed length.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct PeakBucket {
     bucket: i64,
     sum: u64,
@@ -150,7 +152,7 @@ impl PeakBucket {
 }
 
 /// ICMP echo facts, summed over the flows of the channel.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct IcmpState {
     /// Requests whose payload differs from the one before.
     pub payload_changes: u64,
@@ -172,7 +174,7 @@ impl IcmpState {
 }
 
 /// The state of one channel.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Channel {
     /// Name of the peer, where SNI, Host or DNS told one.
     pub name: Option<Arc<str>>,
@@ -216,7 +218,7 @@ pub struct Channel {
 }
 
 /// What most channels never have.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Rare {
     volume_out: Option<VolumeHistogram>,
     dns: Option<Box<DomainState>>,

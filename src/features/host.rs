@@ -1,10 +1,12 @@
 //! What is remembered of one monitored host.
 
+use serde::{Deserialize, Serialize};
+
 use crate::features::channel::Traffic;
 use crate::time::Timestamp;
 
 /// The state of one monitored host.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Host {
     /// First packet; nothing before the first report.
     pub first_seen: Option<Timestamp>,

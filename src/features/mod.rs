@@ -13,6 +13,7 @@ mod names;
 pub mod periodicity;
 mod reference;
 pub mod rita;
+mod saved;
 mod steps;
 mod vector;
 mod view;
@@ -30,6 +31,7 @@ pub use host::Host;
 pub use local::{LocalNetworks, is_unicast};
 pub use map::BoundedMap;
 pub use reference::render_reference;
+pub use saved::SavedFeatures;
 pub use vector::{C2, Direction as FeatureDirection, EXFIL, Feature, Scale, vector_of};
 pub use view::{ChannelView, Observed};
 pub use volume::VolumeHistogram;
@@ -63,7 +65,7 @@ impl Default for Config {
 }
 
 /// State of all hosts and channels.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FeatureStore {
     local: LocalNetworks,
     seed: Seed,
@@ -121,6 +123,14 @@ impl FeatureStore {
     /// The channels.
     pub fn channels(&self) -> &BoundedMap<ChannelKey, Channel> {
         &self.channels
+    }
+
+    /// Names that DNS gave for addresses of monitored hosts, to any of them.
+    pub fn names_of_hosts(&self) -> impl Iterator<Item = (Addr, &Arc<str>)> {
+        self.names
+            .iter()
+            .filter(|((_, addr), _)| self.local.contains(*addr))
+            .map(|((_, addr), name)| (*addr, name))
     }
 
     /// Flows of outside originators that nobody answered; they are counted at their host and make no channel.

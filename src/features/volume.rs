@@ -1,9 +1,11 @@
 //! How many bytes left through a channel over its life.
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::{Span, Timestamp};
 
 /// Sums of bytes in at most 64 bins that double in width as the life grows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct VolumeHistogram {
     origin: Timestamp,
     width: Span,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::capture::{Block, FrameRef};
 use crate::decode::{self, DecodeStats, Decoder};
-use crate::features::{self, FeatureStore, LocalNetworks};
+use crate::features::{self, FeatureStore, LocalNetworks, SavedFeatures};
 use crate::flow::{self, Events, FlowEvent, FlowHasher, FlowRecord, FlowReport, ReportPhase};
 use crate::seed::Seed;
 use crate::time::{Span, Timestamp};
@@ -120,6 +120,24 @@ impl Pipeline {
         }
         self.count(uncounted);
         self.workers.reclaim(batch)
+    }
+
+    /// Packet time has reached `at` without a packet: does what is due by then. For links on which nothing is sent for a while.
+    pub fn advance(&mut self, at: Timestamp, observer: &mut dyn Observer) {
+        match self.next_tick {
+            Some(tick) if at < tick => {}
+            due => drop(self.tick(at.floor_to(TICK), due.is_some(), observer)),
+        }
+    }
+
+    /// Packet time was set back to `to`: ticks go on from there. Without it, none would come before the old time is reached again.
+    pub fn set_back(&mut self, to: Timestamp) {
+        self.next_tick = Some(to.floor_to(TICK) + TICK);
+    }
+
+    /// Takes over the state of hosts and channels of an earlier run with the same seed.
+    pub fn restore(&mut self, saved: SavedFeatures) {
+        self.store.restore(saved);
     }
 
     /// Ends all flows and brings the features up to date.

@@ -13,17 +13,6 @@ use undercurrent::export::metrics::{CATALOG, Metric, MetricKind};
 pub(crate) const RATE_INTERVAL: Duration = Duration::from_secs(127);
 pub(crate) const RANGE: Duration = Duration::from_secs(1021);
 
-/// Metrics that only the live sensor has, and that are not in the catalog yet.
-const LIVE_ONLY: &[&str] = &[
-    "process_cpu_seconds_total",
-    "process_resident_memory_bytes",
-    "undercurrent_capture_interface_up",
-    "undercurrent_findings_lost_total",
-    "undercurrent_findings_sink_up",
-    "undercurrent_findings_waiting",
-    "undercurrent_scoring_late_total",
-];
-
 /// A selection of series, and what is done with it.
 #[derive(Debug)]
 pub(crate) struct Selector {
@@ -48,9 +37,9 @@ impl Selector {
         })
     }
 
-    /// Whether it is Prometheus' own, the result of a recording rule, or of the live sensor alone.
+    /// Whether it is Prometheus' own, or the result of a recording rule.
     pub(crate) fn is_foreign(&self) -> bool {
-        self.name == "up" || self.name.contains(":undercurrent_") || LIVE_ONLY.contains(&self.name.as_str())
+        self.name == "up" || self.name.contains(":undercurrent_")
     }
 
     /// Whether it only goes up.
