@@ -12,7 +12,7 @@ REPLAY_DEMO := cargo run --quiet --locked -- replay --no-progress $(DEMO)
 SCRIPTS := .ci/run $(wildcard benches/*.sh scripts/*.sh captures/*/record.sh)
 MIXIN := $(wildcard dashboards/mixin/*sonnet dashboards/mixin/*/*sonnet)
 
-.PHONY: help demo test check format lint docs metrics picture scripts licences pages evaluate compare-sklearn \
+.PHONY: help demo test check format lint docs metrics picture scripts licences package pages evaluate compare-sklearn \
 	rules dashboards dashboards-check dashboards-render accessibility
 
 help: ## List the jobs
@@ -79,6 +79,10 @@ accessibility: ## Do the report and the sensor's page pass axe-core in Chromium?
 
 picture: ## Is the picture of the demo what the demo prints?
 	python3 scripts/render_terminal.py --check docs/images/demo.svg -- $(REPLAY_DEMO)
+
+package: ## Build the Debian package (with cargo-deb)
+	@scripts/install_deps.sh build
+	@scripts/package_deb.sh
 
 pages: ## Write the generated pages and the picture anew
 	UPDATE_GOLDEN=1 cargo test --locked --quiet --test pages

@@ -6,21 +6,17 @@ use undercurrent::capture::Block;
 use undercurrent::capture::live::{Backend, Capture, Config, Poll};
 use undercurrent::seed::Seed;
 
-use super::network::{FAR, Network, frame};
+use super::network::{FAR, Network, frame, send};
 use super::{BACKENDS, PATIENCE, WAIT, config, open_far, read_until};
 
 const CONVERSATIONS: u8 = 100;
 
-/// Sends rounds of a frame each way in every conversation.
-fn send(network: &Network, rounds: u64) -> u64 {
-    let mut sender = network.sender();
-    for _ in 0..rounds {
-        for peer in 2..2 + CONVERSATIONS {
-            sender.sendpacket(frame(1, peer, 100, None)).unwrap();
-            sender.sendpacket(frame(peer, 1, 100, None)).unwrap();
-        }
-    }
-    rounds * 2 * u64::from(CONVERSATIONS)
+/// Sends rounds of a frame each way in every conversation. Gives the number of frames.
+fn send_rounds(rounds: usize) -> u64 {
+    let both_ways = |peer| [frame(1, peer, 100, None), frame(peer, 1, 100, None)];
+    let round: Vec<_> = (2..2 + CONVERSATIONS).flat_map(both_ways).collect();
+    send(std::iter::repeat_n(&round, rounds).flatten());
+    (rounds * round.len()) as u64
 }
 
 /// Frames of each conversation in a block.
@@ -33,11 +29,11 @@ fn count(block: &Block, counts: &mut BTreeMap<u8, u64>) {
 
 #[test]
 fn a_pipeline_that_keeps_up_loses_nothing() {
-    let Some(network) = Network::new() else { return };
+    let Some(_network) = Network::new() else { return };
     for (backend, workers) in BACKENDS {
         let mut capture =
             Capture::open(&[FAR.to_owned()], &config(backend, workers), Seed(1)).unwrap().start().unwrap();
-        let sent = send(&network, 50);
+        let sent = send_rounds(50);
         let (mut counts, mut patience) = (BTreeMap::new(), PATIENCE);
         while counts.values().sum::<u64>() < sent && patience > 0 {
             patience -= 1;
@@ -59,11 +55,11 @@ fn a_pipeline_that_keeps_up_loses_nothing() {
 
 #[test]
 fn a_pipeline_that_stands_still_sheds_whole_conversations_and_all_is_counted() {
-    let Some(network) = Network::new() else { return };
+    let Some(_network) = Network::new() else { return };
     for workers in [1, 2] {
         let config = Config { queue_blocks: 16, ..config(Backend::AfPacket, workers) };
         let mut capture = Capture::open(&[FAR.to_owned()], &config, Seed(1)).unwrap().start().unwrap();
-        let sent = send(&network, 200);
+        let sent = send_rounds(200);
         capture.stop();
         let mut counts = BTreeMap::new();
         while let Some(block) = capture.next(WAIT) {
@@ -79,11 +75,11 @@ fn a_pipeline_that_stands_still_sheds_whole_conversations_and_all_is_counted() {
 
 #[test]
 fn a_ring_that_is_not_read_counts_what_it_drops() {
-    let Some(network) = Network::new() else { return };
+    let Some(_network) = Network::new() else { return };
     for backend in [Backend::AfPacket, Backend::Libpcap] {
         let config = Config { buffer_bytes: 1 << 20, ..config(backend, 1) };
         let mut source = open_far(&config).remove(0);
-        let sent = send(&network, 200);
+        let sent = send_rounds(200);
         let mut read = 0;
         read_until(&mut source, |poll, block| {
             read += block.frames.len() as u64;

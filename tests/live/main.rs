@@ -1,11 +1,17 @@
 //! Capture from a pair of virtual interfaces. Needs root; says that it skips where it has no right to.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "a test that fails here has found something")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails here has found something"
+)]
 
 mod interfaces;
 mod losses;
 mod network;
 mod rings;
+mod sandboxed;
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use pcap::{Active, Capture};
+use pcap::Capture;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// The interface that frames are sent on.
@@ -38,24 +38,32 @@ impl Network {
 
     /// Adds the pair, up.
     pub(crate) fn add_link(&self) {
-        run(&format!(
-            "ip link add {NEAR} type veth peer name {FAR} && ip link set {NEAR} up && ip link set {FAR} up"
-        ));
+        self.ip(&format!("link add {NEAR} type veth peer name {FAR}"));
+        self.ip(&format!("link set {NEAR} up"));
+        self.ip(&format!("link set {FAR} up"));
     }
 
     /// Removes the pair.
     pub(crate) fn remove_link(&self) {
-        run(&format!("ip link del {NEAR}"));
+        self.ip(&format!("link del {NEAR}"));
     }
 
     /// Takes the receiving end down or up.
     pub(crate) fn set_link(&self, state: &str) {
-        run(&format!("ip link set {FAR} {state}"));
+        self.ip(&format!("link set {FAR} {state}"));
     }
 
-    /// Who sends frames into the pair.
-    pub(crate) fn sender(&self) -> Capture<Active> {
-        Capture::from_device(NEAR).unwrap().open().unwrap()
+    /// Runs ip(8) in the namespace.
+    pub(crate) fn ip(&self, arguments: &str) {
+        run(&format!("ip -n {} {arguments}", self.name));
+    }
+}
+
+/// Sends frames into the pair of the thread's namespace.
+pub(crate) fn send<'a>(frames: impl IntoIterator<Item = &'a Vec<u8>>) {
+    let mut sender = Capture::from_device(NEAR).unwrap().open().unwrap();
+    for frame in frames {
+        sender.sendpacket(frame.as_slice()).unwrap();
     }
 }
 

@@ -5,17 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use undercurrent::capture::Block;
 use undercurrent::capture::live::{Backend, Config, Poll};
 
-use super::network::{Network, frame};
+use super::network::{Network, frame, send};
 use super::{BACKENDS, PATIENCE, WAIT, config, open_far, read_frames, read_until};
 
 #[test]
 fn frames_come_as_they_were_sent() {
-    let Some(network) = Network::new() else { return };
+    let Some(_network) = Network::new() else { return };
     for backend in [Backend::AfPacket, Backend::Libpcap] {
         let mut sources = open_far(&config(backend, 1));
         let sent: Vec<Vec<u8>> = (1..=100).map(|n| frame(n, 200, 60 + usize::from(n) * 14, None)).collect();
-        let mut sender = network.sender();
-        sent.iter().for_each(|frame| sender.sendpacket(frame.as_slice()).unwrap());
+        send(&sent);
         assert_eq!(read_frames(&mut sources[0], sent.len()), sent, "{backend:?}");
         assert_eq!(sources[0].backend(), backend);
         let stats = sources[0].stats();
@@ -26,11 +25,10 @@ fn frames_come_as_they_were_sent() {
 
 #[test]
 fn times_have_nanoseconds_and_follow_each_other() {
-    let Some(network) = Network::new() else { return };
+    let Some(_network) = Network::new() else { return };
     for backend in [Backend::AfPacket, Backend::Libpcap] {
         let mut source = open_far(&config(backend, 1)).remove(0);
-        let mut sender = network.sender();
-        (0..200).for_each(|_| sender.sendpacket(frame(1, 2, 60, None)).unwrap());
+        send(&vec![frame(1, 2, 60, None); 200]);
         let mut nanos = Vec::new();
         read_until(&mut source, |_, block| {
             nanos.extend(block.frames.iter().map(|frame| frame.ts.as_nanos()));
@@ -43,27 +41,25 @@ fn times_have_nanoseconds_and_follow_each_other() {
 
 #[test]
 fn tags_that_the_kernel_took_out_are_put_back() {
-    let Some(network) = Network::new() else { return };
+    let Some(_network) = Network::new() else { return };
     for backend in [Backend::AfPacket, Backend::Libpcap] {
         let mut source = open_far(&config(backend, 1)).remove(0);
         let sent = [frame(1, 2, 60, Some(100)), frame(1, 2, 60, None), frame(1, 2, 60, Some(0x6fff))];
-        let mut sender = network.sender();
-        sent.iter().for_each(|frame| sender.sendpacket(frame.as_slice()).unwrap());
+        send(&sent);
         assert_eq!(read_frames(&mut source, 3), sent, "{backend:?}");
     }
 }
 
 #[test]
 fn filters_are_applied_tags_included() {
-    let Some(network) = Network::new() else { return };
+    let Some(_network) = Network::new() else { return };
     for (filter, wanted, passes_kernel) in
         [("udp dst port 1002", vec![0, 2], 2), ("vlan 7", vec![1, 2], 3), ("not udp", vec![], 0)]
     {
         let config = Config { filter: filter.to_owned(), ..config(Backend::AfPacket, 1) };
         let mut source = open_far(&config).remove(0);
         let sent = [frame(1, 2, 60, None), frame(1, 3, 60, Some(7)), frame(1, 2, 61, Some(7))];
-        let mut sender = network.sender();
-        sent.iter().for_each(|frame| sender.sendpacket(frame.as_slice()).unwrap());
+        send(&sent);
         let mut frames = Vec::new();
         read_until(&mut source, |poll, block| {
             frames.extend(block.frames.iter().map(|frame| block.bytes(frame).to_vec()));
@@ -79,11 +75,11 @@ fn filters_are_applied_tags_included() {
 
 #[test]
 fn frames_are_cut_and_their_lengths_are_not() {
-    let Some(network) = Network::new() else { return };
+    let Some(_network) = Network::new() else { return };
     for backend in [Backend::AfPacket, Backend::Libpcap] {
         let config = Config { snap_length: 128, ..config(backend, 1) };
         let mut source = open_far(&config).remove(0);
-        network.sender().sendpacket(frame(1, 2, 1000, None)).unwrap();
+        send([&frame(1, 2, 1000, None)]);
         read_until(&mut source, |_, block| {
             block.frames.iter().for_each(|f| assert_eq!((f.captured_len, f.wire_len), (128, 1000)));
             !block.frames.is_empty()
@@ -93,13 +89,10 @@ fn frames_are_cut_and_their_lengths_are_not() {
 
 #[test]
 fn both_directions_of_a_flow_come_by_the_same_ring() {
-    let Some(network) = Network::new() else { return };
+    let Some(_network) = Network::new() else { return };
     let mut sources = open_far(&config(Backend::AfPacket, 2));
-    let mut sender = network.sender();
-    for peer in 2..=201 {
-        sender.sendpacket(frame(1, peer, 60, None)).unwrap();
-        sender.sendpacket(frame(peer, 1, 60, None)).unwrap();
-    }
+    let both_ways = |peer| [frame(1, peer, 60, None), frame(peer, 1, 60, None)];
+    send(&(2..=201).flat_map(both_ways).collect::<Vec<_>>());
     let mut rings: BTreeMap<u8, BTreeSet<usize>> = BTreeMap::new();
     let mut frames = 0;
     let mut block = Block::default();
