@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::capture::live;
 use crate::detect::{Allowlist, AllowlistError, DEFAULT_ALERTS_A_DAY};
-use crate::features::LocalNetworks;
+use crate::features::{Asset, Assets, LocalNetworks};
 use crate::sensor::{
     AlertmanagerConfig, FindingsConfig, MetricsConfig, StateConfig, SyslogConfig, WebhookConfig,
 };
@@ -26,6 +26,8 @@ use keys::KEYS;
 pub struct Config {
     /// Monitored networks; the default ranges where empty.
     pub local: Vec<IpNet>,
+    /// Whose data must not leave.
+    pub assets: Vec<Asset>,
     /// What the user knows to be fine.
     pub allowlist: AllowlistConfig,
     /// How much is reported.
@@ -254,6 +256,7 @@ impl Config {
     pub fn pipeline(&self) -> pipeline::Config {
         pipeline::Config {
             local: LocalNetworks::new(&self.local),
+            assets: Assets::new(&self.assets),
             decode: self.decode.clone(),
             flow: self.flow.clone(),
             features: self.features.clone(),
@@ -339,6 +342,8 @@ mod tests {
             ("local = [\"10.0.0.0/99\"]\n", "line 1"),
             ("[allowlist]\nentries = [\"what is this?\"]\n", "what is this?"),
             ("[detect]\nalerts_a_day = -1.0\n", "above 0"),
+            ("[[assets]]\nname = \"weights\"\ncidr = \"10.9.0/16\"\n", "line 3"),
+            ("[[assets]]\nname = \"weights\"\nnet = []\n", "line 3"),
         ] {
             std::fs::write(&path, text).unwrap();
             let message = Config::load(&path).unwrap_err().to_string();

@@ -7,6 +7,7 @@
 //! | [`capture`] | files → [`capture::Block`] of frames in time order | look into a frame |
 //! | [`decode`] | frame → [`decode::Packet`], payload → application fields | keep state of a flow |
 //! | [`flow`] | packets → [`flow::FlowEvent`]: connections with Zeek's meaning | know which host is monitored |
+//! | [`records`] | logs of other programs → the same events | know which host is monitored |
 //! | [`features`] | flow events → per-host and per-channel state → feature vectors | judge |
 //! | [`model`] | float rows → scores, p-values, contributions | know what a network is |
 //! | [`detect`] | vectors and scores → findings | read packets, write files |
@@ -28,6 +29,7 @@ pub mod flow;
 pub mod memory;
 pub mod model;
 pub mod pipeline;
+pub mod records;
 pub mod sandbox;
 pub mod seed;
 pub mod sensor;

@@ -23,6 +23,7 @@ use crate::time::Timestamp;
 pub use error::CaptureError;
 pub use file::{BLOCK_BYTES, CaptureFile};
 pub use filter::{Filter, FilterError};
+pub(crate) use input::{End, Input};
 pub use stats::{CaptureStats, Warning};
 pub use timeline::Timeline;
 

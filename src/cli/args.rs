@@ -22,7 +22,7 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Score captures offline, on packet time
+    /// Score captures or flow records offline, on packet time
     #[command(after_help = examples::REPLAY)]
     Replay(ReplayArgs),
     /// Capture live, score, and serve metrics and findings, until SIGTERM
@@ -31,10 +31,10 @@ pub(super) enum Command {
     /// Show a running sensor in the terminal
     #[command(after_help = examples::TOP)]
     Top(TopArgs),
-    /// Fit the isolation forests on benign captures and write model files
+    /// Fit the isolation forests on benign captures or flow records and write model files
     #[command(after_help = examples::TRAIN)]
     Train(TrainArgs),
-    /// Score labelled captures and print detection metrics against the labels
+    /// Score labelled captures or flow records and print detection metrics against the labels
     #[command(after_help = examples::EVALUATE)]
     Evaluate(EvaluateArgs),
     /// Write a labelled capture of simulated hosts and incidents, or an incident into a real capture
@@ -63,13 +63,14 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input and run")]
 pub(super) struct CommonArgs {
-    /// Captures: pcap or pcapng, also .gz or .zst; - is standard input. Several are read as one timeline
+    /// Captures (pcap, pcapng), or Zeek logs (conn, dns, ssl, http, quic; TSV or JSON), also .gz or .zst; folders of them; - is
+    /// standard input. Several are read as one timeline
     #[arg(required = true, value_name = "INPUT", help_heading = None)]
     pub(super) inputs: Vec<PathBuf>,
     /// Monitored network, repeatable [default: private, unique-local and link-local ranges]
     #[arg(long, value_name = "CIDR", value_parser = parse_network)]
     pub(super) local: Vec<IpNet>,
-    /// Packets to look at, as a libpcap filter
+    /// Packets to look at, as a libpcap filter; captures only
     #[arg(long, value_name = "BPF")]
     pub(super) filter: Option<String>,
     /// Configuration file
@@ -221,7 +222,7 @@ pub(super) struct EvaluateArgs {
     #[command(flatten)]
     pub(super) common: CommonArgs,
     /// Labels: CSV with the columns host, peer, kind, behaviour; optional: start, end, input, local
-    /// [default: the labels.csv beside each input]
+    /// [default: the labels.csv beside each input, or the labels in the logs]
     #[arg(long, help_heading = "Evaluation", value_name = "FILE.csv")]
     pub(super) labels: Option<PathBuf>,
     /// How the outcome is printed
@@ -233,7 +234,7 @@ pub(super) struct EvaluateArgs {
     /// Score each input without a label with models trained on those of the other folds, the others with models of all of them
     #[arg(long, help_heading = "Evaluation", value_name = "FOLDS", value_parser = clap::value_parser!(u16).range(2..=100))]
     pub(super) cross_validate: Option<u16>,
-    /// Benign capture that the models of every fold are trained on too, repeatable; it is not scored
+    /// Benign input that the models of every fold are trained on too, repeatable; it is not scored
     #[arg(long, help_heading = "Evaluation", value_name = "CAPTURE", requires = "cross_validate")]
     pub(super) train_on: Vec<PathBuf>,
     /// False alerts a day at which recall is told

@@ -21,6 +21,9 @@ Examples:
   Rotated captures as one timeline, with the rows behind the findings
     undercurrent replay --hosts hosts.csv --channels channels.parquet --flows flows.csv trace-*.pcap.gz
 
+  Zeek's logs of some days: conn, dns, ssl, http and quic of all of them
+    undercurrent replay /opt/zeek/logs/2025-01-0*
+
   From another program; monitored are two networks; known servers are left out
     tcpdump -r big.pcap -w - net 10.2.0.0/16 | undercurrent replay --local 10.2.0.0/16 --local 10.3.0.0/16 -
     undercurrent replay --allowlist known.txt --filter 'not port 853' capture.pcap
@@ -55,12 +58,15 @@ Examples:
     undercurrent train --output my-models monday.pcap tuesday.pcap wednesday.pcap
     undercurrent replay --models my-models thursday.pcap
 
-Each input is taken as a network of its own. Everything in the inputs counts as benign: leave out with --filter what is not.";
+Each capture is taken as a network of its own, and so are the logs of a folder. Everything in the inputs counts as benign: leave out with --filter what is not.";
 
 pub(super) const EVALUATE: &str = "\
 Examples:
   Recorded scenarios with the labels.csv beside each
     undercurrent evaluate captures/*/capture.pcap.zst
+
+  Logs with labels of their own, as those of IoT-23
+    undercurrent evaluate CTU-IoT-Malware-Capture-34-1/bro
 
   Labels of your own, and models that have not seen the benign inputs
     undercurrent evaluate --labels labels.csv --cross-validate 5 --format markdown *.pcap";

@@ -6,6 +6,7 @@ mod evaluate;
 mod examples;
 mod helpers;
 mod models;
+mod networks;
 mod progress;
 mod reference;
 mod replay;

@@ -7,6 +7,10 @@ pub(super) const KEYS: &[(&str, &str)] = &[
         "Monitored networks, e.g. [\"10.0.0.0/8\", \"2001:db8::/32\"]. Empty: private, unique-local and link-local ranges.",
     ),
     (
+        "assets",
+        "Whose data must not leave, e.g. [{ name = \"weights\", cidr = [\"10.9.0.0/16\"] }], or a table [[assets]] each: what is read from there, over any number of hosts inside, and then sent out is a staged upload.",
+    ),
+    (
         "allowlist.entries",
         "What is known to be fine: \"[SOURCE ->] DESTINATION[:PORT]\", each an address, a network or a name; *.example.com also means example.com.",
     ),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::features::Holding;
 use crate::features::channel::Traffic;
 use crate::time::Timestamp;
 
@@ -24,6 +25,8 @@ pub struct Host {
     pub pulled_inside: u64,
     /// DNS answers with addresses that the host received.
     pub dns_answers: u64,
+    /// What it may hold of an asset's data.
+    pub holding: Option<Holding>,
 }
 
 impl Host {
@@ -37,6 +40,7 @@ impl Host {
         external_flows: 0,
         pulled_inside: 0,
         dns_answers: 0,
+        holding: None,
     };
 
     /// Takes packets from `first` to `last`.

@@ -134,7 +134,7 @@ fn write_channels(
 ) -> Result<(), ExportError> {
     let Some(mut table) = table else { return Ok(()) };
     for scored in &scores.channels {
-        let rita = rita.and_then(|pairs| pairs.scores(&scored.key, &scored.channel));
+        let rita = rita.and_then(|pairs| pairs.pair(&scored.key, &scored.channel));
         table.write_row(&channel_row(scored, rita))?;
     }
     table.finish()
