@@ -13,7 +13,7 @@
 //! | [`detect`] | vectors and scores → findings | read packets, write files |
 //! | [`export`] | findings, rows, counters → tables, files, metrics, pages | decide anything |
 //!
-//! [`simulate`] makes labelled captures, [`evaluate`] measures detection on them. [`pipeline`] ties the stages together. Time is
+//! [`simulate`] makes labelled captures, [`evaluate`] measures detection on them, [`sandbox`] takes rights away from a live sensor. [`pipeline`] ties the stages together. Time is
 //! packet time ([`time`]): no stage reads a clock.
 
 pub mod addr;
@@ -30,6 +30,9 @@ pub mod memory;
 pub mod model;
 pub mod pipeline;
 pub mod records;
+pub mod sandbox;
 pub mod seed;
+pub mod sensor;
+pub mod serve;
 pub mod simulate;
 pub mod time;

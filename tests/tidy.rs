@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, &[&str])] = &[
     ("addr", &[]),
     ("memory", &[]),
+    ("sandbox", &[]),
     ("seed", &[]),
     ("time", &[]),
-    ("capture", &["time"]),
+    ("capture", &["seed", "time"]),
     ("decode", &["addr", "capture", "seed", "time"]),
     ("flow", &["addr", "decode", "memory", "seed", "time"]),
     ("records", &["addr", "capture", "decode", "flow", "seed", "time"]),
@@ -20,10 +21,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("detect", &["addr", "decode", "features", "model", "time"]),
     ("evaluate", &["addr", "decode", "detect", "features", "flow", "model", "records", "time"]),
-    ("export", &["addr", "decode", "detect", "evaluate", "features", "flow", "time"]),
+    ("export", &["addr", "decode", "detect", "evaluate", "features", "flow", "seed", "time"]),
     ("simulate", &["capture", "seed", "time"]),
     ("pipeline", &["capture", "decode", "features", "flow", "records", "seed", "time"]),
-    ("config", &["decode", "detect", "features", "flow", "pipeline"]),
+    ("sensor", &["addr", "detect", "export", "features", "pipeline", "seed", "time"]),
+    ("serve", &["addr", "detect", "export", "features", "sensor", "time"]),
+    ("config", &["capture", "decode", "detect", "features", "flow", "pipeline", "sensor", "serve"]),
 ];
 
 /// The modules that may use all others.

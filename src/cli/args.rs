@@ -1,5 +1,6 @@
 //! The flags of all verbs: the one source of help, man page and completions.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -24,6 +25,9 @@ pub(super) enum Command {
     /// Score captures or flow records offline, on packet time
     #[command(after_help = examples::REPLAY)]
     Replay(ReplayArgs),
+    /// Capture live, score, and serve metrics and findings, until SIGTERM
+    #[command(after_help = examples::WATCH)]
+    Watch(Box<WatchArgs>),
     /// Fit the isolation forests on benign captures or flow records and write model files
     #[command(after_help = examples::TRAIN)]
     Train(TrainArgs),
@@ -124,6 +128,46 @@ pub(super) struct ReplayArgs {
     /// Exit with 3 when a finding of this severity or above was made
     #[arg(long, value_enum, value_name = "SEVERITY", help_heading = "Verdicts")]
     pub(super) fail_on: Option<SeverityArg>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WatchArgs {
+    /// Interface to capture from, repeatable
+    #[arg(long, short, required = true, value_name = "IFACE")]
+    pub(super) interface: Vec<String>,
+    /// Monitored network, repeatable [default: private, unique-local and link-local ranges]
+    #[arg(long, value_name = "CIDR", value_parser = parse_network)]
+    pub(super) local: Vec<IpNet>,
+    /// Packets to capture, as a libpcap filter
+    #[arg(long, value_name = "BPF")]
+    pub(super) filter: Option<String>,
+    /// Configuration file; SIGHUP has it read again
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Model directory [default: the shipped models]
+    #[arg(long, value_name = "DIR")]
+    pub(super) models: Option<PathBuf>,
+    /// File of what is known to be fine, repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(super) allowlist: Vec<PathBuf>,
+    /// Folder of the checkpoint and the findings file [default: /var/lib/undercurrent]
+    #[arg(long, value_name = "DIR")]
+    pub(super) state: Option<PathBuf>,
+    /// File for findings, as EVE JSON lines [default: findings.jsonl in the state folder]
+    #[arg(long, value_name = "FILE")]
+    pub(super) findings: Option<PathBuf>,
+    /// Address and port of the web server [default: 127.0.0.1:9909]
+    #[arg(long = "web.listen-address", value_name = "ADDRESS")]
+    pub(super) listen_address: Option<SocketAddr>,
+    /// TLS and users of the web server, as in the Prometheus exporter toolkit
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub(super) web_config_file: Option<PathBuf>,
+    /// Threads of the pipeline; capture, scoring and serving have their own
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(super) threads: u16,
+    /// Seed of hashes [default: that of the checkpoint, else a random one]
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
 }
 
 #[derive(Debug, Args)]

@@ -31,6 +31,21 @@ Examples:
   In a script: exit code 3 where something high or critical was found
     undercurrent replay --quiet --fail-on high capture.pcap";
 
+pub(super) const WATCH: &str = "\
+Examples:
+  Watch a tap; metrics, health and a page for people at http://127.0.0.1:9909/
+    undercurrent watch --interface eth1 --local 10.2.0.0/16
+
+  With a configuration, for all the network to scrape, behind TLS and a password
+    undercurrent watch --interface eth1 --config undercurrent.toml \\
+      --web.listen-address 0.0.0.0:9909 --web.config.file web.yml
+
+  Read the configuration, the allowlist and the models again; stop
+    kill -HUP $(pidof undercurrent)
+    kill $(pidof undercurrent)
+
+It needs CAP_NET_RAW: run it as root, or by the systemd unit that comes with it.";
+
 pub(super) const TRAIN: &str = "\
 Examples:
   Models of a network's own benign captures, and their use

@@ -12,7 +12,7 @@ use crate::records::{Inputs, LogFile, RecordStats, RecordTimeline};
 use crate::seed::Seed;
 
 use super::args::CommonArgs;
-use super::{Failure, progress};
+use super::{Failure, progress, with_causes};
 
 /// The settings of a run: flags over configuration over defaults.
 pub(super) struct Settings {
@@ -55,6 +55,7 @@ impl Settings {
             Some(path) => Config::load(path).map_err(|e| usage(e.into()))?,
             None => Config::default(),
         };
+        config = config.with_environment(std::env::vars()).map_err(|e| usage(e.into()))?;
         if !args.local.is_empty() {
             config.local.clone_from(&args.local);
         }
@@ -223,12 +224,6 @@ fn tell_unsupported(filter: &Filter) {
             link.0
         );
     }
-}
-
-/// An error and what led to it, on one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// The name of a file without its folder.

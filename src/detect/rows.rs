@@ -7,8 +7,11 @@ use hashbrown::hash_map::Entry;
 
 use crate::addr::Addr;
 use crate::features::{
-    Channel, ChannelKey, ChannelView, FeatureStore, Host, Observed, observed_range, peer_name,
+    Channel, ChannelKey, ChannelView, FeatureStore, Host, Observed, Outflow, observed_range, outflows,
+    peer_name,
 };
+
+use super::Allowlist;
 
 /// Who a peer is for prevalence: its name where it has one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,19 +20,27 @@ enum Identity<'a> {
     Addr(Addr),
 }
 
-/// All channels of a store as views, in the order of their keys.
-pub(super) fn rows_of(store: &FeatureStore) -> impl Iterator<Item = ChannelView<'_>> {
+/// All channels of a store as views, in the order of their keys. What is known to be fine is part of no outflow.
+pub(super) fn rows_of<'a>(
+    store: &'a FeatureStore,
+    known: &Allowlist,
+) -> impl Iterator<Item = ChannelView<'a>> + use<'a> {
     let channels = store.channels().sorted_by(ChannelKey::prefix);
     let hosts = store.hosts().sorted_by(|host| *host);
     let observed = observed(store);
     let hosts_of = hosts_of(&channels, store.seed().hasher());
-    let mut hosts = hosts.into_iter().peekable();
-    channels.into_iter().filter_map(move |(key, channel)| {
+    let outflows = observed
+        .map(|observed| outflows(&channels, observed, |key, channel| known.covers_channel(key, channel)))
+        .unwrap_or_default();
+    let (mut hosts, mut outflows) = (hosts.into_iter().peekable(), outflows.into_iter().peekable());
+    channels.into_iter().enumerate().filter_map(move |(index, (key, channel))| {
         // Both are in the order of hosts.
         while hosts.next_if(|(host, _)| **host < key.host).is_some() {}
         let host = hosts.peek().filter(|(host, _)| **host == key.host).map_or(Host::NONE, |(_, host)| host);
         let hosts_of_peer = hosts_of.get(&identity(key, channel)).map_or(1, |(_, hosts)| *hosts);
-        Some(ChannelView::new(key, channel, host, observed?, hosts_of_peer))
+        let outflow =
+            outflows.next_if(|(place, _)| *place == index).map_or_else(Outflow::default, |(_, o)| o);
+        Some(ChannelView::new(key, channel, host, observed?, hosts_of_peer, outflow, store.assets()))
     })
 }
 

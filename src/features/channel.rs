@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::addr::Addr;
 use crate::decode::app::{AppInfo, Service};
 use crate::decode::proto;
@@ -15,7 +17,7 @@ use crate::time::{Span, Timestamp};
 const VOLUME_FROM: u64 = 10_000;
 
 /// Whom a channel leads to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Peer {
     /// An address.
     Addr(Addr),
@@ -24,7 +26,7 @@ pub enum Peer {
 }
 
 /// What identifies a channel.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ChannelKey {
     /// The monitored host.
     pub host: Addr,
@@ -51,7 +53,7 @@ impl ChannelKey {
 }
 
 /// Traffic as the monitored host sees it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
     /// Packets the host sent.
     pub packets_out: u64,
@@ -121,7 +123,7 @@ impl Traffic {
 }
 
 /// The largest sum of a value over one bucket of fixed length.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct PeakBucket {
     bucket: i64,
     sum: u64,
@@ -161,7 +163,7 @@ impl PeakBucket {
 }
 
 /// ICMP echo facts, summed over the flows of the channel.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct IcmpState {
     /// Requests whose payload differs from the one before.
     pub payload_changes: u64,
@@ -183,7 +185,7 @@ impl IcmpState {
 }
 
 /// The state of one channel.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Channel {
     /// Name of the peer, where SNI, Host or DNS told one.
     pub name: Option<Arc<str>>,
@@ -191,6 +193,8 @@ pub struct Channel {
     pub address: Addr,
     /// Whether the peer is monitored too.
     pub internal: bool,
+    /// Whether a flow began before our eyes: a name that is missing was not said then.
+    pub begin_seen: bool,
     /// Protocol, from payload.
     pub service: Service,
     /// First packet.
@@ -229,7 +233,7 @@ pub struct Channel {
 }
 
 /// What most channels never have.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Rare {
     volume_out: Option<VolumeHistogram>,
     dns: Option<Box<DomainState>>,
@@ -243,6 +247,7 @@ impl Channel {
             name: None,
             address,
             internal,
+            begin_seen: false,
             service: Service::Unknown,
             first_seen: at,
             last_seen: at,
@@ -267,6 +272,20 @@ impl Channel {
     /// IP bytes out over its life, once they are worth a chart.
     pub fn volume_out(&self) -> Option<&VolumeHistogram> {
         self.rare.as_ref()?.volume_out.as_ref()
+    }
+
+    /// Share of the bytes out that left at some time or later, 0 to 1; of a channel that sent little, all or nothing.
+    pub fn share_sent_since(&self, begin: Timestamp) -> f64 {
+        if self.first_seen >= begin || self.last_seen < begin {
+            return if self.first_seen >= begin { 1.0 } else { 0.0 };
+        }
+        let Some(volume) = self.volume_out() else { return 1.0 };
+        let (mut since, mut all) = (0.0, 0.0);
+        for (at, bytes) in volume.bins() {
+            since += if at >= begin { bytes as f64 } else { 0.0 };
+            all += bytes as f64;
+        }
+        if all > 0.0 { since / all } else { 1.0 }
     }
 
     /// Questions under the domain, where the peer is one.
@@ -294,6 +313,7 @@ impl Channel {
         self.peak_out.add_over(from, record.last, new.bytes_out);
         self.add_volume(from, record.last, new.bytes_out);
         self.flows += u64::from(first);
+        self.begin_seen |= record.begin_seen();
         let duration = record.last - record.first;
         self.longest = self.longest.max(duration);
         if duration >= LifeHistogram::open_worth_marking() {

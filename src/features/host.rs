@@ -1,10 +1,13 @@
 //! What is remembered of one monitored host.
 
+use serde::{Deserialize, Serialize};
+
+use crate::features::Holding;
 use crate::features::channel::Traffic;
 use crate::time::Timestamp;
 
 /// The state of one monitored host.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Host {
     /// First packet; nothing before the first report.
     pub first_seen: Option<Timestamp>,
@@ -22,6 +25,8 @@ pub struct Host {
     pub pulled_inside: u64,
     /// DNS answers with addresses that the host received.
     pub dns_answers: u64,
+    /// What it may hold of an asset's data.
+    pub holding: Option<Holding>,
 }
 
 impl Host {
@@ -35,6 +40,7 @@ impl Host {
         external_flows: 0,
         pulled_inside: 0,
         dns_answers: 0,
+        holding: None,
     };
 
     /// Takes a report of a flow from `first` to `last` with traffic that is new.

@@ -1,9 +1,11 @@
 //! How many bytes left through a channel over its life.
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::{Span, Timestamp};
 
 /// Sums of bytes in at most 64 bins that double in width as the life grows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct VolumeHistogram {
     origin: Timestamp,
     width: Span,
@@ -51,6 +53,13 @@ impl VolumeHistogram {
     /// Bytes a bin, from the origin to the last addition.
     pub fn sums(&self) -> &[u64] {
         &self.sums
+    }
+
+    /// The middle of each bin, and the bytes in it.
+    pub fn bins(&self) -> impl Iterator<Item = (Timestamp, u64)> {
+        let width = self.width.as_nanos();
+        let middles = std::iter::successors(Some(width / 2), move |at| Some(at.saturating_add(width)));
+        middles.zip(&self.sums).map(|(at, sum)| (self.origin + Span::from_nanos(at), *sum))
     }
 
     /// Ends: after 34 doublings, 64 bins hold all of 64-bit nanoseconds.

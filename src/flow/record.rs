@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::addr::Addr;
 use crate::decode::app::AppInfo;
+use crate::decode::proto;
 #[cfg(test)]
 use crate::decode::{Direction, Packet};
 use crate::time::Timestamp;
@@ -91,7 +92,7 @@ impl Counters {
 
 /// What the source of a record could not see. A packet sees all of it; the log of another program tells less. What depends on it
 /// is missing, not zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Unseen(u16);
 
 impl Unseen {
@@ -214,6 +215,11 @@ impl History {
         }
     }
 
+    /// Whether a SYN was seen, of either side, alone or with an ACK.
+    fn has_syn(&self) -> bool {
+        self.letters.iter().any(|letter| matches!(letter.to_ascii_uppercase(), b'S' | b'H'))
+    }
+
     /// The letters so far.
     pub fn as_str(&self) -> &str {
         let letters = self.letters.get(..usize::from(self.len)).unwrap_or_default();
@@ -256,4 +262,12 @@ pub struct FlowRecord {
     pub orig_payload_max: u32,
     /// What the source of the record could not see.
     pub unseen: Unseen,
+}
+
+impl FlowRecord {
+    /// Whether the connection began before our eyes: not one of TCP of which no SYN was seen. What it said at its begin (TLS server
+    /// name, the DNS answer before it) is only known then.
+    pub fn begin_seen(&self) -> bool {
+        self.key.proto != proto::TCP || self.history.has_syn()
+    }
 }

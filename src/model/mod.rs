@@ -23,6 +23,7 @@ mod reference;
 mod rng;
 mod schema;
 mod score;
+mod tail;
 mod train;
 mod transform;
 

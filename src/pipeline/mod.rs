@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::capture::{Block, FrameRef};
 use crate::decode::{self, DecodeStats, Decoder};
-use crate::features::{self, FeatureStore, LocalNetworks};
+use crate::features::{self, Assets, FeatureStore, LocalNetworks, SavedFeatures};
 use crate::flow::{self, Events, FlowEvent, FlowHasher, FlowRecord, FlowReport, ReportPhase};
 use crate::records::{Record, Told};
 use crate::seed::Seed;
@@ -28,6 +28,8 @@ pub const TICK: Span = Span::from_secs(10);
 pub struct Config {
     /// Monitored networks.
     pub local: LocalNetworks,
+    /// Whose data must not leave.
+    pub assets: Assets,
     /// Decode stage.
     pub decode: decode::Config,
     /// Flow stage.
@@ -87,7 +89,8 @@ impl Pipeline {
             decoder: Decoder::new(config.decode.clone(), seed),
             hasher: FlowHasher::new(seed),
             workers: Workers::start(&config.flow, seed, threads),
-            store: FeatureStore::new(&config.features, config.local.clone(), seed),
+            store: FeatureStore::new(&config.features, config.local.clone(), seed)
+                .with_assets(config.assets.clone()),
             stats: Stats::default(),
             next_tick: None,
             ordinal: 0,
@@ -122,6 +125,24 @@ impl Pipeline {
         }
         self.count(uncounted);
         self.workers.reclaim(batch)
+    }
+
+    /// Packet time has reached `at` without a packet: does what is due by then. For links on which nothing is sent for a while.
+    pub fn advance(&mut self, at: Timestamp, observer: &mut dyn Observer) {
+        match self.next_tick {
+            Some(tick) if at < tick => {}
+            due => drop(self.tick(at.floor_to(TICK), due.is_some(), observer)),
+        }
+    }
+
+    /// Packet time was set back to `to`: ticks go on from there. Without it, none would come before the old time is reached again.
+    pub fn set_back(&mut self, to: Timestamp) {
+        self.next_tick = Some(to.floor_to(TICK) + TICK);
+    }
+
+    /// Takes over the state of hosts and channels of an earlier run with the same seed.
+    pub fn restore(&mut self, saved: SavedFeatures) {
+        self.store.restore(saved);
     }
 
     /// Takes flow records, which need no tables. Their packets and bytes count as frames do.

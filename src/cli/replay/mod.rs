@@ -20,10 +20,10 @@ use crate::export::metrics::{MetricsHistory, render_text};
 use crate::export::scored::{channel_row, host_row};
 use crate::export::table::TableWriter;
 use crate::features::rita::RitaPairs;
+use crate::sensor::Measure;
 use crate::time::Span;
 
 use super::args::{Format, ReplayArgs};
-use super::measure::Measure;
 use super::models::Loaded;
 use super::session::{Reading, Settings};
 use super::{Failure, models};

@@ -18,12 +18,14 @@ mod tls;
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 pub use dns::{DnsMessage, parse_dns};
 pub use inspector::{Inspector, Progress};
 pub use name::registered_domain;
 
 /// The application protocol of a flow, told from its payload (never from its port alone).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Service {
     /// Nothing known was seen.
     #[default]
