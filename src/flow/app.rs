@@ -63,6 +63,12 @@ impl Heard {
         }
     }
 
+    /// Whether the inspector of the flow holds something.
+    #[inline]
+    pub(super) fn is_held(self) -> bool {
+        self.payloads() == Self::HELD
+    }
+
     fn payloads(self) -> u8 {
         self.0 >> Self::SPEAKER_BITS
     }
@@ -87,7 +93,7 @@ impl App {
             proto::TCP => packet.seq.wrapping_add(u32::from(packet.flags.has(TcpFlags::SYN))),
             _ => 0,
         };
-        if heard.payloads() == Heard::HELD {
+        if heard.is_held() {
             if let Self::Inspecting(inspector) = self
                 && inspector.feed(packet.proto, key.resp_port, from, seq, payload) == Progress::NeedMore
             {
@@ -95,6 +101,10 @@ impl App {
             }
             self.conclude(room);
             return Progress::Done;
+        }
+        if let Some(progress) = Inspector::pass_over(heard.payloads(), packet.proto, key.resp_port, payload) {
+            heard.set_payloads(heard.payloads() + 1);
+            return progress;
         }
         let mut inspector = Inspector::after(heard.payloads());
         if inspector.feed(packet.proto, key.resp_port, from, seq, payload) == Progress::NeedMore {

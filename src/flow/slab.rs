@@ -273,6 +273,16 @@ impl Slab {
         }
     }
 
+    /// Asks for where the names of a flow are kept, if its inspector holds something.
+    #[inline]
+    pub(super) fn prefetch_held(&self, slot: u32) {
+        if self.hot(slot).is_some_and(|hot| hot.heard.is_held())
+            && let Some(cold) = self.cold.get(slot as usize)
+        {
+            prefetch(cold, size_of::<Cold>());
+        }
+    }
+
     #[inline]
     pub(super) fn hot(&self, slot: u32) -> Option<&Hot> {
         self.lines.get(slot as usize).map(|lines| &lines.hot)
@@ -305,8 +315,8 @@ impl Slab {
         Some(FlowMut { hot, warm, stream, cold: self.cold.get_mut(slot as usize)? })
     }
 
-    /// Puts the flow that a packet begins into a slot. The packet itself is not counted yet.
-    pub(super) fn insert(&mut self, ordinal: u64, packet: &Packet) -> u32 {
+    /// Puts the flow that a packet begins into a slot; gives the packet's direction too. The packet itself is not counted yet.
+    pub(super) fn insert(&mut self, ordinal: u64, packet: &Packet) -> (u32, Direction) {
         let (key, from) = orient(packet);
         let (life, transport) = match packet.proto {
             proto::TCP => (Life::TcpAttempt, Transport::Tcp(Tcp::default())),
@@ -326,11 +336,11 @@ impl Slab {
             && let Some(place) = self.lines.get_mut(slot as usize)
         {
             *place = lines;
-            return slot;
+            return (slot, from);
         }
         self.lines.push(lines);
         self.cold.push(Cold::default());
-        self.slots().end - 1
+        (self.slots().end - 1, from)
     }
 
     /// Frees a slot.
