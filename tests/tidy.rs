@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("flow", &["addr", "decode", "memory", "seed", "time"]),
     ("features", &["addr", "decode", "flow", "memory", "seed", "time"]),
     ("model", &[]),
-    ("detect", &["addr", "decode", "features", "model", "time"]),
+    ("detect", &["addr", "decode", "features", "memory", "model", "time"]),
     ("evaluate", &["addr", "decode", "detect", "features", "flow", "model", "time"]),
     ("export", &["addr", "decode", "detect", "evaluate", "features", "flow", "time"]),
     ("simulate", &["capture", "seed", "time"]),

@@ -9,6 +9,10 @@ use crate::addr::Addr;
 use crate::features::{
     Channel, ChannelKey, ChannelView, FeatureStore, Host, Observed, observed_range, peer_name,
 };
+use crate::memory::prefetch;
+
+/// Channels that are asked for ahead of the one that is looked at: in the order of their keys they lie all over the memory.
+const AHEAD: usize = 8;
 
 /// Who a peer is for prevalence: its name where it has one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,20 +21,52 @@ enum Identity<'a> {
     Addr(Addr),
 }
 
-/// All channels of a store as views, in the order of their keys.
-pub(super) fn rows_of(store: &FeatureStore) -> impl Iterator<Item = ChannelView<'_>> {
+/// What a view of a channel is made of.
+pub(super) struct Parts<'a> {
+    pub(super) key: &'a ChannelKey,
+    pub(super) channel: &'a Channel,
+    host: &'a Host,
+    observed: Observed,
+    hosts_of_peer: usize,
+}
+
+/// All channels of a store, in the order of their keys.
+pub(super) fn channels_of(store: &FeatureStore) -> Vec<Parts<'_>> {
+    let Some(observed) = observed(store) else { return Vec::new() };
     let channels = store.channels().sorted_by(ChannelKey::prefix);
-    let hosts = store.hosts().sorted_by(|host| *host);
-    let observed = observed(store);
     let hosts_of = hosts_of(&channels, store.seed().hasher());
-    let mut hosts = hosts.into_iter().peekable();
-    channels.into_iter().filter_map(move |(key, channel)| {
+    let mut hosts = store.hosts().sorted_by(|host| *host).into_iter().peekable();
+    let mut parts = Vec::with_capacity(channels.len());
+    for (at, (key, channel)) in channels.iter().enumerate() {
+        if let Some((_, ahead)) = channels.get(at + AHEAD) {
+            prefetch(*ahead, size_of::<Channel>());
+        }
         // Both are in the order of hosts.
         while hosts.next_if(|(host, _)| **host < key.host).is_some() {}
         let host = hosts.peek().filter(|(host, _)| **host == key.host).map_or(Host::NONE, |(_, host)| host);
         let hosts_of_peer = hosts_of.get(&identity(key, channel)).map_or(1, |(_, hosts)| *hosts);
-        Some(ChannelView::new(key, channel, host, observed?, hosts_of_peer))
-    })
+        parts.push(Parts { key, channel, host, observed, hosts_of_peer });
+    }
+    parts
+}
+
+/// The views of channels that `is_wanted` takes.
+pub(super) fn views_of<'a>(
+    channels: &[Parts<'a>],
+    is_wanted: impl Fn(&ChannelView<'_>) -> bool,
+) -> Vec<ChannelView<'a>> {
+    let view = |(at, parts): (usize, &Parts<'a>)| {
+        if let Some(ahead) = channels.get(at + AHEAD) {
+            prefetch(ahead.channel, size_of::<Channel>());
+        }
+        ChannelView::new(parts.key, parts.channel, parts.host, parts.observed, parts.hosts_of_peer)
+    };
+    channels.iter().enumerate().map(view).filter(|view| is_wanted(view)).collect()
+}
+
+/// All channels of a store as views, in the order of their keys.
+pub(super) fn rows_of(store: &FeatureStore) -> Vec<ChannelView<'_>> {
+    views_of(&channels_of(store), |_| true)
 }
 
 /// What is known of the network; nothing where no host was seen.
@@ -50,7 +86,11 @@ fn hosts_of<'a, S: BuildHasher>(
     hasher: S,
 ) -> HashMap<Identity<'a>, (Addr, usize), S> {
     let mut hosts_of = HashMap::with_capacity_and_hasher(channels.len(), hasher);
-    for (key, channel) in channels {
+    for (at, (key, channel)) in channels.iter().enumerate() {
+        if let Some((key, channel)) = channels.get(at + AHEAD) {
+            prefetch(*key, size_of::<ChannelKey>());
+            prefetch(*channel, size_of::<Channel>());
+        }
         match hosts_of.entry(identity(key, channel)) {
             Entry::Vacant(place) => {
                 place.insert((key.host, 1));

@@ -30,7 +30,7 @@ const FOLDS: usize = 5;
 impl BenignCapture {
     /// The rows that pass the evidence gates, evenly thinned out to a bound.
     pub fn new(file: String, sha256: String, last: Option<Timestamp>, store: &FeatureStore) -> Self {
-        let rows: Vec<_> = rows_of(store).collect();
+        let rows = rows_of(store);
         let of_kind = |kind: Kind| -> Vec<f32> {
             let judged: Vec<Vec<f32>> = rows
                 .iter()
