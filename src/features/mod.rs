@@ -96,6 +96,9 @@ impl FeatureStore {
             for step in &steps {
                 self.approach(step);
             }
+            for step in &steps {
+                self.approach_bursts(step);
+            }
             for step in steps.drain(..) {
                 self.take(&step);
             }
@@ -156,6 +159,15 @@ impl FeatureStore {
             if let Some((_, hash)) = channel {
                 self.channels.approach(*hash);
             }
+        }
+    }
+
+    /// Asks for what the entries point to, which are there by now: the bursts of a channel.
+    fn approach_bursts(&self, step: &Step<'_>) {
+        if let Step::Flow { what: What::Exchange(_), channel: Some((_, hash)), .. } = step
+            && let Some(channel) = self.channels.likely(*hash)
+        {
+            channel.approach_bursts();
         }
     }
 

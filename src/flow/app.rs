@@ -64,8 +64,7 @@ impl Heard {
     }
 
     /// Whether the inspector of the flow holds something.
-    #[inline]
-    pub(super) fn is_held(self) -> bool {
+    fn is_held(self) -> bool {
         self.payloads() == Self::HELD
     }
 
@@ -112,7 +111,9 @@ impl App {
                 heard.set_payloads(payloads);
                 return Progress::NeedMore;
             }
-            if room.enter() {
+            // What follows a segment that was not captured whole lies behind a gap.
+            let is_cut = u32::from(packet.payload_captured) < packet.payload_len;
+            if !(is_cut && inspector.waits_for_the_next_byte()) && room.enter() {
                 heard.set_payloads(Heard::HELD);
                 *self = Self::Inspecting(Box::new(inspector));
                 return Progress::NeedMore;

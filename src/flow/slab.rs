@@ -273,16 +273,6 @@ impl Slab {
         }
     }
 
-    /// Asks for where the names of a flow are kept, if its inspector holds something.
-    #[inline]
-    pub(super) fn prefetch_held(&self, slot: u32) {
-        if self.hot(slot).is_some_and(|hot| hot.heard.is_held())
-            && let Some(cold) = self.cold.get(slot as usize)
-        {
-            prefetch(cold, size_of::<Cold>());
-        }
-    }
-
     #[inline]
     pub(super) fn hot(&self, slot: u32) -> Option<&Hot> {
         self.lines.get(slot as usize).map(|lines| &lines.hot)
@@ -368,11 +358,11 @@ mod tests {
     fn slots_are_reused() {
         let mut slab = Slab::new(2);
         let packet = Packet { proto: 17, ..Packet::default() };
-        assert_eq!((slab.insert(0, &packet), slab.insert(1, &packet)), (0, 1));
+        assert_eq!((slab.insert(0, &packet).0, slab.insert(1, &packet).0), (0, 1));
         assert!(slab.is_full());
         slab.remove(0);
         assert_eq!((slab.len(), slab.is_full()), (1, false));
-        assert_eq!(slab.insert(2, &packet), 0);
+        assert_eq!(slab.insert(2, &packet), (0, Direction::Orig));
         assert_eq!(slab.hot(0).map(|hot| hot.life), Some(Life::Udp));
     }
 }

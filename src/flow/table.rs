@@ -101,12 +101,6 @@ impl FlowTable {
         Some(slot)
     }
 
-    /// Before the third step: the flow in this slot will be updated. Where its inspector holds something, that lies apart.
-    #[inline]
-    pub(super) fn look_into(&self, slot: u32) {
-        self.slab.prefetch_held(slot);
-    }
-
     /// Third step: counts the packet to its flow, which may lie in `candidate`, or to the flow that it begins.
     #[inline]
     pub(super) fn update(&mut self, candidate: Option<u32>, arrival: &Arrival<'_>, out: &mut Emitter<'_>) {

@@ -11,9 +11,6 @@ use crate::time::Timestamp;
 /// Packets that are looked up together, so that their cache misses overlap.
 const BATCH: usize = 64;
 
-/// Packets between the one that is counted and the one whose flow is looked into for what it will need.
-const LOOK_AHEAD: usize = 6;
-
 /// Flows of a sweep that are asked for ahead of the one that is settled.
 const AHEAD: usize = 24;
 
@@ -100,10 +97,10 @@ impl FlowTables {
             for (candidate, (hash, packet)) in candidates.iter_mut().zip(hashes.iter().zip(packets)) {
                 *candidate = self.table(*hash).and_then(|table| table.candidate(*hash, packet));
             }
-            for (at, (hash, packet)) in hashes.iter().zip(packets).enumerate() {
-                self.look_into(&candidates, hashes, at + LOOK_AHEAD);
-                let ordinal = first_ordinal + at as u64;
-                let candidate = candidates.get(at).copied().flatten();
+            let ordinals = first_ordinal..;
+            for (ordinal, (candidate, (hash, packet))) in
+                ordinals.zip(candidates.into_iter().zip(hashes.iter().zip(packets)))
+            {
                 if let Some(table) = self.table_mut(*hash) {
                     let arrival = Arrival { ordinal, hash: *hash, packet, data: segment.data };
                     table.update(candidate, &arrival, &mut Emitter::new(events, ordinal));
@@ -112,21 +109,15 @@ impl FlowTables {
         }
     }
 
-    /// Asks for what a packet further on in a batch needs beside the lines of its flow, which are there by now.
-    #[inline]
-    fn look_into(&self, candidates: &[Option<u32>; BATCH], hashes: &[u64], at: usize) {
-        if let (Some(Some(slot)), Some(hash)) = (candidates.get(at), hashes.get(at))
-            && let Some(table) = self.table(*hash)
-        {
-            table.look_into(*slot);
-        }
-    }
-
     /// Finds the flows that are to be ended or reported at `now`, a tick of packet time; all at the end of the input. They
     /// are by [`FlowTables::drain`]. Gives the ordinals of every 4096th of them, by which they can be drained in parts.
     pub fn sweep(&mut self, now: Option<Timestamp>) -> Vec<u64> {
         self.now = now;
         self.due.clear();
+        if now.is_none() {
+            // All that are there: growing would take half as much memory again, at the peak.
+            self.due.reserve_exact(self.len());
+        }
         for (number, table) in (0..).zip(&mut self.tables) {
             self.due.extend(table.due(now, number));
         }

@@ -85,6 +85,12 @@ impl Inspector {
         (self.held.is_none() && self.info == AppInfo::default()).then_some(self.payloads)
     }
 
+    /// Whether it has told the service of a stream, and can learn more only from the byte behind those that it holds.
+    pub fn waits_for_the_next_byte(&self) -> bool {
+        let kind = self.held.as_ref().map(|held| &held.kind);
+        self.info.service != Service::Unknown && matches!(kind, Some(HeldKind::Stream { start: Some(_), .. }))
+    }
+
     /// Looks at the next payload of the flow. `seq` is the TCP sequence number of its first byte (0 for UDP);
     /// `payload` is what was captured of it.
     pub fn feed(&mut self, proto: u8, resp_port: u16, from: Direction, seq: u32, payload: &[u8]) -> Progress {
