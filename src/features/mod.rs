@@ -6,6 +6,7 @@
 mod activity;
 mod channel;
 mod dns;
+mod domains;
 mod host;
 mod local;
 mod map;
@@ -37,7 +38,8 @@ pub use window::{HostTotals, HostWindow};
 
 use crate::addr::Addr;
 use crate::decode::Direction;
-use crate::decode::app::{Service, registered_domain};
+use crate::decode::app::Service;
+use crate::features::domains::DomainCache;
 use crate::features::names::NameTable;
 use crate::features::steps::{LocalEnd, Step, WINDOW, What};
 use crate::flow::{DnsEvent, Exchange, FlowEvent, FlowReport, ReportPhase};
@@ -70,6 +72,7 @@ pub struct FeatureStore {
     hosts: BoundedMap<Addr, Host>,
     channels: BoundedMap<ChannelKey, Channel>,
     names: NameTable,
+    domains: DomainCache,
     /// Unanswered attempts of outside originators: scans and floods make no channel.
     inbound_unanswered: u64,
 }
@@ -83,6 +86,7 @@ impl FeatureStore {
             hosts: BoundedMap::new(config.max_hosts, seed),
             channels: BoundedMap::new(config.max_channels, seed),
             names: NameTable::new(config.max_names, seed),
+            domains: DomainCache::new(),
             inbound_unanswered: 0,
         }
     }
@@ -244,18 +248,18 @@ impl FeatureStore {
             let hash = self.hosts.hash(&dns.client);
             self.hosts.update(&dns.client, hash, Host::default, |host| host.dns_answers += 1);
         }
-        let domain = registered_domain(&message.name);
+        let hash = self.seed.hash_of(&message.name);
+        let domain = self.domains.domain_of(&message.name, hash);
         if domain.is_empty()
             || domain.len() == message.name.len() && message.is_response
-            || is_reverse(domain)
+            || is_reverse(&domain)
         {
             return;
         }
-        let labels = message.name.strip_suffix(domain).unwrap_or_default().trim_end_matches('.');
-        let hash = self.seed.hash_of(&message.name);
+        let labels = message.name.strip_suffix(&*domain).unwrap_or_default().trim_end_matches('.');
         let key = ChannelKey {
             host: dns.client,
-            peer: Peer::Domain(domain.into()),
+            peer: Peer::Domain(domain),
             port: dns.server_port,
             proto: dns.proto,
             outbound: true,
