@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("records", &["addr", "capture", "decode", "flow", "seed", "time"]),
     ("features", &["addr", "decode", "flow", "memory", "seed", "time"]),
     ("model", &[]),
-    ("detect", &["addr", "decode", "features", "model", "time"]),
+    ("detect", &["addr", "decode", "features", "memory", "model", "time"]),
     ("evaluate", &["addr", "decode", "detect", "features", "flow", "model", "records", "time"]),
     ("export", &["addr", "decode", "detect", "evaluate", "features", "flow", "seed", "time"]),
     ("simulate", &["capture", "seed", "time"]),

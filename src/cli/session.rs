@@ -18,7 +18,7 @@ use super::{Failure, progress, with_causes};
 pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) seed: Seed,
-    threads: usize,
+    pub(super) threads: usize,
     filter: Option<String>,
     progress: bool,
     quiet: bool,

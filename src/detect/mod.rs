@@ -5,6 +5,7 @@ mod drift;
 mod explain;
 mod finding;
 mod gate;
+mod parts;
 mod pass;
 mod rows;
 mod schema;

@@ -13,7 +13,8 @@ use crate::features::{
 use crate::model::{Model, ModelError};
 
 use super::explain::{evidence_of, techniques_of};
-use super::rows::rows_of;
+use super::parts::in_parts;
+use super::rows::{channels_of, views_of};
 use super::severity::{SeverityLimits, severity_of};
 use super::threshold::score_threshold;
 use super::{
@@ -93,6 +94,7 @@ pub struct Detector {
     models: [Model; 2],
     allowlist: Allowlist,
     alerts_a_day: f64,
+    threads: usize,
 }
 
 impl Detector {
@@ -103,13 +105,19 @@ impl Detector {
     pub fn new(c2: Model, exfil: Model, allowlist: Allowlist) -> Result<Self, ModelError> {
         c2.check_schema(&specs_of(Kind::C2))?;
         exfil.check_schema(&specs_of(Kind::Exfil))?;
-        Ok(Self { models: [c2, exfil], allowlist, alerts_a_day: DEFAULT_ALERTS_A_DAY })
+        Ok(Self { models: [c2, exfil], allowlist, alerts_a_day: DEFAULT_ALERTS_A_DAY, threads: 1 })
     }
 
     /// The same detector with another alert budget: see [`SeverityLimits::new`].
     #[must_use]
     pub fn with_alert_budget(self, alerts_a_day: f64) -> Self {
         Self { alerts_a_day, ..self }
+    }
+
+    /// The same detector with so many threads for a pass, which changes no score.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
     }
 
     /// The model of a detector.
@@ -134,15 +142,17 @@ impl Detector {
 
     fn pass(&self, store: &FeatureStore, scope: Scope) -> Scores {
         let mut scores = Scores { hosts: hosts_of(store), ..Scores::default() };
+        let channels = channels_of(store, &self.allowlist);
         let mut peers = PeerCount::default();
-        let mut rows = Vec::new();
-        for row in rows_of(store, &self.allowlist) {
-            peers.count(row.key, &mut scores.hosts);
-            if scope == Scope::Every || Kind::ALL.into_iter().any(|kind| can_judge(kind, &row)) {
-                rows.push(row);
-            }
+        for channel in &channels {
+            peers.count(channel.key, &mut scores.hosts);
         }
-        let [c2, exfil] = Kind::ALL.map(|kind| self.verdicts(kind, &rows, scope));
+        let is_wanted = |view: &ChannelView<'_>| {
+            scope == Scope::Every || Kind::ALL.into_iter().any(|kind| can_judge(kind, view))
+        };
+        let rows = in_parts(&channels, self.threads, |channels| views_of(channels, is_wanted));
+        let [c2, exfil] =
+            Kind::ALL.map(|kind| in_parts(&rows, self.threads, |rows| self.verdicts(kind, rows, scope)));
         let limits = [&c2, &exfil].map(|verdicts| self.limits(store, verdicts));
         scores.thresholds = self.thresholds(limits);
         for ((kind, verdicts), limits) in Kind::ALL.into_iter().zip([&c2, &exfil]).zip(limits) {

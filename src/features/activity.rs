@@ -49,7 +49,7 @@ impl RecentActivity {
     }
 
     /// The bursts, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = &Activity> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Activity> {
         self.bursts.iter()
     }
 

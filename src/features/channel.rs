@@ -11,6 +11,7 @@ use crate::features::activity::{Activity, LifeHistogram, RecentActivity};
 use crate::features::dns::DomainState;
 use crate::features::volume::VolumeHistogram;
 use crate::flow::{ConnState, Counters, FlowRecord, Unseen};
+use crate::memory::prefetch;
 use crate::time::{Span, Timestamp};
 
 /// Payload sent from which a channel remembers how it left over time.
@@ -341,6 +342,16 @@ impl Channel {
         }
         if let Some(name) = &app.name {
             self.name = Some(Arc::clone(name));
+        }
+    }
+
+    /// Asks for the bursts that are kept, where they lie apart: [`Channel::burst`] will change them.
+    pub(super) fn approach_bursts(&self) {
+        if let Some(newest) = self.recent.iter().next_back() {
+            prefetch(newest, size_of::<Activity>());
+        }
+        if let Some(life) = &self.life {
+            prefetch(&**life, size_of::<LifeHistogram>());
         }
     }
 

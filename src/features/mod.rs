@@ -7,6 +7,7 @@ mod activity;
 mod asset;
 mod channel;
 mod dns;
+mod domains;
 mod host;
 mod local;
 mod map;
@@ -33,7 +34,7 @@ pub use dns::DomainState;
 pub use host::Host;
 pub use local::{LocalNetworks, is_unicast};
 pub use map::BoundedMap;
-pub use outflow::{Outflow, Part, outflows};
+pub use outflow::{Outflow, Part, outflows, sends_out};
 pub use reference::render_reference;
 pub use saved::SavedFeatures;
 pub use vector::{C2, Direction as FeatureDirection, EXFIL, Feature, Scale, vector_of};
@@ -43,7 +44,8 @@ pub use window::{HostTotals, HostWindow};
 
 use crate::addr::Addr;
 use crate::decode::Direction;
-use crate::decode::app::{Service, registered_domain};
+use crate::decode::app::Service;
+use crate::features::domains::DomainCache;
 use crate::features::names::NameTable;
 use crate::features::steps::{LocalEnd, Step, WINDOW, What};
 use crate::flow::{DnsEvent, Exchange, FlowEvent, FlowReport, ReportPhase};
@@ -77,6 +79,7 @@ pub struct FeatureStore {
     hosts: BoundedMap<Addr, Host>,
     channels: BoundedMap<ChannelKey, Channel>,
     names: NameTable,
+    domains: DomainCache,
     /// Unanswered attempts of outside originators: scans and floods make no channel.
     inbound_unanswered: u64,
 }
@@ -91,6 +94,7 @@ impl FeatureStore {
             hosts: BoundedMap::new(config.max_hosts, seed),
             channels: BoundedMap::new(config.max_channels, seed),
             names: NameTable::new(config.max_names, seed),
+            domains: DomainCache::new(),
             inbound_unanswered: 0,
         }
     }
@@ -114,6 +118,9 @@ impl FeatureStore {
             events.by_ref().take(WINDOW).for_each(|event| self.expect(event, &mut steps));
             for step in &steps {
                 self.approach(step);
+            }
+            for step in &steps {
+                self.approach_bursts(step);
             }
             for step in steps.drain(..) {
                 self.take(&step);
@@ -183,6 +190,15 @@ impl FeatureStore {
             if let Some((_, hash)) = channel {
                 self.channels.approach(*hash);
             }
+        }
+    }
+
+    /// Asks for what the entries point to, which are there by now: the bursts of a channel.
+    fn approach_bursts(&self, step: &Step<'_>) {
+        if let Step::Flow { what: What::Exchange(_), channel: Some((_, hash)), .. } = step
+            && let Some(channel) = self.channels.likely(*hash)
+        {
+            channel.approach_bursts();
         }
     }
 
@@ -283,18 +299,18 @@ impl FeatureStore {
             host.see(dns.ts, dns.ts);
             host.dns_answers += u64::from(names_addresses);
         });
-        let domain = registered_domain(&message.name);
+        let hash = self.seed.hash_of(&message.name);
+        let domain = self.domains.domain_of(&message.name, hash);
         if domain.is_empty()
             || domain.len() == message.name.len() && message.is_response
-            || is_reverse(domain)
+            || is_reverse(&domain)
         {
             return;
         }
-        let labels = message.name.strip_suffix(domain).unwrap_or_default().trim_end_matches('.');
-        let hash = self.seed.hash_of(&message.name);
+        let labels = message.name.strip_suffix(&*domain).unwrap_or_default().trim_end_matches('.');
         let key = ChannelKey {
             host: dns.client,
-            peer: Peer::Domain(domain.into()),
+            peer: Peer::Domain(domain),
             port: dns.server_port,
             proto: dns.proto,
             outbound: true,

@@ -75,19 +75,16 @@ struct Upload<'a> {
     unusual: f64,
 }
 
-/// The outflows of channels in the order of their keys, by their place; channels that send less than they receive are left out, and
-/// those that are `known` to be fine.
-pub fn outflows(
-    channels: &[(&ChannelKey, &Channel)],
-    observed: Observed,
-    known: impl Fn(&ChannelKey, &Channel) -> bool,
-) -> Vec<(usize, Outflow)> {
-    let places = channels.iter().enumerate();
-    let mut uploads: Vec<Upload<'_>> = places
-        .filter_map(|(index, (key, channel))| {
-            Upload::of(index, key, channel, observed).filter(|_| !known(key, channel))
-        })
-        .collect();
+/// Whether a channel sends more to the outside than it receives, so much that it can be part of an outflow.
+pub fn sends_out(key: &ChannelKey, channel: &Channel) -> bool {
+    let least = channel.traffic.payload_in.saturating_add(LEAST_BYTES);
+    channel.traffic.payload_out >= least && key.outbound && !channel.internal && channel.dns().is_none()
+}
+
+/// The outflows of channels that send out, by the place that each is given with.
+pub fn outflows(senders: &[(usize, &ChannelKey, &Channel)], observed: Observed) -> Vec<(usize, Outflow)> {
+    let mut uploads: Vec<Upload<'_>> =
+        senders.iter().map(|&(index, key, channel)| Upload::of(index, key, channel, observed)).collect();
     uploads.sort_unstable_by_key(|upload| (upload.destination, upload.host, upload.index));
     let has_custom = observed.last - observed.first >= LEAST_OBSERVED;
     for of_destination in uploads.chunk_by_mut(|a, b| a.destination == b.destination) {
@@ -111,16 +108,13 @@ pub fn outflows(
 }
 
 impl<'a> Upload<'a> {
-    fn of(index: usize, key: &'a ChannelKey, channel: &'a Channel, observed: Observed) -> Option<Self> {
+    fn of(index: usize, key: &'a ChannelKey, channel: &'a Channel, observed: Observed) -> Self {
         let bytes = channel.traffic.payload_out.saturating_sub(channel.traffic.payload_in);
-        if channel.internal || !key.outbound || channel.dns().is_some() || bytes < LEAST_BYTES {
-            return None;
-        }
         let destination = peer_name(key, channel)
             .map_or(Destination::Addr(channel.address), |name| Destination::Domain(registered_domain(name)));
         let bytes = bytes as f64;
         let parts = parts_of(channel, observed);
-        Some(Self { destination, host: key.host, index, bytes, parts, unusual: bytes })
+        Self { destination, host: key.host, index, bytes, parts, unusual: bytes }
     }
 }
 
@@ -241,9 +235,9 @@ mod tests {
 
     /// The outflows of channels that are in the order of their keys, in megabytes, of a day.
     fn outflows_of(channels: &[(ChannelKey, Channel)]) -> Vec<(usize, Outflow)> {
-        let refs: Vec<_> = channels.iter().map(|(key, channel)| (key, channel)).collect();
-        let observed = Observed { first: at(0), last: at(24 * HOUR), hosts: 9 };
-        outflows(&refs, observed, |key, _| key.host == Addr::from_v4([10, 0, 0, 99]))
+        let places = channels.iter().enumerate().map(|(place, (key, channel))| (place, key, channel));
+        let senders: Vec<_> = places.filter(|(_, key, channel)| sends_out(key, channel)).collect();
+        outflows(&senders, Observed { first: at(0), last: at(24 * HOUR), hosts: 9 })
     }
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sums of whole bytes")]
@@ -295,10 +289,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_or_little_or_goes_inside_is_left_out() {
+    fn what_is_little_or_goes_inside_is_left_out() {
         let (key, mut inside) = channel(3, 1, &[(HOUR, 5_000_000)]);
         inside.internal = true;
-        let channels = [channel(2, 1, &[(HOUR, 9_999)]), (key, inside), channel(99, 1, &[(HOUR, 5_000_000)])];
+        let channels = [channel(2, 1, &[(HOUR, 9_999)]), (key, inside)];
         assert_eq!(bytes_of(&channels), []);
     }
 

@@ -63,6 +63,11 @@ impl Heard {
         }
     }
 
+    /// Whether the inspector of the flow holds something.
+    fn is_held(self) -> bool {
+        self.payloads() == Self::HELD
+    }
+
     fn payloads(self) -> u8 {
         self.0 >> Self::SPEAKER_BITS
     }
@@ -87,7 +92,7 @@ impl App {
             proto::TCP => packet.seq.wrapping_add(u32::from(packet.flags.has(TcpFlags::SYN))),
             _ => 0,
         };
-        if heard.payloads() == Heard::HELD {
+        if heard.is_held() {
             if let Self::Inspecting(inspector) = self
                 && inspector.feed(packet.proto, key.resp_port, from, seq, payload) == Progress::NeedMore
             {
@@ -96,13 +101,19 @@ impl App {
             self.conclude(room);
             return Progress::Done;
         }
+        if let Some(progress) = Inspector::pass_over(heard.payloads(), packet.proto, key.resp_port, payload) {
+            heard.set_payloads(heard.payloads() + 1);
+            return progress;
+        }
         let mut inspector = Inspector::after(heard.payloads());
         if inspector.feed(packet.proto, key.resp_port, from, seq, payload) == Progress::NeedMore {
             if let Some(payloads) = inspector.blank() {
                 heard.set_payloads(payloads);
                 return Progress::NeedMore;
             }
-            if room.enter() {
+            // What follows a segment that was not captured whole lies behind a gap.
+            let is_cut = u32::from(packet.payload_captured) < packet.payload_len;
+            if !(is_cut && inspector.waits_for_the_next_byte()) && room.enter() {
                 heard.set_payloads(Heard::HELD);
                 *self = Self::Inspecting(Box::new(inspector));
                 return Progress::NeedMore;

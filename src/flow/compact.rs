@@ -122,7 +122,8 @@ impl Letters {
     /// The letters in full.
     pub(super) fn history(self) -> History {
         let mut history = History::default();
-        for place in (0..LETTERS).rev() {
+        let letters = (u128::BITS - self.0.leading_zeros()).div_ceil(BITS);
+        for place in (0..letters).rev() {
             let code = (self.0 >> (place * BITS)) as usize % (1 << BITS);
             if let Some(letter) = code.checked_sub(1).and_then(|at| ALPHABET.get(at)) {
                 history.push(*letter);

@@ -305,8 +305,8 @@ impl Slab {
         Some(FlowMut { hot, warm, stream, cold: self.cold.get_mut(slot as usize)? })
     }
 
-    /// Puts the flow that a packet begins into a slot. The packet itself is not counted yet.
-    pub(super) fn insert(&mut self, ordinal: u64, packet: &Packet) -> u32 {
+    /// Puts the flow that a packet begins into a slot; gives the packet's direction too. The packet itself is not counted yet.
+    pub(super) fn insert(&mut self, ordinal: u64, packet: &Packet) -> (u32, Direction) {
         let (key, from) = orient(packet);
         let (life, transport) = match packet.proto {
             proto::TCP => (Life::TcpAttempt, Transport::Tcp(Tcp::default())),
@@ -326,11 +326,11 @@ impl Slab {
             && let Some(place) = self.lines.get_mut(slot as usize)
         {
             *place = lines;
-            return slot;
+            return (slot, from);
         }
         self.lines.push(lines);
         self.cold.push(Cold::default());
-        self.slots().end - 1
+        (self.slots().end - 1, from)
     }
 
     /// Frees a slot.
@@ -358,11 +358,11 @@ mod tests {
     fn slots_are_reused() {
         let mut slab = Slab::new(2);
         let packet = Packet { proto: 17, ..Packet::default() };
-        assert_eq!((slab.insert(0, &packet), slab.insert(1, &packet)), (0, 1));
+        assert_eq!((slab.insert(0, &packet).0, slab.insert(1, &packet).0), (0, 1));
         assert!(slab.is_full());
         slab.remove(0);
         assert_eq!((slab.len(), slab.is_full()), (1, false));
-        assert_eq!(slab.insert(2, &packet), 0);
+        assert_eq!(slab.insert(2, &packet), (0, Direction::Orig));
         assert_eq!(slab.hot(0).map(|hot| hot.life), Some(Life::Udp));
     }
 }

@@ -1,6 +1,6 @@
 //! The flow table of one logical shard.
 
-use crate::decode::Packet;
+use crate::decode::{Direction, Packet};
 use crate::flow::app::WaitingRoom;
 use crate::flow::events::Emitter;
 use crate::flow::hash::{FlowHasher, SHARDS};
@@ -39,6 +39,8 @@ pub(super) struct Due {
     /// Ordinal of its first packet: sweeps go in this order.
     pub(super) ordinal: u64,
     pub(super) slot: u32,
+    /// Which of the tables of a thread it is in: here, so that it takes no bytes beside.
+    pub(super) table: u8,
 }
 
 /// The flows of one of [`SHARDS`] logical shards. One thread drives it; it holds no lock.
@@ -104,32 +106,31 @@ impl FlowTable {
     pub(super) fn update(&mut self, candidate: Option<u32>, arrival: &Arrival<'_>, out: &mut Emitter<'_>) {
         let packet = arrival.packet;
         // Earlier packets of the batch may have begun the flow, ended it, or given its slot to another.
-        let is_valid = |hot: &Hot| hot.life != Life::Free && direction(&hot.key(), packet).is_some();
-        let found = match candidate.filter(|&slot| self.slab.hot(slot).is_some_and(is_valid)) {
+        let found = match candidate.and_then(|slot| Some((slot, self.direction_in(slot, packet)?))) {
             None => self.find(arrival),
             valid => valid,
         };
-        let slot = match found.map(|slot| (slot, self.ended_before(slot, packet))) {
-            Some((slot, None)) => slot,
-            Some((slot, Some(reason))) => {
+        let (slot, from) = match found.map(|(slot, from)| (slot, from, self.ended_before(slot, packet))) {
+            Some((slot, from, None)) => (slot, from),
+            Some((slot, _, Some(reason))) => {
                 self.end(slot, reason, out);
                 self.begin(arrival, out)
             }
             None => self.begin(arrival, out),
         };
         if let Some(flow) = self.slab.get_mut(slot) {
-            count(flow, packet, arrival.data, &mut self.room, out);
+            count(flow, from, packet, arrival.data, &mut self.room, out);
         }
     }
 
-    /// The flows for which something is to be done at `now`, or all at the end of the input.
-    pub(super) fn due(&mut self, now: Option<Timestamp>) -> impl Iterator<Item = Due> {
+    /// The flows for which something is to be done at `now`, or all at the end of the input. `number` is the table's.
+    pub(super) fn due(&mut self, now: Option<Timestamp>, number: u8) -> impl Iterator<Item = Due> {
         self.free_before_sweep = self.slab.free();
         let table = &*self;
         table.slab.slots().filter_map(move |slot| {
             let hot = table.slab.hot(slot).filter(|hot| hot.life != Life::Free)?;
             let is_due = now.is_none_or(|now| table.is_over(hot, now) || table.is_to_refresh(slot, hot, now));
-            is_due.then_some(Due { ordinal: hot.ordinal, slot })
+            is_due.then_some(Due { ordinal: hot.ordinal, slot, table: number })
         })
     }
 
@@ -171,10 +172,20 @@ impl FlowTable {
         }
     }
 
-    fn find(&self, arrival: &Arrival<'_>) -> Option<u32> {
-        self.index.find(short(arrival.hash), |slot| {
-            self.slab.hot(slot).is_some_and(|hot| direction(&hot.key(), arrival.packet).is_some())
-        })
+    /// The slot of a packet's flow, and the packet's direction in it.
+    fn find(&self, arrival: &Arrival<'_>) -> Option<(u32, Direction)> {
+        let mut from = None;
+        let slot = self.index.find(short(arrival.hash), |slot| {
+            from = self.direction_in(slot, arrival.packet);
+            from.is_some()
+        });
+        slot.zip(from)
+    }
+
+    /// The direction of a packet in the flow that lies in a slot, where it belongs to that.
+    #[inline]
+    fn direction_in(&self, slot: u32, packet: &Packet) -> Option<Direction> {
+        self.slab.hot(slot).filter(|hot| hot.life != Life::Free).and_then(|hot| direction(&hot.key(), packet))
     }
 
     /// Why the flow in a slot had ended before this packet came, if it had.
@@ -188,15 +199,16 @@ impl FlowTable {
             .then_some(EndReason::Closed)
     }
 
-    fn begin(&mut self, arrival: &Arrival<'_>, out: &mut Emitter<'_>) -> u32 {
+    /// Makes room for the flow that a packet begins; its slot, and the packet's direction in it.
+    fn begin(&mut self, arrival: &Arrival<'_>, out: &mut Emitter<'_>) -> (u32, Direction) {
         if self.slab.is_full() {
             let victim = self.victim();
             self.end(victim, EndReason::Evicted, out);
         }
-        let slot = self.slab.insert(arrival.ordinal, arrival.packet);
+        let (slot, from) = self.slab.insert(arrival.ordinal, arrival.packet);
         self.index.insert(short(arrival.hash), slot);
         self.stats.created += 1;
-        slot
+        (slot, from)
     }
 
     /// The flow to give up (CLOCK): the first before the hand that is unanswered and was not seen since the hand passed; where there is

@@ -46,10 +46,10 @@ pub struct Segment<'a> {
 #[derive(Debug)]
 pub struct FlowTables {
     tables: Vec<FlowTable>,
-    worker: usize,
-    workers: usize,
+    /// Where in `tables` the table of each shard is; behind its end where it is not here.
+    places: [usize; SHARDS],
     /// What the sweep that is going on has still to do, the last in order first.
-    due: Vec<(Due, usize)>,
+    due: Vec<Due>,
     /// The time of the sweep; nothing at the end of the input.
     now: Option<Timestamp>,
 }
@@ -62,7 +62,8 @@ impl FlowTables {
     pub fn new(config: &Config, seed: Seed, worker: usize, workers: usize) -> Self {
         let workers = workers.max(1);
         let tables = (worker..SHARDS).step_by(workers).map(|_| FlowTable::new(config, seed)).collect();
-        Self { tables, worker, workers, due: Vec::new(), now: None }
+        let place = |shard| if shard % workers == worker { shard / workers } else { SHARDS };
+        Self { tables, places: std::array::from_fn(place), due: Vec::new(), now: None }
     }
 
     /// Flows held.
@@ -96,10 +97,10 @@ impl FlowTables {
             for (candidate, (hash, packet)) in candidates.iter_mut().zip(hashes.iter().zip(packets)) {
                 *candidate = self.table(*hash).and_then(|table| table.candidate(*hash, packet));
             }
-            for (at, (candidate, (hash, packet))) in
-                (0..).zip(candidates.into_iter().zip(hashes.iter().zip(packets)))
+            let ordinals = first_ordinal..;
+            for (ordinal, (candidate, (hash, packet))) in
+                ordinals.zip(candidates.into_iter().zip(hashes.iter().zip(packets)))
             {
-                let ordinal = first_ordinal + at;
                 if let Some(table) = self.table_mut(*hash) {
                     let arrival = Arrival { ordinal, hash: *hash, packet, data: segment.data };
                     table.update(candidate, &arrival, &mut Emitter::new(events, ordinal));
@@ -113,22 +114,22 @@ impl FlowTables {
     pub fn sweep(&mut self, now: Option<Timestamp>) -> Vec<u64> {
         self.now = now;
         self.due.clear();
-        for (number, table) in self.tables.iter_mut().enumerate() {
-            self.due.extend(table.due(now).map(|due| (due, number)));
+        if now.is_none() {
+            // All that are there: growing would take half as much memory again, at the peak.
+            self.due.reserve_exact(self.len());
+        }
+        for (number, table) in (0..).zip(&mut self.tables) {
+            self.due.extend(table.due(now, number));
         }
         self.due.sort_unstable_by(|a, b| b.cmp(a));
-        self.due
-            .rchunks_exact(Self::MARKED)
-            .filter_map(|part| part.first())
-            .map(|(due, _)| due.ordinal)
-            .collect()
+        self.due.rchunks_exact(Self::MARKED).filter_map(|part| part.first()).map(|due| due.ordinal).collect()
     }
 
     /// Ends or reports those flows of the sweep whose first packet came before the one with the ordinal `before`.
     pub fn drain(&mut self, before: u64, events: &mut Events) {
-        while let Some((due, number)) = self.due.pop_if(|(due, _)| due.ordinal < before) {
+        while let Some(due) = self.due.pop_if(|due| due.ordinal < before) {
             self.look_ahead();
-            if let Some(table) = self.tables.get_mut(number) {
+            if let Some(table) = self.tables.get_mut(usize::from(due.table)) {
                 table.settle(due, self.now, events);
             }
         }
@@ -144,8 +145,8 @@ impl FlowTables {
     /// Asks for what flows further on in the sweep will need.
     fn look_ahead(&self) {
         let later = |distance: usize| {
-            let (due, number) = self.due.get(self.due.len().checked_sub(distance)?)?;
-            Some((*due, self.tables.get(*number)?))
+            let due = self.due.get(self.due.len().checked_sub(distance)?)?;
+            Some((*due, self.tables.get(usize::from(due.table))?))
         };
         if let Some((due, table)) = later(AHEAD) {
             table.approach(due.slot);
@@ -157,18 +158,17 @@ impl FlowTables {
 
     #[inline]
     fn table(&self, hash: u64) -> Option<&FlowTable> {
-        self.place(hash).and_then(|at| self.tables.get(at))
+        self.tables.get(self.place(hash))
     }
 
     #[inline]
     fn table_mut(&mut self, hash: u64) -> Option<&mut FlowTable> {
-        self.place(hash).and_then(|at| self.tables.get_mut(at))
+        let place = self.place(hash);
+        self.tables.get_mut(place)
     }
 
-    /// Where the table of a hash is, if it is here.
     #[inline]
-    fn place(&self, hash: u64) -> Option<usize> {
-        let shard = shard(hash);
-        (shard % self.workers == self.worker).then_some(shard / self.workers)
+    fn place(&self, hash: u64) -> usize {
+        self.places.get(shard(hash)).copied().unwrap_or(SHARDS)
     }
 }

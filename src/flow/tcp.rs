@@ -71,6 +71,19 @@ impl Tcp {
             || self.is_closing() && (orig.is_inactive() || resp.is_inactive())
     }
 
+    /// Takes the next segment if it is the usual one, without flags but ACK and in order, between two established sides: whether
+    /// it did. Does what [`Tcp::update`] would do with it in a flow without holes, which is to move two numbers.
+    #[inline]
+    pub(super) fn go_on(&mut self, from: Direction, packet: &Packet) -> bool {
+        const CONTROLS: u8 = TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST | TcpFlags::ACK;
+        let (end, peer) = self.sides(from);
+        packet.flags.0 & CONTROLS == TcpFlags::ACK
+            && packet.window > 0
+            && end.phase() == Phase::Established
+            && peer.phase() == Phase::Established
+            && Endpoint::go_on(end, peer, packet.seq, packet.payload_len, packet.ack)
+    }
+
     /// Takes the next segment.
     pub(super) fn update(&mut self, from: Direction, packet: &Packet, notes: &mut Notes<'_>) -> Payload {
         let (flags, len) = (packet.flags, packet.payload_len);
@@ -275,5 +288,78 @@ fn note_data(from: Direction, known: i64, first: i64, past: i64, notes: &mut Not
         notes.holes(|holes| holes.open(from, known, first));
     } else if first < known && notes.has_holes() {
         notes.holes(|holes| holes.fill(from, first, past));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::flow::compact::Letters;
+    use crate::flow::slab::Life;
+
+    /// A segment by its distance from what is expected next: most are usual ones.
+    fn segment() -> impl Strategy<Value = (bool, u8, i32, u32, i32, u16)> {
+        let usual = |often, value: i32| prop_oneof![often => Just(0), 1 => Just(value), 1 => Just(-value)];
+        let flags = prop_oneof![
+            12 => Just(TcpFlags::ACK),
+            4 => Just(TcpFlags::ACK | TcpFlags::PSH),
+            1 => any::<u8>(),
+        ];
+        let len = prop_oneof![1 => Just(0_u32), 1 => 1..1_500_u32];
+        (
+            any::<bool>(),
+            flags,
+            usual(20, 700),
+            len,
+            usual(10, 300),
+            prop_oneof![20 => Just(512_u16), 1 => Just(0)],
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        /// The short way for usual segments against the long way for all: the same numbers, letters and phases after each.
+        #[test]
+        fn usual_segments_do_what_all_do(
+            starts in any::<[u32; 2]>().prop_map(|starts| starts.map(|n| if n % 3 == 0 { n } else { n | 0xffff_f000 })),
+            segments in prop::collection::vec(segment(), 0..80),
+        ) {
+            let [syn, ack] = [TcpFlags::SYN, TcpFlags::SYN | TcpFlags::ACK].map(|flags| (flags, 0, 0, 0, 512));
+            let opening = [(true, syn), (false, ack)].map(|(orig, (flags, seq, len, ack, window))| (orig, flags, seq, len, ack, window));
+            let (mut short, mut long) = (Tcp::default(), Tcp::default());
+            let (mut letters, mut rare) = ([Letters::default(); 2], [None, None]);
+            let mut next = starts;
+            for (by_orig, flags, seq, len, ack, window) in opening.into_iter().chain(segments) {
+                let [mine, other] = if by_orig { [0, 1] } else { [1, 0] };
+                let packet = Packet {
+                    flags: TcpFlags(flags),
+                    seq: next[mine].wrapping_add_signed(seq),
+                    ack: next[other].wrapping_add_signed(ack),
+                    payload_len: len,
+                    window,
+                    ..Packet::default()
+                };
+                let controls = [TcpFlags::SYN, TcpFlags::FIN].map(|flag| u32::from(packet.flags.has(flag)));
+                next[mine] = packet.seq.wrapping_add(len + controls.iter().sum::<u32>());
+                let from = if by_orig { Direction::Orig } else { Direction::Resp };
+                let has_holes = |rare: &Option<Box<crate::flow::history::Rare>>| rare.as_ref().is_some_and(|rare| !rare.holes.is_empty());
+                let [ours, theirs] = &mut letters;
+                let [our_rare, their_rare] = &mut rare;
+                let holes = has_holes(our_rare);
+                let got = if !holes && short.go_on(from, &packet) {
+                    Payload::Fresh
+                } else {
+                    short.update(from, &packet, &mut Notes::new(ours, holes, our_rare))
+                };
+                let holes = has_holes(their_rare);
+                let expected = long.update(from, &packet, &mut Notes::new(theirs, holes, their_rare));
+                prop_assert_eq!(got, expected);
+                prop_assert_eq!(Life::of_tcp(&short), Life::of_tcp(&long));
+                prop_assert_eq!(format!("{short:?} {ours:?} {our_rare:?}"), format!("{long:?} {theirs:?} {their_rare:?}"));
+            }
+        }
     }
 }

@@ -6,20 +6,19 @@ use crate::flow::app::WaitingRoom;
 use crate::flow::events::Emitter;
 use crate::flow::exchange::Burst;
 use crate::flow::history::{Notes, Repeated};
-use crate::flow::orient::direction;
 use crate::flow::slab::{FlowMut, Hot, Life, Transport};
 use crate::flow::tcp::Payload;
 use crate::flow::{Exchange, app};
 
-/// Counts a packet to its flow. Its payload lies in `data`.
+/// Counts a packet that came from one side to its flow. Its payload lies in `data`.
 pub(super) fn count(
     mut flow: FlowMut<'_>,
+    from: Direction,
     packet: &Packet,
     data: &[u8],
     room: &mut WaitingRoom,
     out: &mut Emitter<'_>,
 ) {
-    let Some(from) = direction(&flow.hot.key(), packet) else { return };
     let was_closed = matches!(&flow.stream.transport, Transport::Tcp(tcp) if tcp.both_closed());
     count_burst(&mut flow, from, packet, out);
     flow.hot.set(Hot::REFERENCED, !flow.warm.tally.is_empty());
@@ -52,6 +51,10 @@ fn count_transport(flow: &mut FlowMut<'_>, from: Direction, packet: &Packet) -> 
         // A later fragment: bytes of the flow, but no header that would say which.
         _ if packet.headless => Payload::Stale,
         Transport::Tcp(tcp) => {
+            // Most packets: neither letters nor phases change.
+            if !notes.has_holes() && tcp.go_on(from, packet) {
+                return Payload::Fresh;
+            }
             let payload = tcp.update(from, packet, &mut notes);
             hot.life = Life::of_tcp(tcp);
             payload

@@ -1,6 +1,7 @@
 //! Takes many rows through a forest at once: the fast way to path lengths of rows without gaps.
 
 use super::forest::{Forest, Split};
+use super::order::rank;
 
 /// Rows that are taken through all trees before the next ones: few enough that they and one tree stay in the L1 cache.
 pub(super) const TILE: usize = 128;
@@ -10,9 +11,6 @@ const LANES: usize = 8;
 /// Slots of a tree of 256 rows, the usual sample.
 const USUAL_SLOTS: usize = 256;
 
-/// One feature of [`LANES`] rows.
-type Lanes = [f32; LANES];
-
 /// Up to [`TILE`] rows on their way through the forest.
 #[derive(Default)]
 pub(super) struct Tile<'a> {
@@ -20,8 +18,8 @@ pub(super) struct Tile<'a> {
     width: usize,
     /// For each row its place among those of which all values are known.
     places: Vec<Option<usize>>,
-    /// The known rows in groups of [`LANES`], turned: `stride` entries a group, one a feature and zeros after them.
-    turned: Vec<Lanes>,
+    /// The [`rank`]s of the known rows' values: `stride` a row, zeros behind the last value, whole groups of [`LANES`] rows.
+    ranks: Vec<u32>,
     stride: usize,
     /// Path lengths of the known rows so far; lanes behind the last row hold no row.
     sums: Vec<[f64; LANES]>,
@@ -32,9 +30,9 @@ impl<'a> Tile<'a> {
     pub(super) fn fill(&mut self, rows: &'a [f32], width: usize, count: usize) {
         self.rows = rows;
         self.width = width;
-        self.stride = if width <= 64 { width.next_power_of_two().max(32) } else { width };
+        self.stride = if width <= 64 { width.next_power_of_two().max(16) } else { width };
         self.places.clear();
-        self.turned.clear();
+        self.ranks.clear();
         let mut known = 0;
         for row in 0..count {
             let values = self.row(row);
@@ -43,15 +41,11 @@ impl<'a> Tile<'a> {
                 continue;
             }
             self.places.push(Some(known));
-            let group = known / LANES * self.stride;
-            self.turned.resize(group + self.stride, [0.0; LANES]);
-            for (value, lanes) in values.iter().zip(self.turned.iter_mut().skip(group)) {
-                if let Some(lane) = lanes.get_mut(known % LANES) {
-                    *lane = *value;
-                }
-            }
             known += 1;
+            self.ranks.extend(values.iter().map(|value| rank(*value)));
+            self.ranks.resize(known * self.stride, 0);
         }
+        self.ranks.resize(known.next_multiple_of(LANES) * self.stride, 0);
         self.sums.clear();
         self.sums.resize(known.div_ceil(LANES), [0.0; LANES]);
     }
@@ -59,6 +53,7 @@ impl<'a> Tile<'a> {
     /// Takes the known rows through all trees, in the order of the trees.
     pub(super) fn walk(&mut self, forest: &Forest) {
         match (1 << forest.height(), self.stride) {
+            (USUAL_SLOTS, 16) => self.walk_usual::<16>(forest),
             (USUAL_SLOTS, 32) => self.walk_usual::<32>(forest),
             (USUAL_SLOTS, 64) => self.walk_usual::<64>(forest),
             _ => self.walk_any(forest),
@@ -80,7 +75,7 @@ impl<'a> Tile<'a> {
 
     fn walk_any(&mut self, forest: &Forest) {
         for tree in forest.iter() {
-            for (rows, sums) in self.turned.chunks_exact(self.stride).zip(&mut self.sums) {
+            for (rows, sums) in self.ranks.chunks_exact(self.stride * LANES).zip(&mut self.sums) {
                 add_any(tree.splits, tree.leaves, forest.height(), rows, sums);
             }
         }
@@ -89,7 +84,8 @@ impl<'a> Tile<'a> {
     fn walk_usual<const STRIDE: usize>(&mut self, forest: &Forest) {
         let (splits, _) = forest.splits().as_chunks();
         let (leaves, _) = forest.leaves().as_chunks();
-        let (groups, _) = self.turned.as_chunks::<STRIDE>();
+        let (rows, _) = self.ranks.as_chunks::<STRIDE>();
+        let (groups, _) = rows.as_chunks();
         for (splits, leaves) in splits.iter().zip(leaves) {
             for (rows, sums) in groups.iter().zip(&mut self.sums) {
                 add_usual(splits, leaves, rows, sums);
@@ -100,12 +96,13 @@ impl<'a> Tile<'a> {
 
 /// Walks [`LANES`] rows down a tree of any height and adds their path lengths to `sums`.
 #[expect(clippy::indexing_slicing, reason = "a hot loop; slots stay below `2 << height` by construction")]
-fn add_any(splits: &[Split], leaves: &[f32], height: u32, rows: &[Lanes], sums: &mut [f64; LANES]) {
+fn add_any(splits: &[Split], leaves: &[f32], height: u32, rows: &[u32], sums: &mut [f64; LANES]) {
     let mut slots = [1_usize; LANES];
+    let stride = rows.len() / LANES;
     for _ in 0..height {
         for (lane, slot) in slots.iter_mut().enumerate() {
             let split = splits[*slot];
-            *slot = 2 * *slot + usize::from(rows[split.feature as usize][lane] > split.threshold);
+            *slot = 2 * *slot + usize::from(rows[lane * stride + split.feature as usize] > split.rank);
         }
     }
     for (slot, sum) in slots.iter().zip(sums) {
@@ -113,24 +110,24 @@ fn add_any(splits: &[Split], leaves: &[f32], height: u32, rows: &[Lanes], sums: 
     }
 }
 
-/// [`add_any`] where the sizes are powers of two that the compiler knows: the masks change no index, and without a
-/// branch for bounds it is a quarter faster.
-#[expect(clippy::indexing_slicing, reason = "the masks keep every index in its array")]
+/// [`add_any`] where the compiler knows the sizes: a slot in a byte is always one of 256, the mask changes no feature, and no branch
+/// is left for bounds. Below the lowest splits the byte has lost the slot's highest bit, and what remains is the place of the leaf.
+#[expect(clippy::indexing_slicing, reason = "byte and mask keep every index in its array")]
 fn add_usual<const STRIDE: usize>(
     splits: &[Split; USUAL_SLOTS],
     leaves: &[f32; USUAL_SLOTS],
-    rows: &[Lanes; STRIDE],
+    rows: &[[u32; STRIDE]; LANES],
     sums: &mut [f64; LANES],
 ) {
-    let mut slots = [1_u32; LANES];
+    let mut slots = [1_u8; LANES];
     for _ in 0..USUAL_SLOTS.ilog2() {
-        for (lane, slot) in slots.iter_mut().enumerate() {
-            let split = splits[*slot as usize & (USUAL_SLOTS - 1)];
-            let value = rows[split.feature as usize & (STRIDE - 1)][lane];
-            *slot = 2 * *slot + u32::from(value > split.threshold);
+        for (slot, row) in slots.iter_mut().zip(rows) {
+            let split = splits[usize::from(*slot)];
+            let is_right = split.rank < row[split.feature as usize & (STRIDE - 1)];
+            *slot = slot.wrapping_mul(2).wrapping_add(u8::from(is_right));
         }
     }
     for (slot, sum) in slots.iter().zip(sums) {
-        *sum += f64::from(leaves[*slot as usize & (USUAL_SLOTS - 1)]);
+        *sum += f64::from(leaves[usize::from(*slot)]);
     }
 }

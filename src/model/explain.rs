@@ -97,7 +97,7 @@ impl Walk<'_> {
             self.follow(2 * slot + 1, weight * right);
             return;
         }
-        let child = 2 * slot + usize::from(value > split.threshold);
+        let child = 2 * slot + usize::from(value > split.threshold());
         let average = self.forest.average();
         let saved = average.of_half(rows) - average.of(self.tree.count(child));
         if let Some(credit) = self.credit.get_mut(split.feature as usize) {

@@ -2,6 +2,7 @@
 
 use super::average_path::AveragePath;
 use super::error::ModelError;
+use super::order::{rank, unrank};
 
 /// The most trees a forest may have.
 pub const MAX_TREES: usize = 4096;
@@ -34,7 +35,8 @@ pub struct Forest {
 /// Rows with a larger value than the threshold go to the right.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Split {
-    pub(super) threshold: f32,
+    /// The threshold's [`rank`].
+    pub(super) rank: u32,
     pub(super) feature: u32,
 }
 
@@ -57,12 +59,17 @@ pub(super) enum Node {
 }
 
 impl Split {
-    /// Continues a tree that has ended.
-    const PASS: Self = Self { threshold: f32::INFINITY, feature: 0 };
+    /// Continues a tree that has ended: nothing has a rank above this.
+    const PASS: Self = Self { rank: u32::MAX, feature: 0 };
 
     /// Whether the tree has ended above this slot.
     pub(super) fn is_pass(self) -> bool {
-        self.threshold == f32::INFINITY
+        self == Self::PASS
+    }
+
+    /// The largest value that goes to the left.
+    pub(super) fn threshold(self) -> f32 {
+        unrank(self.rank)
     }
 }
 
@@ -181,7 +188,7 @@ impl Tree<'_> {
                 Some(split) if !split.is_pass() => {
                     nodes.push(Node::Split {
                         feature: u16::try_from(split.feature).unwrap_or(u16::MAX),
-                        threshold: split.threshold,
+                        threshold: split.threshold(),
                         left: self.count(2 * slot),
                     });
                     stack.extend([2 * slot + 1, 2 * slot]);
@@ -236,7 +243,7 @@ impl Heap<'_> {
                 let right = count.checked_sub(left).filter(|_| left > 0).ok_or_else(|| {
                     ModelError::invalid("left part of a split", left, format_args!("1 to {count}"))
                 })?;
-                put(&mut self.splits, slot, Split { threshold, feature: u32::from(feature) });
+                put(&mut self.splits, slot, Split { rank: rank(threshold), feature: u32::from(feature) });
                 put(&mut self.counts, slot, count);
                 self.place(nodes, 2 * slot, depth + 1, left)?;
                 self.place(nodes, 2 * slot + 1, depth + 1, right)

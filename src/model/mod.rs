@@ -17,6 +17,7 @@ mod error;
 mod explain;
 mod forest;
 pub mod metrics;
+mod order;
 #[cfg(test)]
 #[expect(clippy::cast_possible_truncation, reason = "tests compare exact answers and make small data")]
 mod reference;

@@ -57,7 +57,7 @@ impl Tree<'_> {
             return (1.0 - right) * self.path_length(2 * slot, row)
                 + right * self.path_length(2 * slot + 1, row);
         }
-        self.path_length(2 * slot + usize::from(value > split.threshold), row)
+        self.path_length(2 * slot + usize::from(value > split.threshold()), row)
     }
 }
 

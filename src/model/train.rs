@@ -238,7 +238,7 @@ mod tests {
                 while slot < tree.splits.len() {
                     seen[slot] += 1;
                     let split = tree.splits[slot];
-                    slot = 2 * slot + usize::from(row[split.feature as usize] > split.threshold);
+                    slot = 2 * slot + usize::from(row[split.feature as usize] > split.threshold());
                 }
                 seen[slot] += 1;
             }

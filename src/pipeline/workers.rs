@@ -105,8 +105,15 @@ impl Workers {
         let mut marks = self.receive(apply);
         marks.sort_unstable();
         let parts = marks.chunks_exact(SWEEP_MARKS).filter_map(|part| part.last().copied());
+        // Workers settle a part while the events of the one before are applied.
+        let ahead = usize::from(!self.threads.is_empty());
         for before in parts.chain([u64::MAX]) {
             self.request(&Work::Drain(before));
+            while self.pending > ahead {
+                self.receive(apply);
+            }
+        }
+        while self.pending > 0 {
             self.receive(apply);
         }
     }
@@ -128,7 +135,8 @@ impl Workers {
         let mut free = self.free_batch();
         let mut block = std::mem::take(&mut free.block);
         self.batches.push(Arc::new(free));
-        block.clear();
+        // The bytes stay: they are overwritten, and a longer block would have to be zeroed first.
+        block.frames.clear();
         block
     }
 

@@ -40,7 +40,8 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     for file in &args.allowlist {
         allowlist.add_file(file).map_err(|e| Failure::Usage(e.into()))?;
     }
-    let loaded = models::load(args.models.as_deref(), allowlist, &settings.config.detect)?;
+    let mut loaded = models::load(args.models.as_deref(), allowlist, &settings.config.detect)?;
+    loaded.detector = loaded.detector.with_threads(settings.threads);
     let outputs = Outputs::create(args).map_err(failure)?;
     let mut watcher = watcher(args, &settings, &loaded).map_err(failure)?;
 

@@ -11,6 +11,9 @@ use crate::decode::{Direction, proto};
 /// Payloads of a flow that are looked at.
 const MAX_PAYLOADS: u8 = 12;
 
+/// Payloads among which the first segment of a hello is waited for where others overtook it: a hello has two or three.
+const MAX_OVERTAKEN: u8 = 3;
+
 /// Where an [`Inspector`] is with its flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -61,9 +64,31 @@ impl Inspector {
         Self { payloads, ..Self::default() }
     }
 
+    /// What [`Inspector::feed`] says of a payload to an inspector that has looked at so many and learnt nothing, where it learns nothing
+    /// again; told without one, for most payloads that are looked at are such.
+    #[inline]
+    pub fn pass_over(payloads: u8, proto: u8, resp_port: u16, payload: &[u8]) -> Option<Progress> {
+        let guess = match proto {
+            // The first payload may have been overtaken.
+            proto::TCP if payloads > 0 || !signature::expects_hello(resp_port) => {
+                signature::tcp(payload, resp_port)
+            }
+            proto::UDP => signature::udp(payload, resp_port),
+            _ => return None,
+        };
+        let is_last = payloads + 1 >= MAX_PAYLOADS;
+        (guess == Guess::Nothing).then_some(if is_last { Progress::Done } else { Progress::NeedMore })
+    }
+
     /// How many payloads it has looked at, if that is all there is to remember: [`Inspector::after`] then gives the same.
     pub fn blank(&self) -> Option<u8> {
         (self.held.is_none() && self.info == AppInfo::default()).then_some(self.payloads)
+    }
+
+    /// Whether it has told the service of a stream, and can learn more only from the byte behind those that it holds.
+    pub fn waits_for_the_next_byte(&self) -> bool {
+        let kind = self.held.as_ref().map(|held| &held.kind);
+        self.info.service != Service::Unknown && matches!(kind, Some(HeldKind::Stream { start: Some(_), .. }))
     }
 
     /// Looks at the next payload of the flow. `seq` is the TCP sequence number of its first byte (0 for UDP);
@@ -115,7 +140,9 @@ impl Inspector {
         if start.is_none() && self.look_at(segment, resp_port) != Step::Pass {
             *start = Some(seq);
         }
-        let Some(start) = *start else { return self.keep(held) };
+        let Some(start) = *start else {
+            return if self.payloads < MAX_OVERTAKEN { self.keep(held) } else { Step::Pass };
+        };
         match self.look_at(&pieces.joined(start), resp_port) {
             Step::Hold => self.keep(held),
             step => step,
@@ -364,6 +391,25 @@ mod tests {
                 inspector.feed(if is_tcp { proto::TCP } else { proto::UDP }, 443, from, *seq, &payload)
             });
             prop_assert!(fed.any(|progress| progress == Progress::Done));
+        }
+    }
+
+    proptest! {
+        /// What is passed over is what an inspector would have learnt nothing from.
+        #[test]
+        fn passing_over_says_what_feeding_does(
+            payloads in 0..MAX_PAYLOADS,
+            proto in prop::sample::select(vec![proto::TCP, proto::UDP, proto::ICMP]),
+            port in prop::sample::select(vec![53_u16, 80, 443, 500, 9999]),
+            start in prop::sample::select(vec![&b""[..], b"\x16\x03\x01", b"GET / ", b"\xc0\0\0\0\x01", b"\0\x12\xab\xcd\x01\0\0\x01"]),
+            rest in prop::collection::vec(any::<u8>(), 1..60),
+        ) {
+            let payload = [start, &rest].concat();
+            let mut inspector = Inspector::after(payloads);
+            let progress = inspector.feed(proto, port, Orig, 7, &payload);
+            if let Some(passed) = Inspector::pass_over(payloads, proto, port, &payload) {
+                prop_assert_eq!((passed, inspector.blank()), (progress, Some(payloads + 1)));
+            }
         }
     }
 }
