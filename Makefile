@@ -11,7 +11,7 @@ DEMO := captures/office_day_incident/capture.pcap.zst
 REPLAY_DEMO := cargo run --quiet --locked -- replay --no-progress $(DEMO)
 SCRIPTS := .ci/run $(wildcard benches/*.sh scripts/*.sh captures/*/record.sh)
 
-.PHONY: help demo test check format lint docs metrics picture scripts licences pages evaluate compare-sklearn
+.PHONY: help demo test check format lint docs metrics picture scripts licences package pages evaluate compare-sklearn
 
 help: ## List the jobs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,10 @@ metrics: ## Does promtool accept the metrics of a replay?
 
 picture: ## Is the picture of the demo what the demo prints?
 	python3 scripts/render_terminal.py --check docs/images/demo.svg -- $(REPLAY_DEMO)
+
+package: ## Build the Debian package (with cargo-deb)
+	@scripts/install_deps.sh build
+	@scripts/package_deb.sh
 
 pages: ## Write the generated pages and the picture anew
 	UPDATE_GOLDEN=1 cargo test --locked --quiet --test pages

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use serde::{Deserialize, Serialize};
+
 /// An IPv4 or IPv6 address. IPv4 is held IPv4-mapped (RFC 4291, section 2.5.5.2), so that every
 /// address is compared and hashed as two machine words.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Addr([u64; 2]);
 
 const V4_PREFIX: u64 = 0x0000_ffff_0000_0000;

@@ -1,5 +1,7 @@
 //! The configuration file: TOML, every key optional, unknown keys refused. One default for one knob: that of the stage.
 
+mod env;
+mod keys;
 mod unknown;
 
 use std::fmt::Write as _;
@@ -8,9 +10,13 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::capture::live;
 use crate::detect::{Allowlist, AllowlistError, DEFAULT_ALERTS_A_DAY};
-use crate::features::LocalNetworks;
+use crate::features::{Asset, Assets, LocalNetworks};
+use crate::sensor::{FindingsConfig, MetricsConfig, StateConfig};
+use crate::serve::WebConfig;
 use crate::{decode, features, flow, pipeline};
+use keys::KEYS;
 
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -18,6 +24,8 @@ use crate::{decode, features, flow, pipeline};
 pub struct Config {
     /// Monitored networks; the default ranges where empty.
     pub local: Vec<IpNet>,
+    /// Whose data must not leave.
+    pub assets: Vec<Asset>,
     /// What the user knows to be fine.
     pub allowlist: AllowlistConfig,
     /// How much is reported.
@@ -28,6 +36,20 @@ pub struct Config {
     pub flow: flow::Config,
     /// Feature stage.
     pub features: features::Config,
+    /// How it captures.
+    pub capture: live::Config,
+    /// What the live sensor remembers.
+    pub state: StateConfig,
+    /// Where its findings go.
+    pub findings: FindingsConfig,
+    /// Its series of hosts.
+    pub metrics: MetricsConfig,
+    /// Its web server.
+    pub web: WebConfig,
+    /// What it gives up.
+    pub sandbox: SandboxConfig,
+    /// Its messages.
+    pub log: LogConfig,
 }
 
 /// Where the allowlist comes from.
@@ -46,11 +68,61 @@ pub struct AllowlistConfig {
 pub struct DetectConfig {
     /// False findings of high severity or above that are borne a day.
     pub alerts_a_day: f64,
+    /// Seconds between scoring passes of the live sensor.
+    pub score_every_s: u32,
+}
+
+/// What the live sensor gives up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SandboxConfig {
+    /// Whether it does.
+    pub enabled: bool,
+}
+
+impl Default for SandboxConfig {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+/// What the live sensor says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// Least grave messages that are written.
+    pub level: LogLevel,
+    /// Their form.
+    pub format: LogFormat,
+}
+
+/// How grave a message is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say all")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+/// The form of messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// An object a line.
+    Json,
 }
 
 impl Default for DetectConfig {
     fn default() -> Self {
-        Self { alerts_a_day: DEFAULT_ALERTS_A_DAY }
+        Self { alerts_a_day: DEFAULT_ALERTS_A_DAY, score_every_s: 15 }
     }
 }
 
@@ -73,49 +145,18 @@ pub enum ConfigError {
         /// Where and what.
         message: String,
     },
+    /// An environment variable does not fit.
+    #[error("{variable}: {message}")]
+    Environment {
+        /// Its name.
+        variable: String,
+        /// What is wrong.
+        message: String,
+    },
     /// The allowlist is not valid.
     #[error(transparent)]
     Allowlist(#[from] AllowlistError),
 }
-
-/// What each key means; the one source of `print-config` and of `docs/configuration.md`.
-const KEYS: &[(&str, &str)] = &[
-    (
-        "local",
-        "Monitored networks, e.g. [\"10.0.0.0/8\", \"2001:db8::/32\"]. Empty: private, unique-local and link-local ranges.",
-    ),
-    (
-        "allowlist.entries",
-        "What is known to be fine: \"[SOURCE ->] DESTINATION[:PORT]\", each an address, a network or a name; *.example.com also means example.com.",
-    ),
-    (
-        "allowlist.files",
-        "Files of such entries, one a line, # begins a comment. A relative path begins at the folder of the configuration file.",
-    ),
-    (
-        "detect.alerts_a_day",
-        "False findings of high severity or above that are borne a day in the whole network, of each detector; a quarter of them critical, and beside each twenty medium and a hundred low ones at most.",
-    ),
-    (
-        "decode.verify_checksums",
-        "Verify transport checksums of packets that were captured whole. Off: captures of the sending host look wrong.",
-    ),
-    ("decode.max_fragments", "First fragments remembered so that later ones get their ports."),
-    ("flow.max_flows", "Most flows held at a time; past it the least valuable are evicted and counted."),
-    ("flow.tcp_attempt_s", "Seconds until TCP of which one side was seen ends."),
-    ("flow.tcp_open_s", "Seconds of silence until established TCP ends."),
-    ("flow.tcp_half_closed_s", "Seconds of silence until TCP of which one side closed ends."),
-    ("flow.tcp_closed_s", "Seconds for which trailing packets of closed TCP are counted to it."),
-    ("flow.udp_s", "Seconds of silence until UDP and other protocols end."),
-    ("flow.icmp_s", "Seconds of silence until ICMP ends."),
-    ("flow.interim_s", "Seconds between reports of an open flow."),
-    ("features.max_hosts", "Most monitored hosts with state."),
-    (
-        "features.max_channels",
-        "Most channels (host, peer, service) with state; past it the least valuable are given up and counted.",
-    ),
-    ("features.max_names", "Most (host, address) pairs whose DNS name is remembered."),
-];
 
 const HEAD_OF_REFERENCE: &str = "\
 # Configuration
@@ -123,7 +164,8 @@ const HEAD_OF_REFERENCE: &str = "\
 <!-- Made from src/config.rs by `make pages`; do not edit. -->
 
 One TOML file (`--config`). Every key is optional; an unknown key is an error that names the key that was probably meant.
-`undercurrent print-config` prints the defaults, `undercurrent check-config FILE` checks a file. Flags of the command line come before the file.
+`undercurrent print-config` prints the defaults, `undercurrent check-config FILE` checks a file. Flags of the command line come before environment variables, those before
+the file: `UNDERCURRENT_SECTION__KEY` is `section.key`, its value TOML or plain text (`UNDERCURRENT_WEB__LISTEN_ADDRESS=0.0.0.0:9909`).
 What an allowlist entry is: [user guide](user-guide.md#allowlist).
 
 | key | default | meaning |
@@ -149,24 +191,43 @@ impl Config {
     /// Where it is no TOML, or has an unknown key or a value of another type.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let invalid = |message| ConfigError::Invalid { path: path.to_owned(), message };
-        let known: Vec<&str> = KEYS.iter().map(|(key, _)| *key).collect();
-        if let Some(unknown) = unknown::unknown_key(text, &known) {
-            let advice = unknown.meant.map_or_else(
-                || "`undercurrent print-config` prints all keys".to_owned(),
-                |meant| format!("did you mean `{meant}`?"),
-            );
-            let (line, column, key) = (unknown.line, unknown.column, unknown.key);
-            return Err(invalid(format!("line {line}, column {column}: unknown key `{key}`; {advice}")));
+        if let Some(unknown) = unknown::unknown_key(text, &known_keys()) {
+            let (line, column) = (unknown.line, unknown.column);
+            return Err(invalid(format!("line {line}, column {column}: {}", unknown.complaint())));
         }
         let mut config: Self =
             toml::from_str(text).map_err(|e| invalid(e.to_string().trim_end().to_owned()))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.allowlist.files.iter_mut().for_each(|file| *file = folder.join(&*file));
-        if !(config.detect.alerts_a_day.is_finite() && config.detect.alerts_a_day > 0.0) {
-            let found = config.detect.alerts_a_day;
-            return Err(invalid(format!("detect.alerts_a_day is {found}; it must be above 0")));
-        }
+        config.check().map_err(invalid)?;
         Ok(config)
+    }
+
+    /// Puts environment variables over it: `UNDERCURRENT_SECTION__KEY` is `section.key`, as TOML or as plain text.
+    ///
+    /// # Errors
+    /// Where a variable names no key, or its value does not fit.
+    pub fn with_environment(
+        self,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        env::apply(self, variables)
+    }
+
+    /// What no type can say.
+    fn check(&self) -> Result<(), String> {
+        let positive = [
+            ("detect.alerts_a_day", self.detect.alerts_a_day),
+            ("detect.score_every_s", self.detect.score_every_s.into()),
+            ("state.checkpoint_interval_s", self.state.checkpoint_interval_s.into()),
+            ("findings.end_after_s", self.findings.end_after_s.into()),
+            ("web.max_connections", self.web.max_connections as f64),
+            ("web.request_timeout_s", self.web.request_timeout_s.into()),
+        ];
+        match positive.iter().find(|(_, value)| !(value.is_finite() && *value > 0.0)) {
+            Some((key, value)) => Err(format!("{key} is {value}; it must be above 0")),
+            None => Ok(()),
+        }
     }
 
     /// The allowlist, its files read.
@@ -186,6 +247,7 @@ impl Config {
     pub fn pipeline(&self) -> pipeline::Config {
         pipeline::Config {
             local: LocalNetworks::new(&self.local),
+            assets: Assets::new(&self.assets),
             decode: self.decode.clone(),
             flow: self.flow.clone(),
             features: self.features.clone(),
@@ -225,6 +287,10 @@ impl Config {
             (*key, *meaning, value.map(ToString::to_string).unwrap_or_default())
         })
     }
+}
+
+fn known_keys() -> Vec<&'static str> {
+    KEYS.iter().map(|(key, _)| *key).collect()
 }
 
 #[cfg(test)]
@@ -267,6 +333,8 @@ mod tests {
             ("local = [\"10.0.0.0/99\"]\n", "line 1"),
             ("[allowlist]\nentries = [\"what is this?\"]\n", "what is this?"),
             ("[detect]\nalerts_a_day = -1.0\n", "above 0"),
+            ("[[assets]]\nname = \"weights\"\ncidr = \"10.9.0/16\"\n", "line 3"),
+            ("[[assets]]\nname = \"weights\"\nnet = []\n", "line 3"),
         ] {
             std::fs::write(&path, text).unwrap();
             let message = Config::load(&path).unwrap_err().to_string();

@@ -7,12 +7,13 @@
 //! | [`capture`] | files → [`capture::Block`] of frames in time order | look into a frame |
 //! | [`decode`] | frame → [`decode::Packet`], payload → application fields | keep state of a flow |
 //! | [`flow`] | packets → [`flow::FlowEvent`]: connections with Zeek's meaning | know which host is monitored |
+//! | [`records`] | logs of other programs → the same events | know which host is monitored |
 //! | [`features`] | flow events → per-host and per-channel state → feature vectors | judge |
 //! | [`model`] | float rows → scores, p-values, contributions | know what a network is |
 //! | [`detect`] | vectors and scores → findings | read packets, write files |
 //! | [`export`] | findings, rows, counters → tables, files, metrics, pages | decide anything |
 //!
-//! [`simulate`] makes labelled captures, [`evaluate`] measures detection on them. [`pipeline`] ties the stages together. Time is
+//! [`simulate`] makes labelled captures, [`evaluate`] measures detection on them, [`sandbox`] takes rights away from a live sensor. [`pipeline`] ties the stages together. Time is
 //! packet time ([`time`]): no stage reads a clock.
 
 pub mod addr;
@@ -28,6 +29,10 @@ pub mod flow;
 pub mod memory;
 pub mod model;
 pub mod pipeline;
+pub mod records;
+pub mod sandbox;
 pub mod seed;
+pub mod sensor;
+pub mod serve;
 pub mod simulate;
 pub mod time;

@@ -7,9 +7,10 @@ use std::hash::BuildHasher;
 
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
+use serde::{Deserialize, Serialize};
 
 /// The seed of a run (`--seed`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seed(pub u64);
 
 impl Seed {

@@ -112,7 +112,7 @@ mod tests {
         check(
             &text(&files, "channels.csv"),
             "host peer_ip peer_name port proto service c2_score c2_p_value flows bytes_out bytes_in packets_out packets_in \
-         first_seen last_seen total_duration_s rita_beacon_score rita_ts_score rita_ds_score rita_dur_score rita_hist_score",
+         first_seen last_seen total_duration_s rita_connections rita_bytes rita_duration_s rita_beacon_score rita_ts_score rita_ds_score rita_dur_score rita_hist_score",
         );
         check(
             &text(&files, "flows.csv"),

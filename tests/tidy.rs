@@ -10,19 +10,23 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, &[&str])] = &[
     ("addr", &[]),
     ("memory", &[]),
+    ("sandbox", &[]),
     ("seed", &[]),
     ("time", &[]),
-    ("capture", &["time"]),
+    ("capture", &["seed", "time"]),
     ("decode", &["addr", "capture", "seed", "time"]),
     ("flow", &["addr", "decode", "memory", "seed", "time"]),
+    ("records", &["addr", "capture", "decode", "flow", "seed", "time"]),
     ("features", &["addr", "decode", "flow", "memory", "seed", "time"]),
     ("model", &[]),
     ("detect", &["addr", "decode", "features", "memory", "model", "time"]),
-    ("evaluate", &["addr", "decode", "detect", "features", "flow", "model", "time"]),
-    ("export", &["addr", "decode", "detect", "evaluate", "features", "flow", "time"]),
+    ("evaluate", &["addr", "decode", "detect", "features", "flow", "model", "records", "time"]),
+    ("export", &["addr", "decode", "detect", "evaluate", "features", "flow", "seed", "time"]),
     ("simulate", &["capture", "seed", "time"]),
-    ("pipeline", &["capture", "decode", "features", "flow", "seed", "time"]),
-    ("config", &["decode", "detect", "features", "flow", "pipeline"]),
+    ("pipeline", &["capture", "decode", "features", "flow", "records", "seed", "time"]),
+    ("sensor", &["addr", "detect", "export", "features", "pipeline", "seed", "time"]),
+    ("serve", &["addr", "detect", "export", "features", "sensor", "time"]),
+    ("config", &["capture", "decode", "detect", "features", "flow", "pipeline", "sensor", "serve"]),
 ];
 
 /// The modules that may use all others.

@@ -43,6 +43,11 @@ impl Program {
         program.map(Self).ok_or_else(|| "libpcap gave an instruction that cannot be read".to_owned())
     }
 
+    /// The instructions: code, jumps if true and if false, operand.
+    pub(super) fn instructions(&self) -> impl Iterator<Item = (u16, u8, u8, u32)> {
+        self.0.iter().map(|op| (op.code, op.if_true, op.if_false, op.k))
+    }
+
     /// Whether the program wants a frame. Loads from behind the captured bytes reject it, as everywhere.
     pub(super) fn accepts(&self, captured: &[u8], wire_len: u32) -> bool {
         self.run(captured, wire_len).is_some_and(|kept| kept > 0)

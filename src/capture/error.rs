@@ -57,11 +57,11 @@ pub enum CaptureError {
 
 /// A place behind which an input cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Damage {
+pub(crate) struct Damage {
     /// The key in [`super::CaptureStats::skipped`].
-    pub(super) kind: &'static str,
+    pub(crate) kind: &'static str,
     /// One sentence for people.
-    pub(super) reason: String,
+    pub(crate) reason: String,
 }
 
 impl Damage {

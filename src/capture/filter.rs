@@ -87,7 +87,8 @@ impl Filter {
     }
 }
 
-fn compile_for(expression: &str, link: LinkType) -> Result<Program, String> {
+/// Compiles an expression for a link type. The error is what libpcap says.
+pub(super) fn compile_for(expression: &str, link: LinkType) -> Result<Program, String> {
     let dead = Capture::dead(dlt_of(link)).map_err(|error| error.to_string())?;
     let compiled = dead.compile(expression, true).map_err(|error| match error {
         pcap::Error::PcapError(message) => message,

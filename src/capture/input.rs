@@ -18,9 +18,9 @@ const COMPRESSED_READ_BYTES: usize = 256 * 1024;
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
 /// An opened input.
-pub(super) struct Input {
+pub(crate) struct Input {
     /// What messages call it.
-    pub(super) name: String,
+    pub(crate) name: String,
     reader: Box<dyn Read + Send>,
     source: Arc<SourceState>,
     source_bytes: Option<u64>,
@@ -28,7 +28,7 @@ pub(super) struct Input {
 }
 
 /// Why an input gave no more bytes.
-pub(super) enum End {
+pub(crate) enum End {
     /// It is at its end.
     Complete,
     /// Its compressed stream ends too early.
@@ -71,7 +71,7 @@ impl<R: Read> Read for Counted<R> {
 
 impl Input {
     /// Opens a path; `-` is standard input.
-    pub(super) fn open(path: &Path) -> Result<Self, CaptureError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, CaptureError> {
         if path == Path::new("-") {
             return Self::from_reader("standard input", io::stdin());
         }
@@ -88,7 +88,7 @@ impl Input {
     }
 
     /// Takes any reader and looks at its first bytes for a compression.
-    pub(super) fn from_reader(name: &str, reader: impl Read + Send + 'static) -> Result<Self, CaptureError> {
+    pub(crate) fn from_reader(name: &str, reader: impl Read + Send + 'static) -> Result<Self, CaptureError> {
         let source = Arc::<SourceState>::default();
         let mut counted = Counted { inner: reader, state: Arc::clone(&source) };
         let failed = |source| CaptureError::Read { input: name.to_owned(), offset: 0, source };
@@ -113,17 +113,17 @@ impl Input {
     }
 
     /// Bytes taken from the source so far, before decompression.
-    pub(super) fn bytes_read(&self) -> u64 {
+    pub(crate) fn bytes_read(&self) -> u64 {
         self.source.bytes.load(Ordering::Relaxed)
     }
 
     /// Length of the source; nothing where it is no regular file.
-    pub(super) fn bytes_total(&self) -> Option<u64> {
+    pub(crate) fn bytes_total(&self) -> Option<u64> {
         self.source_bytes
     }
 
     /// Fills `buffer` as far as the input goes. Returns the bytes filled and, where they are fewer, why.
-    pub(super) fn fill(&mut self, buffer: &mut [u8]) -> (usize, Option<End>) {
+    pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> (usize, Option<End>) {
         let mut filled = 0;
         while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
             match self.reader.read(room) {

@@ -1,4 +1,4 @@
-//! Packet sources: capture files and, later, live interfaces. A source fills blocks with frames in the order of
+//! Packet sources: capture files and live interfaces. A source fills blocks with frames in the order of
 //! their inputs; it never looks into a frame, except to ask libpcap whether a [`Filter`] wants it.
 
 mod bpf;
@@ -8,6 +8,7 @@ mod file;
 mod filter;
 mod format;
 mod input;
+pub mod live;
 mod pcapng;
 mod resolution;
 mod sniff;
@@ -22,6 +23,7 @@ use crate::time::Timestamp;
 pub use error::CaptureError;
 pub use file::{BLOCK_BYTES, CaptureFile};
 pub use filter::{Filter, FilterError};
+pub(crate) use input::{End, Input};
 pub use stats::{CaptureStats, Warning};
 pub use timeline::Timeline;
 

@@ -1,5 +1,6 @@
 //! The flags of all verbs: the one source of help, man page and completions.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -21,13 +22,19 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Score captures offline, on packet time
+    /// Score captures or flow records offline, on packet time
     #[command(after_help = examples::REPLAY)]
     Replay(ReplayArgs),
-    /// Fit the isolation forests on benign captures and write model files
+    /// Capture live, score, and serve metrics and findings, until SIGTERM
+    #[command(after_help = examples::WATCH)]
+    Watch(Box<WatchArgs>),
+    /// Show a running sensor in the terminal
+    #[command(after_help = examples::TOP)]
+    Top(TopArgs),
+    /// Fit the isolation forests on benign captures or flow records and write model files
     #[command(after_help = examples::TRAIN)]
     Train(TrainArgs),
-    /// Score labelled captures and print detection metrics against the labels
+    /// Score labelled captures or flow records and print detection metrics against the labels
     #[command(after_help = examples::EVALUATE)]
     Evaluate(EvaluateArgs),
     /// Write a labelled capture of simulated hosts and incidents, or an incident into a real capture
@@ -56,13 +63,14 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input and run")]
 pub(super) struct CommonArgs {
-    /// Captures: pcap or pcapng, also .gz or .zst; - is standard input. Several are read as one timeline
+    /// Captures (pcap, pcapng), or Zeek logs (conn, dns, ssl, http, quic; TSV or JSON), also .gz or .zst; folders of them; - is
+    /// standard input. Several are read as one timeline
     #[arg(required = true, value_name = "INPUT", help_heading = None)]
     pub(super) inputs: Vec<PathBuf>,
     /// Monitored network, repeatable [default: private, unique-local and link-local ranges]
     #[arg(long, value_name = "CIDR", value_parser = parse_network)]
     pub(super) local: Vec<IpNet>,
-    /// Packets to look at, as a libpcap filter
+    /// Packets to look at, as a libpcap filter; captures only
     #[arg(long, value_name = "BPF")]
     pub(super) filter: Option<String>,
     /// Configuration file
@@ -126,6 +134,69 @@ pub(super) struct ReplayArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct WatchArgs {
+    /// Interface to capture from, repeatable
+    #[arg(long, short, required = true, value_name = "IFACE")]
+    pub(super) interface: Vec<String>,
+    /// Monitored network, repeatable [default: private, unique-local and link-local ranges]
+    #[arg(long, value_name = "CIDR", value_parser = parse_network)]
+    pub(super) local: Vec<IpNet>,
+    /// Packets to capture, as a libpcap filter
+    #[arg(long, value_name = "BPF")]
+    pub(super) filter: Option<String>,
+    /// Configuration file; SIGHUP has it read again
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Model directory [default: the shipped models]
+    #[arg(long, value_name = "DIR")]
+    pub(super) models: Option<PathBuf>,
+    /// File of what is known to be fine, repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(super) allowlist: Vec<PathBuf>,
+    /// Folder of the checkpoint and the findings file [default: /var/lib/undercurrent]
+    #[arg(long, value_name = "DIR")]
+    pub(super) state: Option<PathBuf>,
+    /// File for findings, as EVE JSON lines [default: findings.jsonl in the state folder]
+    #[arg(long, value_name = "FILE")]
+    pub(super) findings: Option<PathBuf>,
+    /// Address and port of the web server [default: 127.0.0.1:9909]
+    #[arg(long = "web.listen-address", value_name = "ADDRESS")]
+    pub(super) listen_address: Option<SocketAddr>,
+    /// TLS and users of the web server, as in the Prometheus exporter toolkit
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub(super) web_config_file: Option<PathBuf>,
+    /// Threads of the pipeline; capture, scoring and serving have their own
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(super) threads: u16,
+    /// Seed of hashes [default: that of the checkpoint, else a random one]
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TopArgs {
+    /// Address of the sensor's web server
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9909")]
+    pub(super) url: String,
+    /// User to log in as
+    #[arg(
+        long,
+        value_name = "NAME",
+        help = "User to log in as; the password is taken from UNDERCURRENT_PASSWORD"
+    )]
+    pub(super) user: Option<String>,
+    /// Certificate of the authority that signed the sensor's, PEM
+    #[arg(long, value_name = "FILE")]
+    pub(super) ca_file: Option<PathBuf>,
+    /// Seconds between updates
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) interval: u16,
+    /// Print the state once, as text; so it is where standard output is no terminal
+    #[arg(long)]
+    pub(super) once: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct TrainArgs {
     #[command(flatten)]
     pub(super) common: CommonArgs,
@@ -151,7 +222,7 @@ pub(super) struct EvaluateArgs {
     #[command(flatten)]
     pub(super) common: CommonArgs,
     /// Labels: CSV with the columns host, peer, kind, behaviour; optional: start, end, input, local
-    /// [default: the labels.csv beside each input]
+    /// [default: the labels.csv beside each input, or the labels in the logs]
     #[arg(long, help_heading = "Evaluation", value_name = "FILE.csv")]
     pub(super) labels: Option<PathBuf>,
     /// How the outcome is printed
@@ -163,7 +234,7 @@ pub(super) struct EvaluateArgs {
     /// Score each input without a label with models trained on those of the other folds, the others with models of all of them
     #[arg(long, help_heading = "Evaluation", value_name = "FOLDS", value_parser = clap::value_parser!(u16).range(2..=100))]
     pub(super) cross_validate: Option<u16>,
-    /// Benign capture that the models of every fold are trained on too, repeatable; it is not scored
+    /// Benign input that the models of every fold are trained on too, repeatable; it is not scored
     #[arg(long, help_heading = "Evaluation", value_name = "CAPTURE", requires = "cross_validate")]
     pub(super) train_on: Vec<PathBuf>,
     /// False alerts a day at which recall is told

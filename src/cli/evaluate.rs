@@ -10,25 +10,27 @@ use ipnet::IpNet;
 
 use crate::detect::{Allowlist, Detector};
 use crate::evaluate::folds::Folds;
-use crate::evaluate::{FlowObserver, Label, Labels, ScoredInput, evaluate};
+use crate::evaluate::{FlowObserver, Label, Labels, OtherAttack, ScoredInput, evaluate};
 use crate::export::evaluation::{write_json, write_markdown, write_table};
 use crate::export::findings::TableStyle;
 use crate::features::LocalNetworks;
 use crate::flow::FlowRecord;
 use crate::model::Params;
 use crate::pipeline::Observer;
+use crate::records::FlowLabels;
 
 use super::args::{EvaluateArgs, EvaluateFormat};
+use super::networks::{Network, networks_of};
 use super::session::{Settings, Watch, base_name};
 use super::train::read_benign;
 use super::{Failure, models};
 
-/// Captures that are scored as one timeline, with their labels.
+/// Inputs that are scored as one timeline, with their labels.
 struct Group {
-    name: String,
-    inputs: Vec<PathBuf>,
+    network: Network,
     local: Vec<IpNet>,
     labels: Vec<Label>,
+    others: Vec<OtherAttack>,
 }
 
 pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode, Failure> {
@@ -84,45 +86,46 @@ impl Observer for Ended<'_> {
 
 impl Watch for Ended<'_> {}
 
-/// Which inputs belong together: each by itself where the labels tell inputs apart, all as one timeline otherwise.
+/// Which inputs belong together: each network by itself where the labels tell inputs apart, all as one timeline otherwise.
 fn groups_of(args: &EvaluateArgs, settings: &Settings) -> Result<Vec<Group>, Failure> {
     let inputs = &args.common.inputs;
+    let mut networks = networks_of(inputs)?;
+    tell_apart(&mut networks);
     let Some(path) = &args.labels else {
-        return inputs.iter().map(|input| group_beside(input, &names_of(inputs, input), settings)).collect();
+        return networks.into_iter().map(|network| group_beside(network, settings)).collect();
     };
     let labels = read_labels(path)?;
     if !args.common.quiet {
-        for missing in labels.inputs_missing_from(inputs) {
+        let places: Vec<PathBuf> = networks.iter().flat_map(Network::places).collect();
+        for missing in labels.inputs_missing_from(&places) {
             eprintln!("undercurrent: the labels name {missing}, which is not among the inputs");
         }
     }
     if !labels.by_input() {
-        let name = inputs.iter().map(|input| base_name(input)).collect::<Vec<_>>().join(" ");
-        return Ok(vec![group(
-            name,
-            inputs.clone(),
-            &inputs.first().cloned().unwrap_or_default(),
-            &labels,
-            settings,
-        )]);
+        let name = networks.iter().map(|network| network.name.as_str()).collect::<Vec<_>>().join(" ");
+        return Ok(vec![group(Network { name, paths: inputs.clone(), folder: None }, &labels, settings)]);
     }
-    Ok(inputs
-        .iter()
-        .map(|input| group(names_of(inputs, input), vec![input.clone()], input, &labels, settings))
-        .collect())
+    Ok(networks.into_iter().map(|network| group(network, &labels, settings)).collect())
 }
 
-/// One input with the `labels.csv` of its folder.
-fn group_beside(input: &Path, name: &str, settings: &Settings) -> Result<Group, Failure> {
-    let path = input.with_file_name("labels.csv");
-    if !path.is_file() {
+/// One network with the `labels.csv` of its folder, or with the labels that its logs hold.
+fn group_beside(network: Network, settings: &Settings) -> Result<Group, Failure> {
+    let beside = network.paths.first().map(|path| path.with_file_name("labels.csv"));
+    let path = network.folder.as_ref().map(|folder| folder.join("labels.csv")).or(beside).unwrap_or_default();
+    if path.is_file() {
+        let labels = read_labels(&path)?;
+        return Ok(group(network, &labels, settings));
+    }
+    let within = FlowLabels::read(&network.logs()?)?;
+    if !within.any {
+        let or_within = if network.folder.is_some() { ", and the logs have no column label" } else { "" };
         return Err(Failure::Usage(anyhow!(
-            "there is no {}: put one beside each input, or give --labels FILE.csv",
+            "there is no {}{or_within}: put one beside each input, or give --labels FILE.csv",
             path.display()
         )));
     }
-    let labels = read_labels(&path)?;
-    Ok(group(name.to_owned(), vec![input.to_owned()], input, &labels, settings))
+    let labels = Labels::of_flows(&within, &LocalNetworks::new(&settings.config.local));
+    Ok(group(network, &labels, settings))
 }
 
 fn read_labels(path: &Path) -> Result<Labels, Failure> {
@@ -130,24 +133,29 @@ fn read_labels(path: &Path) -> Result<Labels, Failure> {
     Labels::read(file).with_context(|| path.display().to_string()).map_err(Failure::Usage)
 }
 
-fn group(name: String, inputs: Vec<PathBuf>, path: &Path, labels: &Labels, settings: &Settings) -> Group {
-    let local = labels.local_of(path);
+fn group(network: Network, labels: &Labels, settings: &Settings) -> Group {
+    let places = network.places();
+    let local = labels.local_of(&places);
     let local = if local.is_empty() { settings.config.local.clone() } else { local };
-    Group { name, inputs, local, labels: labels.of_input(path) }
+    Group { local, labels: labels.of_input(&places), others: labels.others().to_vec(), network }
 }
 
-/// What tells an input from the others: its name, or the name of its folder, or both.
-fn names_of(inputs: &[PathBuf], input: &Path) -> String {
-    let folder_of = |path: &Path| path.parent().map(base_name).unwrap_or_default();
-    let alone = |name_of: &dyn Fn(&Path) -> String| {
-        inputs.iter().filter(|other| name_of(other) == name_of(input)).count() < 2
+/// Names networks that are called alike by their folders, or by folder and file.
+fn tell_apart(networks: &mut [Network]) {
+    let file = |network: &Network| network.paths.first().cloned().unwrap_or_default();
+    let folder = |network: &Network| file(network).parent().map(base_name).unwrap_or_default();
+    let names: Vec<[String; 3]> = networks
+        .iter()
+        .map(|network| [network.name.clone(), folder(network), file(network).display().to_string()])
+        .collect();
+    let alone = |form: usize, own: &[String; 3]| {
+        names.iter().filter(|other| other.get(form) == own.get(form)).count() < 2
     };
-    if alone(&base_name) {
-        base_name(input)
-    } else if alone(&folder_of) {
-        folder_of(input)
-    } else {
-        input.display().to_string()
+    for (network, own) in networks.iter_mut().zip(&names) {
+        let form = (0..2).find(|form| alone(*form, own)).unwrap_or(2);
+        if let Some(name) = own.get(form) {
+            network.name.clone_from(name);
+        }
     }
 }
 
@@ -161,12 +169,11 @@ fn train_folds(
     let mut benign = Vec::new();
     for (index, group) in groups.iter().enumerate().filter(|(_, group)| group.labels.is_empty()) {
         settings.config.local.clone_from(&group.local);
-        for input in &group.inputs {
-            benign.push((index, read_benign(settings, input)?));
-        }
+        benign.push((index, read_benign(settings, &group.network)?));
     }
     settings.config.local.clone_from(&args.common.local);
-    let also = args.train_on.iter().map(|input| read_benign(settings, input));
+    let also = networks_of(&args.train_on)?;
+    let also = also.iter().map(|network| read_benign(settings, network));
     let also = also.collect::<Result<Vec<_>, Failure>>()?;
     let params = Params { seed: args.common.seed, ..Params::default() };
     Folds::train(&benign, &also, usize::from(folds), params, allowlist)
@@ -178,8 +185,8 @@ fn train_folds(
 fn score(settings: &mut Settings, group: &Group, detector: &Detector) -> Result<ScoredInput, Failure> {
     settings.config.local.clone_from(&group.local);
     let mut observer = FlowObserver::new(LocalNetworks::new(&group.local));
-    let reading = settings.read(&group.inputs, &mut Ended(&mut observer))?;
+    let reading = settings.read(&group.network.paths, &mut Ended(&mut observer))?;
     let store = reading.pipeline.store();
     let scores = detector.score(store);
-    Ok(ScoredInput::new(&group.name, group.labels.clone(), store, &scores, &observer))
+    Ok(ScoredInput::new(&group.network.name, group.labels.clone(), &group.others, store, &scores, &observer))
 }

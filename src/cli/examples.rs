@@ -21,6 +21,9 @@ Examples:
   Rotated captures as one timeline, with the rows behind the findings
     undercurrent replay --hosts hosts.csv --channels channels.parquet --flows flows.csv trace-*.pcap.gz
 
+  Zeek's logs of some days: conn, dns, ssl, http and quic of all of them
+    undercurrent replay /opt/zeek/logs/2025-01-0*
+
   From another program; monitored are two networks; known servers are left out
     tcpdump -r big.pcap -w - net 10.2.0.0/16 | undercurrent replay --local 10.2.0.0/16 --local 10.3.0.0/16 -
     undercurrent replay --allowlist known.txt --filter 'not port 853' capture.pcap
@@ -28,18 +31,42 @@ Examples:
   In a script: exit code 3 where something high or critical was found
     undercurrent replay --quiet --fail-on high capture.pcap";
 
+pub(super) const WATCH: &str = "\
+Examples:
+  Watch a tap; metrics, health and a page for people at http://127.0.0.1:9909/
+    undercurrent watch --interface eth1 --local 10.2.0.0/16
+
+  With a configuration, for all the network to scrape, behind TLS and a password
+    undercurrent watch --interface eth1 --config undercurrent.toml \\
+      --web.listen-address 0.0.0.0:9909 --web.config.file web.yml
+
+  Read the configuration, the allowlist and the models again; stop
+    kill -HUP $(pidof undercurrent)
+    kill $(pidof undercurrent)
+
+It needs CAP_NET_RAW: run it as root, or by the systemd unit that comes with it.";
+
+pub(super) const TOP: &str = "\
+Examples:
+    undercurrent top
+    UNDERCURRENT_PASSWORD=secret undercurrent top --url https://sensor.example:9909 --user alice --ca-file ca.pem
+    undercurrent top --once";
+
 pub(super) const TRAIN: &str = "\
 Examples:
   Models of a network's own benign captures, and their use
     undercurrent train --output my-models monday.pcap tuesday.pcap wednesday.pcap
     undercurrent replay --models my-models thursday.pcap
 
-Each input is taken as a network of its own. Everything in the inputs counts as benign: leave out with --filter what is not.";
+Each capture is taken as a network of its own, and so are the logs of a folder. Everything in the inputs counts as benign: leave out with --filter what is not.";
 
 pub(super) const EVALUATE: &str = "\
 Examples:
   Recorded scenarios with the labels.csv beside each
     undercurrent evaluate captures/*/capture.pcap.zst
+
+  Logs with labels of their own, as those of IoT-23
+    undercurrent evaluate CTU-IoT-Malware-Capture-34-1/bro
 
   Labels of your own, and models that have not seen the benign inputs
     undercurrent evaluate --labels labels.csv --cross-validate 5 --format markdown *.pcap";

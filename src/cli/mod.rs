@@ -1,18 +1,21 @@
 //! The command line: a file a verb. Parses, loads, calls the library, chooses the exit code.
 
 mod args;
+mod clock;
 mod evaluate;
 mod examples;
 mod helpers;
-mod measure;
 mod models;
+mod networks;
 mod progress;
 mod reference;
 mod replay;
 mod session;
 mod simulate;
 mod simulate_args;
+mod top;
 mod train;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -41,6 +44,8 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 pub fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Replay(args) => replay::run(&args),
+        Command::Watch(args) => watch::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Simulate(args) => simulate::run(&args),
@@ -69,4 +74,10 @@ pub fn run() -> ExitCode {
             ExitCode::from(code)
         }
     }
+}
+
+/// An error and what led to it, on one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

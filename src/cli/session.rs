@@ -2,14 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
+
 use crate::capture::{Block, CaptureStats, Filter, Timeline};
 use crate::config::Config;
 use crate::export::text;
 use crate::pipeline::{Observer, Pipeline, Stats};
+use crate::records::{Inputs, LogFile, RecordStats, RecordTimeline};
 use crate::seed::Seed;
 
 use super::args::CommonArgs;
-use super::{Failure, progress};
+use super::{Failure, progress, with_causes};
 
 /// The settings of a run: flags over configuration over defaults.
 pub(super) struct Settings {
@@ -26,6 +29,9 @@ pub(super) struct Reading {
     pub(super) pipeline: Pipeline,
     pub(super) capture: CaptureStats,
     pub(super) inputs: Vec<(String, CaptureStats)>,
+    warnings: Vec<String>,
+    /// Flow records that came out of order.
+    late: u64,
     /// Frames that the filter did not ask for.
     pub(super) filtered: u64,
     /// Whether an input was left out because it cannot be read, or all frames because the filter fits none.
@@ -49,6 +55,7 @@ impl Settings {
             Some(path) => Config::load(path).map_err(|e| usage(e.into()))?,
             None => Config::default(),
         };
+        config = config.with_environment(std::env::vars()).map_err(|e| usage(e.into()))?;
         if !args.local.is_empty() {
             config.local.clone_from(&args.local);
         }
@@ -67,6 +74,47 @@ impl Settings {
 
     /// Reads the inputs as one timeline, up to the end or until the watcher fails.
     pub(super) fn read(&self, inputs: &[PathBuf], watcher: &mut dyn Watch) -> Result<Reading, Failure> {
+        let inputs = Inputs::of(inputs)?;
+        self.tell_unread(&inputs);
+        let reading = if inputs.are_records() {
+            self.read_records(inputs.logs, watcher)?
+        } else {
+            self.read_captures(&inputs.captures, watcher)?
+        };
+        self.warn(&reading);
+        Ok(reading)
+    }
+
+    /// Reads logs of other programs.
+    fn read_records(&self, logs: Vec<LogFile>, watcher: &mut dyn Watch) -> Result<Reading, Failure> {
+        if self.filter.is_some() {
+            return Err(Failure::Usage(anyhow!(
+                "--filter looks at packets, and logs have none: select lines with zeek-cut, grep or jq instead"
+            )));
+        }
+        let mut timeline = RecordTimeline::new(logs, self.seed);
+        let mut pipeline = Pipeline::new(&self.config.pipeline(), self.seed, 1);
+        let bar = progress::bar(timeline.bytes_total(), self.progress);
+        let mut batch = Vec::new();
+        while !watcher.failed() && timeline.next_batch(&mut batch)? {
+            pipeline.take_records(&batch, watcher);
+            bar.set_position(timeline.bytes_read());
+            bar.set_message(text::counted(pipeline.stats().flow.created, "connection"));
+        }
+        bar.finish_and_clear();
+        let stats = timeline.stats();
+        Ok(Reading {
+            pipeline,
+            inputs: timeline.per_log().map(|(name, stats)| (name, counters(&stats))).collect(),
+            warnings: stats.warnings.iter().map(ToString::to_string).collect(),
+            capture: counters(&stats),
+            late: timeline.late(),
+            filtered: 0,
+            incomplete: false,
+        })
+    }
+
+    fn read_captures(&self, inputs: &[PathBuf], watcher: &mut dyn Watch) -> Result<Reading, Failure> {
         let mut timeline = Timeline::open(inputs)?;
         for error in timeline.refused() {
             eprintln!("undercurrent: {}", with_causes(error));
@@ -91,15 +139,34 @@ impl Settings {
             incomplete |= asked == 0 && !filter.unsupported().is_empty();
         }
         bar.finish_and_clear();
-        let reading = Reading {
+        let stats = timeline.stats();
+        Ok(Reading {
             pipeline,
-            capture: timeline.stats(),
             inputs: timeline.per_input().map(|(name, stats)| (name.to_owned(), stats.clone())).collect(),
+            warnings: stats.warnings.iter().map(ToString::to_string).collect(),
+            capture: stats,
+            late: 0,
             incomplete,
             filtered: filter.map_or(0, |f| f.rejected() + f.unsupported().values().sum::<u64>()),
-        };
-        self.warn(&reading);
-        Ok(reading)
+        })
+    }
+
+    /// Says what of the inputs nothing is read of.
+    fn tell_unread(&self, inputs: &Inputs) {
+        if self.quiet {
+            return;
+        }
+        if let [first, rest @ ..] = inputs.other_logs.as_slice() {
+            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+            eprintln!(
+                "undercurrent: {}{more}: not read; of Zeek's logs conn, dns, ssl, http and quic are",
+                first.display()
+            );
+        }
+        if inputs.unknown > 0 {
+            let files = text::counted(inputs.unknown, "file");
+            eprintln!("undercurrent: {files} in the folders are neither captures nor logs: not read");
+        }
     }
 
     /// Says that a metrics history is not whole.
@@ -113,11 +180,17 @@ impl Settings {
         if self.quiet {
             return;
         }
-        for warning in &reading.capture.warnings {
-            eprintln!("undercurrent: {}: byte {}: {}", warning.input, warning.offset, warning.reason);
+        for warning in &reading.warnings {
+            eprintln!("undercurrent: {warning}");
         }
         if reading.capture.warnings_dropped > 0 {
             eprintln!("undercurrent: {} more warnings", reading.capture.warnings_dropped);
+        }
+        if reading.late > 0 {
+            let records = text::counted(reading.late, "record");
+            eprintln!(
+                "undercurrent: {records} came later than could be waited for: sort the logs by time first"
+            );
         }
         if reading.capture.frames > 0 && reading.pipeline.store().hosts().is_empty() {
             eprintln!("undercurrent: no monitored host was seen: name the monitored networks with --local");
@@ -131,6 +204,17 @@ impl Reading {
     }
 }
 
+/// The counters of logs in the shape of those of captures.
+fn counters(stats: &RecordStats) -> CaptureStats {
+    CaptureStats {
+        frames: stats.packets,
+        skipped: stats.skipped.clone(),
+        truncated_inputs: stats.truncated_inputs,
+        warnings_dropped: stats.warnings_dropped,
+        ..CaptureStats::default()
+    }
+}
+
 /// Says of which link types no frame could be asked for: silence would look like nothing to be found.
 fn tell_unsupported(filter: &Filter) {
     for (link, frames) in filter.unsupported() {
@@ -140,12 +224,6 @@ fn tell_unsupported(filter: &Filter) {
             link.0
         );
     }
-}
-
-/// An error and what led to it, on one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// The name of a file without its folder.

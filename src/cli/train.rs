@@ -12,16 +12,16 @@ use crate::export::write_file;
 use crate::model::Params;
 
 use super::args::TrainArgs;
-use super::session::{Settings, base_name};
+use super::networks::{Network, networks_of};
+use super::session::Settings;
 use super::{Failure, models};
 
 pub(super) fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
     let settings = Settings::new(&args.common)?;
-    let captures = args
-        .common
-        .inputs
+    let networks = networks_of(&args.common.inputs)?;
+    let captures = networks
         .iter()
-        .map(|input| read_benign(&settings, input))
+        .map(|network| read_benign(&settings, network))
         .collect::<Result<Vec<_>, Failure>>()?;
     let params =
         Params { trees: usize::from(args.trees), sample: usize::from(args.sample), seed: args.common.seed };
@@ -52,20 +52,24 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads one capture by itself: hosts of different captures have nothing to do with each other.
-pub(super) fn read_benign(settings: &Settings, input: &Path) -> Result<BenignCapture, Failure> {
-    let reading = settings.read(&[input.to_owned()], &mut ())?;
+/// Reads one network by itself: hosts of different captures have nothing to do with each other.
+pub(super) fn read_benign(settings: &Settings, network: &Network) -> Result<BenignCapture, Failure> {
+    let reading = settings.read(&network.paths, &mut ())?;
     let last = reading.stats().last;
-    Ok(BenignCapture::new(base_name(input), sha256_of(input)?, last, reading.pipeline.store()))
+    let mut hasher = Sha256::new();
+    for file in reading.inputs.iter().map(|(name, _)| Path::new(name)) {
+        hash(&mut hasher, file)?;
+    }
+    let sha256 = if network.is_stdin() { String::new() } else { hex::encode(hasher.finalize()) };
+    Ok(BenignCapture::new(network.name.clone(), sha256, last, reading.pipeline.store()))
 }
 
-/// SHA-256 of a file; empty for standard input, which cannot be read twice.
-fn sha256_of(path: &Path) -> anyhow::Result<String> {
+/// Adds a file to a hash; not standard input, which cannot be read twice.
+fn hash(hasher: &mut Sha256, path: &Path) -> anyhow::Result<()> {
     if path == Path::new("-") {
-        return Ok(String::new());
+        return Ok(());
     }
     let mut file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
-    let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
         match file.read(&mut buffer).with_context(|| path.display().to_string())? {
@@ -73,5 +77,5 @@ fn sha256_of(path: &Path) -> anyhow::Result<String> {
             n => hasher.update(buffer.get(..n).unwrap_or_default()),
         }
     }
-    Ok(hex::encode(hasher.finalize()))
+    Ok(())
 }

@@ -19,6 +19,17 @@ pub(super) struct UnknownKey<'a> {
     pub(super) meant: Option<&'a str>,
 }
 
+impl UnknownKey<'_> {
+    /// What to say of it.
+    pub(super) fn complaint(&self) -> String {
+        let advice = self.meant.map_or_else(
+            || "`undercurrent print-config` prints all keys".to_owned(),
+            |meant| format!("did you mean `{meant}`?"),
+        );
+        format!("unknown key `{}`; {advice}", self.key)
+    }
+}
+
 /// The first key of `text` that is neither in `known` (dotted names) nor a table of known keys; nothing where there is none,
 /// or where the text is no TOML.
 pub(super) fn unknown_key<'a>(text: &str, known: &[&'a str]) -> Option<UnknownKey<'a>> {

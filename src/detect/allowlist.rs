@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 
 use crate::addr::Addr;
+use crate::features::{Channel, ChannelKey, peer_name};
 
 /// An entry that could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +91,12 @@ impl Allowlist {
         let text = fs::read_to_string(path)
             .map_err(|source| AllowlistError::Read { path: path.to_owned(), source })?;
         self.add_text(&path.display().to_string(), &text)
+    }
+
+    /// Whether a channel is known to be fine.
+    pub fn covers_channel(&self, key: &ChannelKey, channel: &Channel) -> bool {
+        let name = peer_name(key, channel).map(|name| &**name);
+        self.covers(key.host, Some(channel.address), name, key.port)
     }
 
     /// Whether an entry covers this traffic.

@@ -56,9 +56,9 @@ const fn defines(behaviour: Behaviour) -> &'static [&'static str] {
         Behaviour::IcmpTunnel => &["icmp_bytes", "icmp_variety", "icmp_payload_out"],
         Behaviour::Interactive => &["peer_driven"],
         Behaviour::UnnamedPeer => &["weak_identity", "unresolved"],
-        Behaviour::BulkUpload => &["payload_out", "bytes_out_peak_5m"],
-        Behaviour::SlowDrip => &["upload_bursts", "payload_out", "chunk_regularity"],
-        Behaviour::StagedUpload => &["staged_share", "payload_out"],
+        Behaviour::BulkUpload => &["unusual_outflow", "out_producer_consumer_ratio"],
+        Behaviour::SlowDrip => &["upload_bursts", "unusual_outflow", "chunk_regularity"],
+        Behaviour::StagedUpload => &["staged_share", "asset_outflow", "unusual_outflow"],
     }
 }
 
@@ -100,18 +100,6 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
             view.hosts_of_peer,
             view.observed.hosts
         ),
-        "lone_upload" => format!(
-            "sent {} more than it received, to a peer that {} of {} monitored hosts talk to",
-            bytes(channel.traffic.payload_out.saturating_sub(channel.traffic.payload_in) as f64),
-            view.hosts_of_peer,
-            view.observed.hosts
-        ),
-        "lone_outflow" => format!(
-            "{} of what the host sent outside went to this peer, that {} of {} monitored hosts talk to",
-            percent(view.share_of_host_bytes_out().min(1.0)),
-            view.hosts_of_peer,
-            view.observed.hosts
-        ),
         "size_regularity" => {
             format!("what it sends is alike in size from burst to burst ({})", percent(value))
         }
@@ -147,16 +135,38 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
         "icmp_bytes" | "icmp_payload_out" => format!("ICMP carried {}", bytes(value)),
         "icmp_variety" => format!("{} of the echo messages carry new content", percent(value)),
         "icmp_payload_max" => format!("ICMP messages of up to {}", bytes(value)),
-        "payload_out" => format!("sent {} to this peer", bytes(value)),
+        "unusual_outflow" => match view.outflow.unusual.destinations {
+            0 | 1 => format!("{} more than usual left for this destination", bytes(value)),
+            many => {
+                format!("{} more than usual left for {many} destinations, this one the largest", bytes(value))
+            }
+        },
         "share_of_host_bytes_out" => format!("{} of all that the host sent outside", percent(value)),
-        "bytes_out_peak_5m" => format!("up to {} left within five minutes", bytes(value)),
         "upload_bursts" => format!("{value:.0} uploads among the last {} bursts", channel.recent.len()),
         "chunk_regularity" => format!("the uploads are alike in size ({})", percent(value)),
         "cleartext_transfer" => "not encrypted by a known protocol".to_owned(),
+        "asset_outflow" => of_asset(value, view),
         "staged_share" => {
             format!("the host had pulled {} from inside before", bytes(view.host.pulled_inside as f64))
         }
         other => format!("{other} is {value:.3}"),
+    }
+}
+
+/// Where the data of an asset came from.
+fn of_asset(value: f64, view: &ChannelView<'_>) -> String {
+    let name = |asset| view.assets.name(asset).unwrap_or("an asset");
+    match (view.assets.of(view.key.host), view.host.holding) {
+        (Some(asset), _) => format!("{} left straight from asset {}", bytes(value), name(asset)),
+        (None, Some(held)) => format!(
+            "up to {} of it are of asset {}: the host read from {} from {} to {}",
+            bytes(value),
+            name(held.asset),
+            if held.hops == 1 { "it".to_owned() } else { format!("it over {} others", held.hops - 1) },
+            held.first,
+            held.last
+        ),
+        (None, None) => "read from no asset".to_owned(),
     }
 }
 

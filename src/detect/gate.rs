@@ -120,7 +120,7 @@ fn c2_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
 fn is_unnamed(view: &ChannelView<'_>) -> bool {
     let channel = view.channel;
     let names_nobody = channel.hello_without_sni > 0 || channel.service == Service::Http;
-    channel.name.is_none() && names_nobody && channel.activities >= UNNAMED_BURSTS
+    channel.name.is_none() && !channel.names_unseen() && names_nobody && channel.activities >= UNNAMED_BURSTS
 }
 
 /// Whether echo messages carry data: their content changes, or there is far more of it than a ping needs.
@@ -134,7 +134,7 @@ fn carries_icmp(view: &ChannelView<'_>) -> bool {
 fn exfil_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
     let channel = view.channel;
     let (out, back) = (channel.traffic.payload_out, channel.traffic.payload_in);
-    if out < UPLOAD_BYTES {
+    if (out as f64).max(view.outflow.unusual.of_carriers) < UPLOAD_BYTES as f64 {
         return None;
     }
     if view.is_icmp() {
@@ -147,13 +147,19 @@ fn exfil_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
         return None;
     }
     let peak_share = channel.peak_out.peak() as f64 / channel.traffic.bytes_out.max(1) as f64;
-    if out >= STAGED_BYTES && view.host.pulled_inside >= out / 2 {
+    if is_staged(view) {
         Some(Behaviour::StagedUpload)
     } else if view.uploads() >= DRIP_BURSTS && peak_share <= DRIP_PEAK_SHARE {
         Some(Behaviour::SlowDrip)
     } else {
         Some(Behaviour::BulkUpload)
     }
+}
+
+/// Whether the host gathered inside what it sends out: data of an asset, or as much from other hosts.
+fn is_staged(view: &ChannelView<'_>) -> bool {
+    let out = view.channel.traffic.payload_out;
+    view.asset_outflow() >= STAGED_BYTES as f64 || out >= STAGED_BYTES && view.host.pulled_inside >= out / 2
 }
 
 fn upload_ratio(out: u64, back: u64) -> f64 {

@@ -14,7 +14,7 @@ use crate::model::{Model, ModelError};
 
 use super::explain::{evidence_of, techniques_of};
 use super::parts::in_parts;
-use super::rows::{channels_of, views_of};
+use super::rows::Channels;
 use super::severity::{SeverityLimits, severity_of};
 use super::threshold::score_threshold;
 use super::{
@@ -28,6 +28,8 @@ pub struct Verdict {
     pub score: f64,
     /// Share of benign calibration rows that score at least as high.
     pub p_value: f64,
+    /// An estimate of the chance that a benign channel scores as high; the p-value but for the upper tail.
+    pub chance: f64,
     /// Whether there is enough of the channel to be judged.
     pub judged: bool,
     /// The feature row.
@@ -140,15 +142,15 @@ impl Detector {
 
     fn pass(&self, store: &FeatureStore, scope: Scope) -> Scores {
         let mut scores = Scores { hosts: hosts_of(store), ..Scores::default() };
-        let channels = channels_of(store);
+        let channels = Channels::of(store, &self.allowlist);
         let mut peers = PeerCount::default();
-        for channel in &channels {
+        for channel in channels.parts() {
             peers.count(channel.key, &mut scores.hosts);
         }
         let is_wanted = |view: &ChannelView<'_>| {
             scope == Scope::Every || Kind::ALL.into_iter().any(|kind| can_judge(kind, view))
         };
-        let rows = in_parts(&channels, self.threads, |channels| views_of(channels, is_wanted));
+        let rows = in_parts(channels.parts(), self.threads, |parts| channels.views(parts, is_wanted));
         let [c2, exfil] =
             Kind::ALL.map(|kind| in_parts(&rows, self.threads, |rows| self.verdicts(kind, rows, scope)));
         let limits = [&c2, &exfil].map(|verdicts| self.limits(store, verdicts));
@@ -179,7 +181,7 @@ impl Detector {
                 let judged = can_judge(kind, row);
                 let wanted = judged || scope == Scope::Every;
                 let row = if wanted { vector_of(features, row) } else { Vec::new() };
-                Verdict { score: 0.0, p_value: 1.0, judged, row }
+                Verdict { score: 0.0, p_value: 1.0, chance: 1.0, judged, row }
             })
             .collect();
         let vectors: Vec<f32> = verdicts.iter().flat_map(|verdict| &verdict.row).copied().collect();
@@ -188,6 +190,7 @@ impl Detector {
         for (verdict, score) in verdicts.iter_mut().filter(|verdict| !verdict.row.is_empty()).zip(scores) {
             verdict.score = f64::from(score);
             verdict.p_value = self.model(kind).p_value(score);
+            verdict.chance = self.model(kind).chance(score);
         }
         verdicts
     }
@@ -221,14 +224,15 @@ impl Detector {
         let mut found = Vec::new();
         for (view, verdict) in rows.iter().zip(verdicts) {
             let Some(behaviour) = behaviour_of(kind, view) else { continue };
-            let Some(severity) = severity_of(behaviour, verdict.p_value, limits, view) else { continue };
-            let (key, channel) = (view.key, view.channel);
-            let name = peer_name(key, channel);
-            if self.allowlist.covers(key.host, Some(channel.address), name.map(|n| &**n), key.port) {
+            let Some(severity) = severity_of(behaviour, verdict.chance, limits, view) else { continue };
+            if self.allowlist.covers_channel(view.key, view.channel) {
                 scores.allowed += 1;
             } else {
                 found.push(Found { kind, view, verdict, behaviour, severity });
             }
+        }
+        if kind == Kind::Exfil {
+            found.retain(|found| !found.is_told_by_another());
         }
         let vectors: Vec<f32> = found.iter().flat_map(|found| &found.verdict.row).copied().collect();
         let shares = self.model(kind).explain_rows(&vectors);
@@ -274,6 +278,15 @@ struct Found<'a> {
     verdict: &'a Verdict,
     behaviour: Behaviour,
     severity: Severity,
+}
+
+impl Found<'_> {
+    /// Whether another finding stands for this one too: what a host sends to many destinations is one incident.
+    fn is_told_by_another(&self) -> bool {
+        let outflow = &self.view.outflow;
+        let of_an_asset = self.view.asset_outflow() > 0.0;
+        if of_an_asset { outflow.sent.is_told_by_another() } else { outflow.unusual.is_told_by_another() }
+    }
 }
 
 /// All hosts, not scored yet.

@@ -66,31 +66,24 @@ const C2_QUESTIONS: [(&str, &[&str]); 4] = [
 ];
 
 /// The questions of the `exfil` model.
-const EXFIL_QUESTIONS: [(&str, &[&str]); 3] = [
-    (
-        "volume",
-        &[
-            "payload_out",
-            "lone_upload",
-            "lone_outflow",
-            "bytes_out_peak_5m",
-            "out_producer_consumer_ratio",
-            "share_of_host_bytes_out",
-            "out_prevalence",
-        ],
-    ),
+const EXFIL_QUESTIONS: [(&str, &[&str]); 4] = [
+    ("outflow", &["unusual_outflow"]),
     (
         "manner",
         &[
-            "lone_upload",
+            "unusual_outflow",
+            "out_producer_consumer_ratio",
+            "share_of_host_bytes_out",
             "upload_bursts",
             "chunk_regularity",
             "out_port_mismatch",
             "cleartext_transfer",
             "out_unresolved",
+            "out_prevalence",
         ],
     ),
-    ("staging", &["staged_share", "lone_upload", "icmp_payload_out"]),
+    ("asset", &["asset_outflow"]),
+    ("staging", &["staged_share", "unusual_outflow", "icmp_payload_out"]),
 ];
 
 /// What a detector's model asks.

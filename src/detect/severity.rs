@@ -14,8 +14,8 @@ const ALONE_P: f64 = 0.03;
 const COMMON: f64 = 0.25;
 
 /// Payload from which an upload can be high, and critical, by itself.
-const HIGH_UPLOAD_BYTES: u64 = 50_000_000;
-const CRITICAL_UPLOAD_BYTES: u64 = 5_000_000_000;
+const HIGH_UPLOAD_BYTES: f64 = 50e6;
+const CRITICAL_UPLOAD_BYTES: f64 = 5e9;
 
 /// The p-value limits of the severities in one pass of one detector.
 ///
@@ -56,23 +56,23 @@ impl SeverityLimits {
     }
 
     /// The highest severity that a p-value allows; nothing where it is not worth reporting.
-    fn severity(self, p_value: f64) -> Option<Severity> {
-        Severity::ALL.into_iter().rev().find(|severity| p_value <= self.of(*severity))
+    fn severity(self, chance: f64) -> Option<Severity> {
+        Severity::ALL.into_iter().rev().find(|severity| chance <= self.of(*severity))
     }
 }
 
 /// The severity of a behaviour with its p-value; nothing where it is not worth reporting.
 pub(super) fn severity_of(
     behaviour: Behaviour,
-    p_value: f64,
+    chance: f64,
     limits: SeverityLimits,
     view: &ChannelView<'_>,
 ) -> Option<Severity> {
-    Some(limits.severity(p_value)?.min(by_evidence(behaviour, p_value, view)))
+    Some(limits.severity(chance)?.min(by_evidence(behaviour, chance, view)))
 }
 
 /// The most that the evidence allows.
-fn by_evidence(behaviour: Behaviour, p_value: f64, view: &ChannelView<'_>) -> Severity {
+fn by_evidence(behaviour: Behaviour, chance: f64, view: &ChannelView<'_>) -> Severity {
     let corroboration = corroboration(view);
     match behaviour {
         Behaviour::DnsTunnel => {
@@ -86,15 +86,19 @@ fn by_evidence(behaviour: Behaviour, p_value: f64, view: &ChannelView<'_>) -> Se
                 _ if view.channel.traffic.payload_in == 0 => Severity::Low,
                 // What many hosts do is the network's own way, not an intruder's.
                 _ if view.prevalence() >= COMMON => Severity::Low,
-                0 if p_value > ALONE_P => Severity::Low,
+                0 if chance > ALONE_P => Severity::Low,
                 0 | 1 => Severity::Medium,
                 2 | 3 => Severity::High,
                 _ => Severity::Critical,
             }
         }
         Behaviour::BulkUpload | Behaviour::SlowDrip | Behaviour::StagedUpload => {
-            let sent = view.channel.traffic.payload_out;
-            if sent >= CRITICAL_UPLOAD_BYTES {
+            let sent = if view.key.outbound {
+                view.outflow.unusual.of_carriers
+            } else {
+                view.channel.traffic.payload_out as f64
+            };
+            if sent >= CRITICAL_UPLOAD_BYTES || view.asset_outflow() >= HIGH_UPLOAD_BYTES {
                 Severity::Critical
             } else if sent >= HIGH_UPLOAD_BYTES || behaviour == Behaviour::StagedUpload && corroboration > 0 {
                 Severity::High
@@ -121,7 +125,7 @@ fn corroboration(view: &ChannelView<'_>) -> usize {
     let sends_more = channel.traffic.payload_out > channel.traffic.payload_in;
     let driven = channel.inner_bursts >= 5 && channel.peer_driven * 2 > channel.inner_bursts;
     [
-        of_flows(channel.unresolved) || channel.name.is_none(),
+        of_flows(channel.unresolved) || channel.name.is_none() && channel.begin_seen,
         foreign_protocol || odd_port,
         of_flows(channel.hello_without_sni) || cleartext,
         sends_more,

@@ -2,10 +2,10 @@
 
 use crate::model::Model;
 
-/// The smallest score with a p-value of `p_limit` or less, such as a severity asks for: what stands beside the behaviour may still
-/// hold the severity down. Nothing where the model's calibration is too coarse to give such a p-value.
-pub(super) fn score_threshold(model: &Model, p_limit: f64) -> Option<f64> {
-    smallest(|score| model.p_value(score) <= p_limit).map(f64::from)
+/// The smallest score that a benign row reaches with a chance of `limit` or less, such as a severity asks for: what stands beside the
+/// behaviour may still hold the severity down. Nothing where the model's calibration is too coarse to tell such a chance.
+pub(super) fn score_threshold(model: &Model, limit: f64) -> Option<f64> {
+    smallest(|score| model.chance(score) <= limit).map(f64::from)
 }
 
 /// The smallest float from 0 to 1 for which `holds`; it must hold for all larger ones too. Found by halving the range

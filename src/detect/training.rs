@@ -5,7 +5,7 @@ use crate::model::{Model, ModelError, Params, Provenance, TrainingInput};
 use crate::time::Timestamp;
 
 use super::rows::rows_of;
-use super::{Kind, can_judge, features_of, questions_of, specs_of};
+use super::{Allowlist, Kind, can_judge, features_of, questions_of, specs_of};
 
 /// The judged rows of one benign capture.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ const FOLDS: usize = 5;
 impl BenignCapture {
     /// The rows that pass the evidence gates, evenly thinned out to a bound.
     pub fn new(file: String, sha256: String, last: Option<Timestamp>, store: &FeatureStore) -> Self {
-        let rows = rows_of(store);
+        let rows = rows_of(store, &Allowlist::default());
         let of_kind = |kind: Kind| -> Vec<f32> {
             let judged: Vec<Vec<f32>> = rows
                 .iter()

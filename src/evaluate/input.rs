@@ -3,7 +3,7 @@
 use super::observer::FlowObserver;
 use super::outcome::FalseFinding;
 use super::unit::{Unit, units_of};
-use super::{IncidentRow, Label};
+use super::{IncidentRow, Label, OtherAttack};
 use crate::detect::{Finding, Kind, Scores};
 use crate::features::FeatureStore;
 use crate::features::observed_range;
@@ -26,21 +26,26 @@ pub struct ScoredInput {
 }
 
 impl ScoredInput {
-    /// Takes what a detector said of an input, and what was observed of its flows.
+    /// Takes what a detector said of an input, and what was observed of its flows. What belongs to other attacks counts neither as
+    /// found nor as false.
     pub fn new(
         name: &str,
         labels: Vec<Label>,
+        others: &[OtherAttack],
         store: &FeatureStore,
         scores: &Scores,
         observer: &FlowObserver,
     ) -> Self {
-        let units = Kind::ALL.map(|kind| units_of(kind, scores, observer, &labels));
+        let units = Kind::ALL.map(|kind| units_of(kind, scores, observer, &labels, others));
         let [c2, exfil] = &units;
         let incident = |(label, (c2, exfil)): (&Label, (&Unit, &Unit))| {
             IncidentRow::new(name, label, scores, if label.kind == Kind::C2 { c2 } else { exfil })
         };
         let incidents = labels.iter().zip(c2.iter().zip(exfil)).map(incident).collect();
-        let unlabelled = |finding: &&Finding| !labels.iter().any(|label| label.names_finding(finding));
+        let unlabelled = |finding: &&Finding| {
+            !labels.iter().any(|label| label.names_finding(finding))
+                && !others.iter().any(|other| other.names_finding(finding))
+        };
         let others = scores
             .findings
             .iter()

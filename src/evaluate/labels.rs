@@ -7,9 +7,11 @@ use std::path::Path;
 use ipnet::IpNet;
 
 use super::PeerPattern;
+use super::flow_labels::{self, OtherAttack};
 use crate::addr::Addr;
 use crate::detect::{Finding, Kind};
-use crate::features::{Channel, ChannelKey};
+use crate::features::{Channel, ChannelKey, LocalNetworks};
+use crate::records::FlowLabels;
 use crate::time::Timestamp;
 
 /// One incident.
@@ -76,6 +78,7 @@ struct Entry {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Labels {
     entries: Vec<Entry>,
+    others: Vec<OtherAttack>,
     by_input: bool,
 }
 
@@ -98,7 +101,8 @@ impl Labels {
         for required in ["host", "peer", "kind", "behaviour"] {
             position(required).ok_or(LabelError::NoColumn(required))?;
         }
-        let mut labels = Self { entries: Vec::new(), by_input: position("input").is_some() };
+        let mut labels =
+            Self { entries: Vec::new(), others: Vec::new(), by_input: position("input").is_some() };
         for record in reader.records() {
             let record = record?;
             let line = record.position().map_or(0, csv::Position::line);
@@ -108,19 +112,31 @@ impl Labels {
         Ok(labels)
     }
 
+    /// The labels of one input that holds its labels itself: incidents, and what is neither an incident nor benign.
+    pub fn of_flows(labels: &FlowLabels, local: &LocalNetworks) -> Self {
+        let (incidents, others) = flow_labels::incidents(labels, local);
+        let entry = |label| Entry { input: None, local: Vec::new(), label: Some(label) };
+        Self { entries: incidents.into_iter().map(entry).collect(), others, by_input: false }
+    }
+
+    /// Ends whose traffic counts neither as an incident nor as benign: attacks that the detectors do not look for.
+    pub fn others(&self) -> &[OtherAttack] {
+        &self.others
+    }
+
     /// Whether inputs are told apart. If not, the labels are those of all inputs as one timeline.
     pub fn by_input(&self) -> bool {
         self.by_input
     }
 
-    /// The incidents of an input.
-    pub fn of_input(&self, path: &Path) -> Vec<Label> {
-        self.entries_of(path).filter_map(|entry| entry.label.clone()).collect()
+    /// The incidents of an input, which may lie in several files.
+    pub fn of_input(&self, paths: &[impl AsRef<Path>]) -> Vec<Label> {
+        self.entries_of(paths).filter_map(|entry| entry.label.clone()).collect()
     }
 
     /// The monitored networks of an input; none where the labels do not say.
-    pub fn local_of(&self, path: &Path) -> Vec<IpNet> {
-        let mut nets: Vec<IpNet> = self.entries_of(path).flat_map(|entry| entry.local.clone()).collect();
+    pub fn local_of(&self, paths: &[impl AsRef<Path>]) -> Vec<IpNet> {
+        let mut nets: Vec<IpNet> = self.entries_of(paths).flat_map(|entry| entry.local.clone()).collect();
         nets.sort_unstable();
         nets.dedup();
         nets
@@ -135,8 +151,9 @@ impl Labels {
         missing
     }
 
-    fn entries_of<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = &'a Entry> {
-        self.entries.iter().filter(|entry| entry.input.as_ref().is_none_or(|input| path.ends_with(input)))
+    fn entries_of<'a>(&'a self, paths: &'a [impl AsRef<Path>]) -> impl Iterator<Item = &'a Entry> {
+        let is_of = |input: &String| paths.iter().any(|path| path.as_ref().ends_with(input));
+        self.entries.iter().filter(move |entry| entry.input.as_ref().is_none_or(is_of))
     }
 }
 
@@ -242,14 +259,14 @@ mod tests {
     #[test]
     fn inputs_are_matched_by_the_end_of_their_path() {
         let labels = Labels::read(ALL.as_bytes()).unwrap();
-        let label = &labels.of_input(Path::new("/data/a.pcap"))[0];
+        let label = &labels.of_input(&["/data/a.pcap"])[0];
         assert_eq!(label.peer_text(), "203.0.113.7:443 evil.example");
         assert_eq!(label.start, Timestamp::parse_rfc3339("2025-01-01T08:00:00Z"));
         assert_eq!((label.kind, label.behaviour.as_str(), label.end), (Kind::C2, "beacon", None));
-        assert_eq!(labels.local_of(Path::new("/data/a.pcap")).len(), 2);
-        assert!(labels.of_input(Path::new("/data/xa.pcap")).is_empty());
-        assert!(labels.of_input(Path::new("/sub/b.pcap")).is_empty(), "a line without an incident");
-        assert_eq!(labels.local_of(Path::new("/sub/b.pcap")), ["147.32.80.37/32".parse().unwrap()]);
+        assert_eq!(labels.local_of(&["/data/a.pcap"]).len(), 2);
+        assert!(labels.of_input(&["/data/xa.pcap"]).is_empty());
+        assert!(labels.of_input(&["/sub/b.pcap"]).is_empty(), "a line without an incident");
+        assert_eq!(labels.local_of(&["/sub/b.pcap"]), ["147.32.80.37/32".parse().unwrap()]);
         assert_eq!(labels.inputs_missing_from(&["x/a.pcap", "b.pcap"]), ["sub/b.pcap"]);
     }
 
@@ -259,7 +276,7 @@ mod tests {
             Labels::read("host,peer,kind,behaviour\nfd00::1,[fd00::2]:80,exfil,slow_drip\n".as_bytes())
                 .unwrap();
         assert!(!labels.by_input());
-        assert_eq!(labels.of_input(Path::new("whatever")).len(), 1);
+        assert_eq!(labels.of_input(&["whatever"]).len(), 1);
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! Days of benign traffic are counted in minutes in which a flow was open, so that neither a pause of years between two packets nor a
 //! capture of seconds counts for what it is not.
 
+mod flow_labels;
 mod incident;
 mod input;
 mod labels;
@@ -26,6 +27,7 @@ mod unit;
 
 pub mod folds;
 
+pub use flow_labels::{Meaning, OtherAttack, meaning_of};
 pub use incident::{IncidentRow, Match};
 pub use input::ScoredInput;
 pub use labels::{Label, LabelError, Labels};

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Label;
 use super::observer::{FlowObserver, Volume};
 use super::scorers::{Facts, ScoreSet, Scorer, detector_score, narrow, rule_scores};
+use super::{Label, OtherAttack};
 use crate::addr::Addr;
 use crate::detect::{ChannelScore, Finding, Kind, Scores, Severity};
 use crate::features::{Peer, peer_name};
@@ -34,7 +34,14 @@ pub struct Unit {
 }
 
 /// Units of one detector in one input. Every label has one, those of the other detector too.
-pub(super) fn units_of(kind: Kind, scores: &Scores, observer: &FlowObserver, labels: &[Label]) -> Vec<Unit> {
+/// Channels of other attacks have none.
+pub(super) fn units_of(
+    kind: Kind,
+    scores: &Scores,
+    observer: &FlowObserver,
+    labels: &[Label],
+    others: &[OtherAttack],
+) -> Vec<Unit> {
     let incident = |index| Unit {
         subject: Subject::Incident(index),
         scores: ScoreSet::default(),
@@ -58,7 +65,8 @@ pub(super) fn units_of(kind: Kind, scores: &Scores, observer: &FlowObserver, lab
                 labelled = true;
             }
         }
-        if !labelled && verdict(kind, row).judged {
+        let other_attack = || others.iter().any(|other| other.names_channel(&row.key));
+        if !labelled && verdict(kind, row).judged && !other_attack() {
             units.push(channel);
         }
     }

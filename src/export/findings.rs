@@ -90,7 +90,7 @@ pub fn write_jsonl(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> 
 }
 
 /// How many findings there are of each severity, the worst first: `1 critical, 2 high`.
-pub(super) fn by_severity(findings: &[Finding]) -> Vec<(Severity, u64)> {
+pub fn by_severity(findings: &[Finding]) -> Vec<(Severity, u64)> {
     let count = |s| findings.iter().filter(|f| f.severity == s).map(|_| 1).sum();
     Severity::ALL.iter().rev().map(|&s| (s, count(s))).collect()
 }

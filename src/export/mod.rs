@@ -4,12 +4,14 @@
 //! | module | writes |
 //! |---|---|
 //! | [`findings`] | findings for people (table) and programs (JSON, JSON Lines) |
+//! | [`eve`] | findings in the shape of Suricata's EVE JSON |
 //! | [`evaluation`] | detection measured against labels |
 //! | [`table`] | rows of typed columns as `.csv`, `.jsonl` or `.parquet` |
 //! | [`columns`] | the reference page of all columns |
 //! | [`rows`] | the schema of flow rows: Zeek's `conn.log` |
 //! | [`summary`] | the counters of a run |
 //! | [`metrics`] | Prometheus metrics, their history in packet time, their reference page |
+//! | [`markup`] | markup and text, kept apart by type |
 //! | [`report`] | one self-contained HTML page |
 //!
 //! Files are written beside their final name and renamed when complete, so that a failed run leaves no half file.
@@ -17,8 +19,10 @@
 pub mod columns;
 mod error;
 pub mod evaluation;
+pub mod eve;
 mod file;
 pub mod findings;
+pub mod markup;
 pub mod metrics;
 pub mod report;
 pub mod rows;

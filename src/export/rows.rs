@@ -3,8 +3,9 @@
 //! As in Zeek, `duration`, `orig_bytes` and `resp_bytes` are missing for a connection of one packet.
 
 use super::table::{Column, ColumnKind, Schema, Value};
+use crate::decode::app::AppInfo;
 use crate::decode::proto;
-use crate::flow::{ConnState, FlowRecord};
+use crate::flow::{FlowRecord, Unseen};
 
 /// The columns of [`flow_row`].
 pub fn flow_schema() -> Schema {
@@ -44,6 +45,10 @@ pub fn flow_row<'a>(flow: &'a FlowRecord, uid: &'a str, community_id: Option<&'a
     let duration = ((flow.last - flow.first).as_secs_f64() * 1e6).round() / 1e6;
     let lasted = |value: Value<'a>| if duration > 0.0 { value } else { Value::Missing };
     let app = flow.app.as_deref();
+    let logged = |app: &'a AppInfo| app.logged_service.as_deref();
+    let service = app.and_then(|a| logged(a).or_else(|| a.service.zeek_name(key.resp_port)));
+    let service = service.filter(|name| !name.is_empty());
+    let seen = |what, value: u64| if flow.unseen.has(what) { Value::Missing } else { value.into() };
     vec![
         flow.first.into(),
         uid.into(),
@@ -52,41 +57,23 @@ pub fn flow_row<'a>(flow: &'a FlowRecord, uid: &'a str, community_id: Option<&'a
         key.resp.into(),
         key.resp_port.into(),
         proto::name(key.proto).into(),
-        app.and_then(|a| a.service.zeek_name(key.resp_port)).into(),
+        service.into(),
         lasted(duration.into()),
-        lasted(flow.orig_bytes.into()),
-        lasted(flow.resp_bytes.into()),
-        state_name(flow.state).into(),
-        flow.missed_bytes.into(),
+        lasted(seen(Unseen::PAYLOAD, flow.orig_bytes)),
+        lasted(seen(Unseen::PAYLOAD, flow.resp_bytes)),
+        Some(flow.state.name()).filter(|_| !flow.unseen.has(Unseen::STATE)).into(),
+        seen(Unseen::MISSED, flow.missed_bytes),
         Some(flow.history.as_str()).filter(|h| !h.is_empty()).into(),
-        c.orig_pkts.into(),
-        c.orig_ip_bytes.into(),
-        c.resp_pkts.into(),
-        c.resp_ip_bytes.into(),
+        seen(Unseen::PACKETS, c.orig_pkts),
+        seen(Unseen::IP_BYTES, c.orig_ip_bytes),
+        seen(Unseen::PACKETS, c.resp_pkts),
+        seen(Unseen::IP_BYTES, c.resp_ip_bytes),
         community_id.into(),
-        c.orig_wire_bytes.into(),
-        c.resp_wire_bytes.into(),
+        seen(Unseen::FRAMES, c.orig_wire_bytes),
+        seen(Unseen::FRAMES, c.resp_wire_bytes),
         app.and_then(|a| a.name.as_deref()).into(),
         app.and_then(|a| a.ja4.as_deref()).into(),
     ]
-}
-
-const fn state_name(state: ConnState) -> &'static str {
-    match state {
-        ConnState::S0 => "S0",
-        ConnState::S1 => "S1",
-        ConnState::SF => "SF",
-        ConnState::Rej => "REJ",
-        ConnState::S2 => "S2",
-        ConnState::S3 => "S3",
-        ConnState::Rsto => "RSTO",
-        ConnState::Rstr => "RSTR",
-        ConnState::Rstos0 => "RSTOS0",
-        ConnState::Rstrh => "RSTRH",
-        ConnState::Sh => "SH",
-        ConnState::Shr => "SHR",
-        ConnState::Oth => "OTH",
-    }
 }
 
 #[cfg(test)]
@@ -95,9 +82,9 @@ mod tests {
 
     use super::*;
     use crate::addr::Addr;
-    use crate::decode::app::{AppInfo, Service};
+    use crate::decode::app::Service;
     use crate::export::table::TableWriter;
-    use crate::flow::{Counters, FlowKey, History};
+    use crate::flow::{ConnState, Counters, FlowKey, History};
     use crate::time::{Span, Timestamp};
 
     fn flow() -> FlowRecord {

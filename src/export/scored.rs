@@ -3,7 +3,7 @@
 use super::table::{Column, ColumnKind, Schema, Value};
 use crate::decode::proto;
 use crate::detect::{ChannelScore, HostScore, Kind, Scores, features_of};
-use crate::features::rita::RitaScores;
+use crate::features::rita::RitaPair;
 use crate::features::{Feature, peer_name};
 
 type Fixed = (&'static str, ColumnKind, &'static str, &'static str);
@@ -43,6 +43,14 @@ const CHANNEL: &[Fixed] = &[
 ];
 
 const RITA: &[Fixed] = &[
+    (
+        "rita_connections",
+        ColumnKind::Int,
+        "connections",
+        "Connections that RITA counts of the pair: in the last day, on all ports.",
+    ),
+    ("rita_bytes", ColumnKind::Int, "bytes", "Their IP bytes, both ways."),
+    ("rita_duration_s", ColumnKind::Float, "seconds", "Sum of their durations."),
     ("rita_beacon_score", ColumnKind::Float, "", "RITA's beacon score of the pair, 0 to 1: to compare with."),
     ("rita_ts_score", ColumnKind::Float, "", "RITA's score of the regularity of the intervals."),
     ("rita_ds_score", ColumnKind::Float, "", "RITA's score of the regularity of the bytes sent."),
@@ -94,7 +102,7 @@ pub fn host_schema() -> Schema {
 }
 
 /// A channel as a row of [`channel_schema`], with what RITA gives its pair.
-pub fn channel_row(scored: &ChannelScore, rita: Option<RitaScores>) -> Vec<Value<'_>> {
+pub fn channel_row(scored: &ChannelScore, rita: Option<RitaPair>) -> Vec<Value<'_>> {
     let ChannelScore { key, channel, verdicts: [c2, exfil] } = scored;
     let traffic = &channel.traffic;
     let mut row: Vec<Value<'_>> = vec![
@@ -121,8 +129,11 @@ pub fn channel_row(scored: &ChannelScore, rita: Option<RitaScores>) -> Vec<Value
         channel.total_duration.as_secs_f64().into(),
     ];
     row.extend(c2.row.iter().chain(&exfil.row).map(|value| Value::Float(f64::from(*value))));
-    let rita = rita.map(|s| [s.beacon, s.ts, s.ds, s.dur, s.hist]);
-    row.extend((0..RITA.len()).map(|at| rita.and_then(|scores| scores.get(at).copied()).into()));
+    row.push(rita.map(|pair| pair.connections).into());
+    row.push(rita.map(|pair| pair.bytes).into());
+    row.push(rita.map(|pair| pair.duration.as_secs_f64()).into());
+    let scores = rita.and_then(|pair| pair.scores).map(|s| [s.beacon, s.ts, s.ds, s.dur, s.hist]);
+    row.extend((0..5).map(|at| scores.and_then(|scores| scores.get(at).copied()).into()));
     row
 }
 

@@ -1,11 +1,13 @@
 //! When a channel was active: the recent bursts one by one, and its whole life at falling resolution.
 
+use serde::{Deserialize, Serialize};
+use serde_big_array::BigArray;
 use smallvec::SmallVec;
 
 use crate::time::{Span, Timestamp};
 
 /// One burst of activity of a channel, as the flow stage's exchanges and, for DNS, queries tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Activity {
     /// First packet.
     pub start: Timestamp,
@@ -21,7 +23,7 @@ pub struct Activity {
 
 /// The most recent bursts in order of their start. Bounded: the oldest goes first. Most channels have one burst only, which needs
 /// no memory of its own.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RecentActivity {
     bursts: SmallVec<[Activity; 1]>,
 }
@@ -64,11 +66,12 @@ impl RecentActivity {
 
 /// Activity over a channel's whole life in 64 bins that double in width as the life grows: from seconds to weeks in a
 /// fixed number of bytes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LifeHistogram {
     origin: Timestamp,
     /// Bin width is `1 s << log2_width`.
     log2_width: u32,
+    #[serde(with = "BigArray")]
     counts: [u16; Self::BINS],
 }
 

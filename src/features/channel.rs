@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::addr::Addr;
 use crate::decode::app::{AppInfo, Service};
 use crate::decode::proto;
 use crate::features::activity::{Activity, LifeHistogram, RecentActivity};
 use crate::features::dns::DomainState;
 use crate::features::volume::VolumeHistogram;
-use crate::flow::{ConnState, Counters, FlowRecord};
+use crate::flow::{ConnState, Counters, FlowRecord, Unseen};
 use crate::memory::prefetch;
 use crate::time::{Span, Timestamp};
 
@@ -16,7 +18,7 @@ use crate::time::{Span, Timestamp};
 const VOLUME_FROM: u64 = 10_000;
 
 /// Whom a channel leads to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Peer {
     /// An address.
     Addr(Addr),
@@ -25,7 +27,7 @@ pub enum Peer {
 }
 
 /// What identifies a channel.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ChannelKey {
     /// The monitored host.
     pub host: Addr,
@@ -52,7 +54,7 @@ impl ChannelKey {
 }
 
 /// Traffic as the monitored host sees it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
     /// Packets the host sent.
     pub packets_out: u64,
@@ -122,7 +124,7 @@ impl Traffic {
 }
 
 /// The largest sum of a value over one bucket of fixed length.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct PeakBucket {
     bucket: i64,
     sum: u64,
@@ -144,6 +146,17 @@ impl PeakBucket {
         self.peak = self.peak.max(self.sum);
     }
 
+    /// Adds a value of which only is known between which times it came: evenly, which makes the peak the least that it can be.
+    pub fn add_over(&mut self, from: Timestamp, to: Timestamp, value: u64) {
+        let lasted = u128::try_from((to - from).as_nanos()).unwrap_or_default();
+        let bucket = u128::from(Self::LENGTH.as_nanos().unsigned_abs());
+        if lasted <= bucket {
+            return self.add(to, value);
+        }
+        let a_bucket = u64::try_from(u128::from(value) * bucket / lasted).unwrap_or(value);
+        self.add(to, a_bucket);
+    }
+
     /// The largest sum so far.
     pub fn peak(&self) -> u64 {
         self.peak
@@ -151,7 +164,7 @@ impl PeakBucket {
 }
 
 /// ICMP echo facts, summed over the flows of the channel.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct IcmpState {
     /// Requests whose payload differs from the one before.
     pub payload_changes: u64,
@@ -173,7 +186,7 @@ impl IcmpState {
 }
 
 /// The state of one channel.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Channel {
     /// Name of the peer, where SNI, Host or DNS told one.
     pub name: Option<Arc<str>>,
@@ -181,6 +194,8 @@ pub struct Channel {
     pub address: Addr,
     /// Whether the peer is monitored too.
     pub internal: bool,
+    /// Whether a flow began before our eyes: a name that is missing was not said then.
+    pub begin_seen: bool,
     /// Protocol, from payload.
     pub service: Service,
     /// First packet.
@@ -213,11 +228,13 @@ pub struct Channel {
     pub life: Option<Box<LifeHistogram>>,
     /// IP bytes out, the most in five minutes.
     pub peak_out: PeakBucket,
+    /// What the sources of some of its flows could not see.
+    pub unseen: Unseen,
     rare: Option<Box<Rare>>,
 }
 
 /// What most channels never have.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Rare {
     volume_out: Option<VolumeHistogram>,
     dns: Option<Box<DomainState>>,
@@ -231,6 +248,7 @@ impl Channel {
             name: None,
             address,
             internal,
+            begin_seen: false,
             service: Service::Unknown,
             first_seen: at,
             last_seen: at,
@@ -247,6 +265,7 @@ impl Channel {
             recent: RecentActivity::default(),
             life: None,
             peak_out: PeakBucket::default(),
+            unseen: Unseen::NOTHING,
             rare: None,
         }
     }
@@ -254,6 +273,20 @@ impl Channel {
     /// IP bytes out over its life, once they are worth a chart.
     pub fn volume_out(&self) -> Option<&VolumeHistogram> {
         self.rare.as_ref()?.volume_out.as_ref()
+    }
+
+    /// Share of the bytes out that left at some time or later, 0 to 1; of a channel that sent little, all or nothing.
+    pub fn share_sent_since(&self, begin: Timestamp) -> f64 {
+        if self.first_seen >= begin || self.last_seen < begin {
+            return if self.first_seen >= begin { 1.0 } else { 0.0 };
+        }
+        let Some(volume) = self.volume_out() else { return 1.0 };
+        let (mut since, mut all) = (0.0, 0.0);
+        for (at, bytes) in volume.bins() {
+            since += if at >= begin { bytes as f64 } else { 0.0 };
+            all += bytes as f64;
+        }
+        if all > 0.0 { since / all } else { 1.0 }
     }
 
     /// Questions under the domain, where the peer is one.
@@ -266,13 +299,22 @@ impl Channel {
         self.rare.as_ref().map_or_else(IcmpState::default, |rare| rare.icmp)
     }
 
+    /// Whether nobody could see what clients call the peer.
+    pub fn names_unseen(&self) -> bool {
+        self.unseen.has(Unseen::NAMES)
+    }
+
     /// Takes a flow report: `new` is what was counted since the last one, `ended` whether it is the flow's last.
     pub fn report(&mut self, record: &FlowRecord, new: &Traffic, first: bool, ended: bool, outbound: bool) {
         self.see(record.first, record.last);
         self.traffic.add(new);
-        self.peak_out.add(record.last, new.bytes_out);
-        self.add_volume(record.last, new.bytes_out);
+        self.unseen = self.unseen.or(record.unseen);
+        // Packets are reported as they come; a record tells only that they came at some time.
+        let from = if record.unseen.has(Unseen::PACING) { record.first } else { record.last };
+        self.peak_out.add_over(from, record.last, new.bytes_out);
+        self.add_volume(from, record.last, new.bytes_out);
         self.flows += u64::from(first);
+        self.begin_seen |= record.begin_seen();
         let duration = record.last - record.first;
         self.longest = self.longest.max(duration);
         if duration >= LifeHistogram::open_worth_marking() {
@@ -331,14 +373,14 @@ impl Channel {
         }
     }
 
-    /// Counts bytes that were sent by a time. The histogram is made when the first of them are worth it.
-    fn add_volume(&mut self, at: Timestamp, new_bytes: u64) {
+    /// Counts bytes that were sent between two times. The histogram is made when the first of them are worth it.
+    fn add_volume(&mut self, from: Timestamp, to: Timestamp, new_bytes: u64) {
         let worth_a_chart = self.traffic.payload_out >= VOLUME_FROM;
         match self.rare.as_mut().and_then(|rare| rare.volume_out.as_mut()) {
-            Some(volume) => volume.add(at, new_bytes),
+            Some(volume) => volume.add_over(from, to, new_bytes),
             None if worth_a_chart => {
                 let mut volume = VolumeHistogram::new(self.first_seen);
-                volume.add(at, self.traffic.bytes_out);
+                volume.add_over(from, to, self.traffic.bytes_out);
                 self.rare_mut().volume_out = Some(volume);
             }
             None => {}

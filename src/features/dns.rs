@@ -1,6 +1,8 @@
 //! What a host asks under one registered domain: what tells a tunnel from name resolution.
 
 use cardinality_estimator::CardinalityEstimator;
+use serde::{Deserialize, Serialize};
+use serde_big_array::BigArray;
 
 use crate::decode::app::DnsMessage;
 
@@ -11,7 +13,7 @@ const USUAL_TYPES: [u16; 8] = [1, 28, 65, 64, 12, 6, 2, 33];
 const SYMBOLS: usize = 38;
 
 /// Questions and answers under one registered domain, in a bounded number of bytes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DomainState {
     /// Questions.
     pub queries: u64,
@@ -24,6 +26,7 @@ pub struct DomainState {
     /// Bytes of answer records that are no addresses.
     pub answer_bytes: u64,
     distinct: CardinalityEstimator<u64>,
+    #[serde(with = "BigArray")]
     symbols: [u32; SYMBOLS],
 }
 

@@ -9,7 +9,7 @@ const PLACES: usize = 1024;
 
 /// Name → registered domain. A query and its answers have one name, so every other look-up in the public suffix list, and the
 /// allocation of the domain, is saved. A name takes the place of another whose hash leads there.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct DomainCache {
     places: Vec<Option<(Arc<str>, Arc<str>)>>,
 }

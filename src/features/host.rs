@@ -1,12 +1,15 @@
 //! What is remembered of one monitored host.
 
+use serde::{Deserialize, Serialize};
+
+use crate::features::Holding;
 use crate::features::channel::Traffic;
 use crate::time::Timestamp;
 
 /// The state of one monitored host.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Host {
-    /// First packet; nothing before the first report.
+    /// First packet; nothing before the first report or DNS message.
     pub first_seen: Option<Timestamp>,
     /// Last packet.
     pub last_seen: Timestamp,
@@ -22,6 +25,8 @@ pub struct Host {
     pub pulled_inside: u64,
     /// DNS answers with addresses that the host received.
     pub dns_answers: u64,
+    /// What it may hold of an asset's data.
+    pub holding: Option<Holding>,
 }
 
 impl Host {
@@ -35,12 +40,18 @@ impl Host {
         external_flows: 0,
         pulled_inside: 0,
         dns_answers: 0,
+        holding: None,
     };
+
+    /// Takes packets from `first` to `last`.
+    pub fn see(&mut self, first: Timestamp, last: Timestamp) {
+        self.first_seen = Some(self.first_seen.map_or(first, |seen| seen.min(first)));
+        self.last_seen = self.last_seen.max(last);
+    }
 
     /// Takes a report of a flow from `first` to `last` with traffic that is new.
     pub fn report(&mut self, first: Timestamp, last: Timestamp, new: &Traffic, internal: bool, opens: bool) {
-        self.first_seen = Some(self.first_seen.map_or(first, |seen| seen.min(first)));
-        self.last_seen = self.last_seen.max(last);
+        self.see(first, last);
         self.flows += u64::from(opens);
         self.traffic.add(new);
         if internal {

@@ -17,7 +17,7 @@ const RESERVED: usize = 1 << 18;
 const ASKED_BYTES: usize = 320;
 
 /// A bounded map. When it is full, new keys are refused and counted until [`BoundedMap::trim`] makes room.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct BoundedMap<K, V> {
     index: Index,
     entries: Vec<Option<(K, V)>>,

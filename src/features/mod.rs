@@ -4,6 +4,7 @@
 //! the flow events alone: the pipeline applies them in one order whatever the number of workers.
 
 mod activity;
+mod asset;
 mod channel;
 mod dns;
 mod domains;
@@ -11,9 +12,11 @@ mod host;
 mod local;
 mod map;
 mod names;
+mod outflow;
 pub mod periodicity;
 mod reference;
 pub mod rita;
+mod saved;
 mod steps;
 mod vector;
 mod view;
@@ -25,12 +28,15 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use activity::{Activity, LifeHistogram, RecentActivity};
+pub use asset::{Asset, Assets, Holding};
 pub use channel::{Channel, ChannelKey, IcmpState, PeakBucket, Peer, Traffic};
 pub use dns::DomainState;
 pub use host::Host;
 pub use local::{LocalNetworks, is_unicast};
 pub use map::BoundedMap;
+pub use outflow::{Outflow, Part, outflows};
 pub use reference::render_reference;
+pub use saved::SavedFeatures;
 pub use vector::{C2, Direction as FeatureDirection, EXFIL, Feature, Scale, vector_of};
 pub use view::{ChannelView, Observed};
 pub use volume::VolumeHistogram;
@@ -65,9 +71,10 @@ impl Default for Config {
 }
 
 /// State of all hosts and channels.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FeatureStore {
     local: LocalNetworks,
+    assets: Assets,
     seed: Seed,
     hosts: BoundedMap<Addr, Host>,
     channels: BoundedMap<ChannelKey, Channel>,
@@ -82,6 +89,7 @@ impl FeatureStore {
     pub fn new(config: &Config, local: LocalNetworks, seed: Seed) -> Self {
         Self {
             local,
+            assets: Assets::default(),
             seed,
             hosts: BoundedMap::new(config.max_hosts, seed),
             channels: BoundedMap::new(config.max_channels, seed),
@@ -89,6 +97,17 @@ impl FeatureStore {
             domains: DomainCache::new(),
             inbound_unanswered: 0,
         }
+    }
+
+    /// The same, and what is read from these assets is followed.
+    #[must_use]
+    pub fn with_assets(self, assets: Assets) -> Self {
+        Self { assets, ..self }
+    }
+
+    /// The assets that are followed.
+    pub fn assets(&self) -> &Assets {
+        &self.assets
     }
 
     /// Takes events in their order.
@@ -128,6 +147,14 @@ impl FeatureStore {
     /// The channels.
     pub fn channels(&self) -> &BoundedMap<ChannelKey, Channel> {
         &self.channels
+    }
+
+    /// Names that DNS gave for addresses of monitored hosts, to any of them.
+    pub fn names_of_hosts(&self) -> impl Iterator<Item = (Addr, &Arc<str>)> {
+        self.names
+            .iter()
+            .filter(|((_, addr), _)| self.local.contains(*addr))
+            .map(|((_, addr), name)| (*addr, name))
     }
 
     /// Flows of outside originators that nobody answered; they are counted at their host and make no channel.
@@ -196,6 +223,9 @@ impl FeatureStore {
         channel: Option<&(ChannelKey, u32)>,
     ) {
         let record = &report.record;
+        if !self.assets.is_empty() {
+            self.follow(report, end, host_hash);
+        }
         let ended = matches!(report.phase, ReportPhase::Final(_));
         let new = Traffic::of(&report.new, end.outbound);
         let uses_dns = self.hosts.update(&end.host, host_hash, Host::default, |host| {
@@ -207,7 +237,8 @@ impl FeatureStore {
             return;
         };
         let name = self.names.name_of(end.host, end.peer);
-        let unresolved = end.outbound && ended && uses_dns == Some(true) && name.is_none();
+        let unresolved =
+            end.outbound && ended && uses_dns == Some(true) && name.is_none() && record.begin_seen();
         let make = || Channel::new(end.peer, end.internal, record.first);
         self.channels.update(key, *hash, make, |channel| {
             channel.report(record, &new, report.first, ended, end.outbound);
@@ -215,6 +246,21 @@ impl FeatureStore {
             if channel.name.is_none() {
                 channel.name = name.cloned();
             }
+        });
+    }
+
+    /// Marks a host that read from an asset, or from a host that may hold some of one.
+    fn follow(&mut self, report: &FlowReport, end: &LocalEnd, host_hash: u32) {
+        let asset = self.assets.of(end.peer);
+        let held_by = |peer: &Addr| self.hosts.get(peer, self.hosts.hash(peer)).and_then(|host| host.holding);
+        let peer = if end.internal { held_by(&end.peer) } else { None };
+        if asset.is_none() && peer.is_none() || self.assets.of(end.host).is_some() {
+            return;
+        }
+        let bytes = Traffic::of(&report.new, end.outbound).payload_in;
+        let at = report.record.last;
+        self.hosts.update(&end.host, host_hash, Host::default, |host| {
+            host.holding = Holding::after_reading(host.holding, bytes, at, asset, peer);
         });
     }
 
@@ -241,13 +287,18 @@ impl FeatureStore {
             return;
         }
         let message = &dns.message;
-        if message.is_response && !message.addresses.is_empty() {
+        let names_addresses = message.is_response && !message.addresses.is_empty();
+        if names_addresses {
             for addr in &message.addresses {
                 self.names.learn(dns.client, *addr, &message.name);
             }
-            let hash = self.hosts.hash(&dns.client);
-            self.hosts.update(&dns.client, hash, Host::default, |host| host.dns_answers += 1);
         }
+        // A message is told before its flow is: a domain can be judged before the host has had a report.
+        let hash = self.hosts.hash(&dns.client);
+        self.hosts.update(&dns.client, hash, Host::default, |host| {
+            host.see(dns.ts, dns.ts);
+            host.dns_answers += u64::from(names_addresses);
+        });
         let hash = self.seed.hash_of(&message.name);
         let domain = self.domains.domain_of(&message.name, hash);
         if domain.is_empty()

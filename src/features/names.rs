@@ -12,7 +12,7 @@ type Generation = HashMap<(Addr, Addr), Arc<str>, SeedableRandomState>;
 
 /// (asking host, address) → name of the question that the address answered. Two generations bound it: when
 /// the young one is full it becomes the old one, and what the old one held and nobody asked for again is forgotten.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct NameTable {
     young: Generation,
     old: Generation,
@@ -36,6 +36,11 @@ impl NameTable {
             self.young.clear();
         }
         self.young.insert((host, addr), Arc::clone(name));
+    }
+
+    /// What is remembered, the older generation first: learnt in this order, another table comes to know the same.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&(Addr, Addr), &Arc<str>)> {
+        self.old.iter().chain(&self.young)
     }
 
     /// The newest name that DNS gave `host` for `addr`.

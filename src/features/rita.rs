@@ -8,7 +8,9 @@
 
 mod pairs;
 
-pub use pairs::RitaPairs;
+use crate::time::Span;
+
+pub use pairs::{RitaPair, RitaPairs};
 
 /// Unique start seconds from which RITA judges a pair.
 const MIN_UNIQUE_STARTS: usize = 4;
@@ -38,6 +40,10 @@ pub struct Connection {
     pub start: i64,
     /// IP bytes that the originator sent (Zeek's `orig_ip_bytes`).
     pub bytes: u64,
+    /// IP bytes of both.
+    pub total_bytes: u64,
+    /// How long it lasted.
+    pub duration: Span,
 }
 
 /// When the first and the last connection of a whole data set began, in seconds since the epoch.
@@ -47,6 +53,26 @@ pub struct Dataset {
     pub first: i64,
     /// The last.
     pub last: i64,
+}
+
+impl Dataset {
+    /// The last day of it.
+    fn window(self) -> Self {
+        Self { first: self.first.max(self.last.saturating_sub(WINDOW_S)), ..self }
+    }
+
+    /// The connections that RITA looks at. Its tables are by hour: of the hour in which the window begins, all is taken.
+    fn looked_at(self, connections: &[Connection]) -> impl Iterator<Item = &Connection> {
+        let first = self.window().first;
+        let since = first.saturating_sub(first.rem_euclid(3600));
+        connections.iter().filter(move |connection| connection.start >= since)
+    }
+
+    /// A data set with one more connection.
+    fn with(dataset: Option<Self>, start: i64) -> Self {
+        let Self { first, last } = dataset.unwrap_or(Self { first: start, last: start });
+        Self { first: first.min(start), last: last.max(start) }
+    }
 }
 
 /// RITA's scores of a pair, each 0 to 1.
@@ -67,13 +93,11 @@ pub struct RitaScores {
 /// The scores of a pair's connections, which may come in any order. Nothing where RITA gives none: fewer than four unique start
 /// seconds in the last day of the data set, a strobe, or a data set of no length.
 pub fn beacon_score(connections: &[Connection], dataset: Dataset) -> Option<RitaScores> {
-    let window = Dataset { first: dataset.first.max(dataset.last.saturating_sub(WINDOW_S)), ..dataset };
+    let window = dataset.window();
     if window.last <= window.first {
         return None;
     }
-    // RITA's tables are by hour: of the hour in which the window begins, all is taken.
-    let since = window.first.saturating_sub(window.first.rem_euclid(3600));
-    let taken: Vec<&Connection> = connections.iter().filter(|c| c.start >= since).collect();
+    let taken: Vec<&Connection> = dataset.looked_at(connections).collect();
     let mut starts: Vec<i64> = taken.iter().map(|c| c.start).collect();
     starts.sort_unstable();
     let mut unique = starts.clone();

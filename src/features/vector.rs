@@ -3,7 +3,7 @@
 //! A value that cannot be known (too few intervals, no DNS seen at all) is missing (`NaN`), not zero.
 
 use crate::features::DomainState;
-use crate::features::view::{ChannelView, flag, weighed};
+use crate::features::view::ChannelView;
 
 /// Which side of the benign median is suspicious.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub const C2: &[Feature] = &[
         Linear,
         1.0,
         "regularity of the bursts, those inside open connections included: 1 minus the relative deviation of their intervals under a gamma renewal process, weighed by the evidence against chance",
-        |v| v.if_conversation(v.regularity.map_or(0.0, weighed))
+        |v| v.if_conversation(v.interval_regularity())
     ),
     feature!(
         "lone_rhythm",
@@ -257,31 +257,13 @@ pub const C2: &[Feature] = &[
 /// Features of the `exfil` model, a row a channel to a peer that is not monitored.
 pub const EXFIL: &[Feature] = &[
     feature!(
-        "payload_out",
+        "unusual_outflow",
         "bytes",
         Larger,
         Log,
-        1e13,
-        "payload bytes that the host sent to the peer",
-        |v| v.channel.traffic.payload_out as f64
-    ),
-    feature!(
-        "lone_upload",
-        "bytes",
-        Larger,
-        Log,
-        1e13,
-        "payload bytes out less those in, times how few of the monitored hosts talk to this peer (as lone_rhythm)",
-        |v| v.lone_upload()
-    ),
-    feature!(
-        "lone_outflow",
-        "",
-        Larger,
-        Linear,
-        1.0,
-        "share of what the host sent outside, times how much more went out than came in, times the square of how few of the monitored hosts talk to this peer, weighed by the bytes: 0 to 1",
-        |v| v.lone_outflow()
+        1e11,
+        "payload bytes out less those in, beyond three times what other hosts send to the same destinations (the upper quartile of three or more) and beyond three times the host's own custom there; summed over the channels that carry nine tenths of the host's outflow",
+        |v| v.outflow.unusual.of_carriers
     ),
     feature!(
         "out_producer_consumer_ratio",
@@ -301,11 +283,6 @@ pub const EXFIL: &[Feature] = &[
         "share of all bytes that the host sent outside",
         |v| v.share_of_host_bytes_out()
     ),
-    feature!("bytes_out_peak_5m", "bytes", Larger, Log, 1e12, "most IP bytes out in five minutes", |v| v
-        .channel
-        .peak_out
-        .peak()
-        as f64),
     feature!(
         "upload_bursts",
         "",
@@ -340,7 +317,7 @@ pub const EXFIL: &[Feature] = &[
         Linear,
         1.0,
         "1 for FTP, SMTP, cleartext HTTP or an unknown protocol",
-        |v| flag(v.is_cleartext())
+        |v| v.cleartext()
     ),
     feature!(
         "out_unresolved",
@@ -366,6 +343,15 @@ pub const EXFIL: &[Feature] = &[
         0.0
     }),
     feature!(
+        "asset_outflow",
+        "bytes",
+        Larger,
+        Log,
+        1e11,
+        "how much of what the host sends out, on the channels that carry it, can be data that it read from an asset, over any number of hosts inside; nothing below 10 MB; half of what was read is forgotten every three days",
+        |v| v.asset_outflow()
+    ),
+    feature!(
         "staged_share",
         "",
         Larger,
@@ -382,7 +368,7 @@ mod tests {
     use crate::addr::Addr;
     use crate::decode::proto;
     use crate::features::view::Observed;
-    use crate::features::{Channel, ChannelKey, Host, Peer};
+    use crate::features::{Assets, Channel, ChannelKey, Host, Outflow, Peer};
     use crate::time::Timestamp;
 
     #[test]
@@ -405,7 +391,8 @@ mod tests {
             Host::default(),
         );
         let observed = Observed { first: at, last: at, hosts: 1 };
-        let view = ChannelView::new(&key, &channel, &host, observed, 1);
+        let assets = Assets::default();
+        let view = ChannelView::new(&key, &channel, &host, observed, 1, Outflow::default(), &assets);
         for features in [C2, EXFIL] {
             for (feature, value) in features.iter().zip(vector_of(features, &view)) {
                 assert!(value.is_finite() || value.is_nan(), "{}: {value}", feature.name);

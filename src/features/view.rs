@@ -3,7 +3,8 @@
 use crate::decode::app::Service;
 use crate::decode::proto;
 use crate::features::periodicity::{MIN_INTERVALS, Regularity, regularity, size_regularity};
-use crate::features::{Channel, ChannelKey, DomainState, Host, Peer};
+use crate::features::{Assets, Channel, ChannelKey, DomainState, Host, Outflow, Peer};
+use crate::flow::Unseen;
 use crate::time::{Span, Timestamp};
 
 /// What is known of the whole network at the time of scoring.
@@ -29,6 +30,10 @@ pub struct ChannelView<'a> {
     pub observed: Observed,
     /// Monitored hosts that talk to this peer.
     pub hosts_of_peer: usize,
+    /// The outflow that it is part of.
+    pub outflow: Outflow,
+    /// The assets that are followed.
+    pub assets: &'a Assets,
     /// Regularity of all bursts.
     pub regularity: Option<Regularity>,
     /// Regularity of bursts inside open connections.
@@ -43,6 +48,8 @@ impl<'a> ChannelView<'a> {
         host: &'a Host,
         observed: Observed,
         hosts_of_peer: usize,
+        outflow: Outflow,
+        assets: &'a Assets,
     ) -> Self {
         let starts = |inner_only: bool| -> Vec<f64> {
             let base = channel.first_seen;
@@ -61,6 +68,8 @@ impl<'a> ChannelView<'a> {
             host,
             observed,
             hosts_of_peer,
+            outflow,
+            assets,
             regularity: regularity(&starts(false)),
             inner_regularity: regularity(&starts(true)),
         }
@@ -103,7 +112,7 @@ impl<'a> ChannelView<'a> {
             return 0.0;
         }
         let port = self.key.port;
-        match self.channel.service {
+        let mismatch = match self.channel.service {
             Service::Tls if TLS_PORTS.contains(&port) => 0.0,
             Service::Http if HTTP_PORTS.contains(&port) => 0.0,
             Service::Tls | Service::Http => 1.0,
@@ -111,7 +120,8 @@ impl<'a> ChannelView<'a> {
             Service::Unknown if CLAIMED_PORTS.contains(&port) => 1.0,
             Service::Unknown if port >= 1024 => 0.7,
             _ => 0.0,
-        }
+        };
+        self.if_seen(Unseen::SERVICE, mismatch)
     }
 
     fn is_domain(&self) -> bool {
@@ -121,6 +131,21 @@ impl<'a> ChannelView<'a> {
     /// A value of conversations: missing for domains and ICMP.
     pub(super) fn if_conversation(&self, value: f64) -> f64 {
         if self.is_domain() || self.is_icmp() { f64::NAN } else { value }
+    }
+
+    /// A value that needs something seen: missing where some of the flows come from a source that could not see it.
+    fn if_seen(&self, what: Unseen, value: f64) -> f64 {
+        if self.channel.unseen.has(what) { f64::NAN } else { value }
+    }
+
+    /// A statistic of bursts; 0 where there are too few, and missing where there may be more inside the connections.
+    fn of_bursts(&self, value: Option<f64>) -> f64 {
+        value.unwrap_or_else(|| self.if_seen(Unseen::PACING, 0.0))
+    }
+
+    /// How regular the bursts are, with the evidence for it.
+    pub(super) fn interval_regularity(&self) -> f64 {
+        self.of_bursts(self.regularity.map(weighed))
     }
 
     pub(super) fn dns(&self, value: impl Fn(&DomainState) -> f64) -> f64 {
@@ -143,7 +168,7 @@ impl<'a> ChannelView<'a> {
     pub(super) fn weak_identity(&self) -> f64 {
         let nameless = self.channel.name.is_none() && self.channel.service == Service::Http;
         let no_sni = self.channel.hello_without_sni as f64 / self.channel.flows.max(1) as f64;
-        no_sni.min(1.0).max(flag(nameless))
+        self.if_seen(Unseen::NAMES.or(Unseen::SERVICE), no_sni.min(1.0).max(flag(nameless)))
     }
 
     /// Whether the channel is ICMP.
@@ -158,20 +183,21 @@ impl<'a> ChannelView<'a> {
     /// How alike the bursts are in size, weighed by their number: two alike say little.
     pub(super) fn size_regularity(&self) -> f64 {
         const HALF_SURE_BURSTS: f64 = 10.0;
-        let alike = size_regularity(&mut self.out_sizes()).unwrap_or(0.0);
+        let alike = self.of_bursts(size_regularity(&mut self.out_sizes()));
         alike * (1.0 - (-(self.channel.recent.len() as f64) / HALF_SURE_BURSTS).exp())
     }
 
     pub(super) fn steadiness(&self) -> f64 {
         let life = self.channel.life.as_ref();
-        life.and_then(|life| life.steadiness(self.channel.last_seen)).unwrap_or(0.0)
+        self.of_bursts(life.and_then(|life| life.steadiness(self.channel.last_seen)))
     }
 
     /// Share of the bursts inside open connections that the peer began.
     pub(super) fn peer_driven(&self) -> f64 {
         const FEWEST_BURSTS: u64 = 5;
         let inner = self.channel.inner_bursts;
-        if inner >= FEWEST_BURSTS { self.channel.peer_driven as f64 / inner as f64 } else { 0.0 }
+        let share = if inner >= FEWEST_BURSTS { self.channel.peer_driven as f64 / inner as f64 } else { 0.0 };
+        self.if_seen(Unseen::PACING, share)
     }
 
     pub(super) fn failed_share(&self) -> f64 {
@@ -184,20 +210,20 @@ impl<'a> ChannelView<'a> {
     pub(super) fn icmp_variety(&self) -> f64 {
         let icmp = self.channel.icmp();
         let odd = icmp.payload_changes.max(icmp.reply_mismatches) as f64;
-        (odd / self.channel.traffic.packets_out.max(1) as f64).min(1.0)
+        self.if_seen(Unseen::PACING, (odd / self.channel.traffic.packets_out.max(1) as f64).min(1.0))
     }
 
     /// How alike the upload bursts are in size.
     pub(super) fn chunk_regularity(&self) -> f64 {
         let mut sizes: Vec<f64> = self.out_sizes().into_iter().filter(|s| *s >= UPLOAD_BURST_BYTES).collect();
-        size_regularity(&mut sizes).unwrap_or(0.0)
+        self.of_bursts(size_regularity(&mut sizes))
     }
 
     /// Whether content leaves in the clear, or by a protocol that is not known.
-    pub(super) fn is_cleartext(&self) -> bool {
+    pub(super) fn cleartext(&self) -> f64 {
         use Service::{Ftp, Http, Irc, Smtp, Unknown};
         let cleartext = matches!(self.channel.service, Ftp | Smtp | Http | Irc | Unknown);
-        self.is_tcp_or_udp() && self.has_payload() && cleartext
+        self.if_seen(Unseen::SERVICE, flag(self.is_tcp_or_udp() && self.has_payload() && cleartext))
     }
 
     pub(super) fn unresolved_share(&self) -> f64 {
@@ -221,23 +247,7 @@ impl<'a> ChannelView<'a> {
     /// A rhythm that lasts, with a peer that few others know. Each of the three is common by itself: telemetry is regular, and
     /// everybody visits places of his own; an isolation forest, which cuts one feature at a time, hardly sees them meet.
     pub(super) fn lone_rhythm(&self) -> f64 {
-        self.regularity.map_or(0.0, weighed) * self.persistence() * self.rarity()
-    }
-
-    /// Payload bytes that left and were not answered by as many, weighed by how few others send to this peer.
-    pub(super) fn lone_upload(&self) -> f64 {
-        let traffic = &self.channel.traffic;
-        traffic.payload_out.saturating_sub(traffic.payload_in) as f64 * self.rarity()
-    }
-
-    /// How far the channel is the way on which the host's data leaves, to a peer that few others know: the share of what it sent
-    /// outside, times how much more went out than came in, times the rarity squared, weighed by the bytes.
-    pub(super) fn lone_outflow(&self) -> f64 {
-        const HALF_SURE_BYTES: f64 = 5e7;
-        let ratio = self.producer_consumer_ratio();
-        let outward = if ratio.is_nan() { 0.0 } else { ratio.max(0.0) };
-        let much = 1.0 - (-(self.channel.traffic.payload_out as f64) / HALF_SURE_BYTES).exp();
-        self.share_of_host_bytes_out().min(1.0) * outward * self.rarity().powi(2) * much
+        self.interval_regularity() * self.persistence() * self.rarity()
     }
 
     /// Share of the monitored hosts that talk to this peer; not a number where too few are seen to tell.
@@ -252,6 +262,22 @@ impl<'a> ChannelView<'a> {
     /// Share of all bytes that the host sent outside.
     pub fn share_of_host_bytes_out(&self) -> f64 {
         self.channel.traffic.bytes_out as f64 / self.host.external.bytes_out.max(1) as f64
+    }
+
+    /// How much of what the host sends out, on this channel among those that carry it, can be data of an asset, bytes: no more than
+    /// it may hold of it, and all where the host belongs to the asset itself. Usual or not: where an asset's data goes is never a
+    /// matter of custom. Less than 10 MB count for nothing: those who work with an asset write mails too.
+    pub fn asset_outflow(&self) -> f64 {
+        const LEAST_BYTES: f64 = 1e7;
+        let sent = self.outflow.sent.of_carriers;
+        let left = match (self.assets.of(self.key.host), self.host.holding) {
+            (Some(_), _) => sent,
+            (None, Some(holding)) => {
+                holding.at(self.channel.last_seen).min(sent * self.channel.share_sent_since(holding.first))
+            }
+            (None, None) => 0.0,
+        };
+        if left >= LEAST_BYTES { left } else { 0.0 }
     }
 
     /// How much of what left was pulled from monitored hosts before: 0 nothing, 1 as much or more.

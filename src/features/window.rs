@@ -29,6 +29,8 @@ impl HostWindow {
 
     /// Takes a copy of the totals at a time, if one is due.
     pub fn advance(&mut self, at: Timestamp, store: &FeatureStore) {
+        // Where packet time was set back, what was copied then is not yet.
+        while self.copies.pop_back_if(|(last, _)| *last > at).is_some() {}
         if self.copies.back().is_some_and(|(last, _)| at - *last < Self::STEP) {
             return;
         }

@@ -11,26 +11,66 @@ use crate::time::Timestamp;
 /// Digits of a UID: 62^17 is the first power above 2^96.
 const UID_DIGITS: usize = 17;
 
+/// Marks a UID that was read from a log: the rest is its text.
+const FROM_TEXT: u128 = 1 << 127;
+
+/// Letters and digits of a UID that is kept as it is read: 62^21 is the last power below 2^126.
+const TEXT_MAX: usize = 21;
+
 /// 96 bits that name a flow: the same for the same seed, ends and start.
-pub(super) fn uid(seed: Seed, key: &FlowKey, first: Timestamp) -> u128 {
+pub fn uid_of(seed: Seed, key: &FlowKey, first: Timestamp) -> u128 {
     let half = |n: u8| u128::from(seed.hash_of(&(key, first, n)));
     (half(0) << 32 | half(1) >> 32) & ((1 << 96) - 1)
 }
 
-/// A UID as Zeek writes it: `C` and base 62.
+/// A UID of a log, which [`uid_text`] gives back letter by letter. Nothing for a text that is no UID of Zeek's: empty, longer than 21
+/// characters, or with others than letters and digits.
+pub fn uid_from_text(text: &str) -> Option<u128> {
+    if text.is_empty() || text.len() > TEXT_MAX {
+        return None;
+    }
+    // Digits from 1 to 62, so that texts of any length are told apart.
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0' + 1),
+        b'A'..=b'Z' => Some(byte - b'A' + 11),
+        b'a'..=b'z' => Some(byte - b'a' + 37),
+        _ => None,
+    };
+    let number =
+        text.bytes().try_fold(0, |number: u128, byte| Some(number * 62 + u128::from(digit(byte)?)))?;
+    Some(FROM_TEXT | number)
+}
+
+/// A UID as Zeek writes it: `C` and base 62; one that was read from a log as it stood there.
 pub fn uid_text(uid: u128) -> String {
+    if uid & FROM_TEXT != 0 {
+        return text_of(uid & !FROM_TEXT);
+    }
     let mut digits = [b'0'; UID_DIGITS];
     let mut rest = uid;
     for digit in digits.iter_mut().rev() {
-        let n = (rest % 62) as u8;
-        *digit = match n {
-            0..10 => b'0' + n,
-            10..36 => b'A' + n - 10,
-            _ => b'a' + n - 36,
-        };
+        *digit = letter((rest % 62) as u8);
         rest /= 62;
     }
     std::iter::once('C').chain(digits.map(char::from)).collect()
+}
+
+/// The text of a number whose digits go from 1 to 62.
+fn text_of(mut number: u128) -> String {
+    let mut letters = Vec::with_capacity(TEXT_MAX);
+    while number > 0 {
+        letters.push(letter(((number - 1) % 62) as u8));
+        number = (number - 1) / 62;
+    }
+    letters.into_iter().rev().map(char::from).collect()
+}
+
+const fn letter(n: u8) -> u8 {
+    match n {
+        0..10 => b'0' + n,
+        10..36 => b'A' + n - 10,
+        _ => b'a' + n - 36,
+    }
 }
 
 /// Community ID version 1 with seed 0 (<https://github.com/corelight/community-id-spec>). Empty where the standard
@@ -95,13 +135,23 @@ mod tests {
     #[test]
     fn uids_look_like_zeeks_and_depend_on_everything() {
         let (flow, first) = (key("10.0.0.1", 1, "10.0.0.2", 2, 6), Timestamp::from_nanos(7));
-        let uid_1 = uid(Seed(1), &flow, first);
-        assert_eq!(uid_1, uid(Seed(1), &flow, first));
-        assert_ne!(uid_1, uid(Seed(2), &flow, first));
-        assert_ne!(uid_1, uid(Seed(1), &flow, Timestamp::from_nanos(8)));
+        let uid_1 = uid_of(Seed(1), &flow, first);
+        assert_eq!(uid_1, uid_of(Seed(1), &flow, first));
+        assert_ne!(uid_1, uid_of(Seed(2), &flow, first));
+        assert_ne!(uid_1, uid_of(Seed(1), &flow, Timestamp::from_nanos(8)));
         let text = uid_text(uid_1);
         assert!(text.len() == 18 && text.starts_with('C') && text.chars().all(|c| c.is_ascii_alphanumeric()));
         assert_eq!(uid_text(0), "C00000000000000000");
         assert_eq!(uid_text(61 * 62 + 10), "C000000000000000zA");
+    }
+
+    #[test]
+    fn uids_of_logs_come_back_as_they_were() {
+        for text in ["C", "0", "00", "CHLXQF2OBY4onAR0Ug", "Cim2b8OnaoBP2uq4k", "zzzzzzzzzzzzzzzzzzzzz"] {
+            assert_eq!(uid_text(uid_from_text(text).unwrap()), text);
+        }
+        for text in ["", "C-1", "Cé", "0123456789012345678901"] {
+            assert_eq!(uid_from_text(text), None, "{text}");
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::addr::Addr;
 use crate::decode::app::AppInfo;
+use crate::decode::proto;
 #[cfg(test)]
 use crate::decode::{Direction, Packet};
 use crate::time::Timestamp;
@@ -89,6 +90,45 @@ impl Counters {
     }
 }
 
+/// What the source of a record could not see. A packet sees all of it; the log of another program tells less. What depends on it
+/// is missing, not zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Unseen(u16);
+
+impl Unseen {
+    /// All of it was seen.
+    pub const NOTHING: Self = Self(0);
+    /// When packets came inside the connection, who began its bursts, what changed from packet to packet.
+    pub const PACING: Self = Self(1);
+    /// Bytes of the link layer.
+    pub const FRAMES: Self = Self(1 << 1);
+    /// How many packets there were.
+    pub const PACKETS: Self = Self(1 << 2);
+    /// Bytes of IP. The counters hold the least that they can be.
+    pub const IP_BYTES: Self = Self(1 << 3);
+    /// Bytes of payload. The counters hold what the bytes of IP leave.
+    pub const PAYLOAD: Self = Self(1 << 4);
+    /// Which protocol was spoken.
+    pub const SERVICE: Self = Self(1 << 5);
+    /// What clients call the peer: TLS server names, HTTP hosts.
+    pub const NAMES: Self = Self(1 << 6);
+    /// Holes in the content.
+    pub const MISSED: Self = Self(1 << 7);
+    /// How the connection went. The state is what the counters say.
+    pub const STATE: Self = Self(1 << 8);
+
+    /// Whether some of `what` was not seen.
+    pub const fn has(self, what: Self) -> bool {
+        self.0 & what.0 != 0
+    }
+
+    /// What was not seen in one or the other.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
 /// Zeek's `conn_state`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ConnState {
@@ -122,6 +162,23 @@ pub enum ConnState {
 }
 
 impl ConnState {
+    /// All states.
+    pub const ALL: [Self; 13] = [
+        Self::S0,
+        Self::S1,
+        Self::SF,
+        Self::Rej,
+        Self::S2,
+        Self::S3,
+        Self::Rsto,
+        Self::Rstr,
+        Self::Rstos0,
+        Self::Rstrh,
+        Self::Sh,
+        Self::Shr,
+        Self::Oth,
+    ];
+
     /// The value in Zeek's `conn.log`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -158,6 +215,11 @@ impl History {
         }
     }
 
+    /// Whether a SYN was seen, of either side, alone or with an ACK.
+    fn has_syn(&self) -> bool {
+        self.letters.iter().any(|letter| matches!(letter.to_ascii_uppercase(), b'S' | b'H'))
+    }
+
     /// The letters so far.
     pub fn as_str(&self) -> &str {
         let letters = self.letters.get(..usize::from(self.len)).unwrap_or_default();
@@ -170,7 +232,7 @@ impl History {
 pub struct FlowRecord {
     /// The ends, originator first.
     pub key: FlowKey,
-    /// Zeek-style unique id: `C` and base-62 of a hash of seed, key and start (text made on output by `uid_text`).
+    /// Zeek-style unique id: a hash of seed, key and start, or what a log says (text made on output by `uid_text`).
     pub uid: u128,
     /// First packet.
     pub first: Timestamp,
@@ -198,4 +260,14 @@ pub struct FlowRecord {
     pub icmp_reply_mismatches: u32,
     /// Largest payload of one packet of the originator, in bytes.
     pub orig_payload_max: u32,
+    /// What the source of the record could not see.
+    pub unseen: Unseen,
+}
+
+impl FlowRecord {
+    /// Whether the connection began before our eyes: not one of TCP of which no SYN was seen. What it said at its begin (TLS server
+    /// name, the DNS answer before it) is only known then.
+    pub fn begin_seen(&self) -> bool {
+        self.key.proto != proto::TCP || self.history.has_syn()
+    }
 }

@@ -27,7 +27,7 @@ fn record(flow: &FlowMut<'_>, seed: Seed) -> FlowRecord {
     let (key, counters, history) = (hot.key(), flow.counters(), flow.stream.history.history());
     let mut record = FlowRecord {
         key,
-        uid: ids::uid(seed, &key, hot.first),
+        uid: ids::uid_of(seed, &key, hot.first),
         first: hot.first,
         last: hot.last,
         counters,

@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 
-use crate::flow::EndReason;
+use crate::flow::{EndReason, ReportPhase};
 
 /// Counters of one table; tables add up with `+=`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,14 @@ impl Stats {
             EndReason::Idle => self.idle,
             EndReason::Evicted => self.evicted,
             EndReason::EndOfInput => self.end_of_input,
+        }
+    }
+
+    /// Counts a flow that came as a record, which begins and ends at once.
+    pub fn count_record(&mut self, phase: ReportPhase) {
+        self.created += 1;
+        if let ReportPhase::Final(reason) = phase {
+            self.count_end(reason);
         }
     }
 

@@ -12,7 +12,7 @@ const LEAST_ENTRIES: usize = 16;
 ///
 /// Entries lie at the low bits of their hash or behind, with no free entry between (linear probing); removal moves entries
 /// back, so that there are no tombstones. Callers hash with a seed: whoever can choose hashes can make it slow.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Index {
     /// Hash in the high half, slot plus one in the low half; zero where free. A power of two of them.
     entries: Vec<u64>,

@@ -200,6 +200,11 @@ impl Model {
         }
     }
 
+    /// An estimate of the chance that a benign row scores at least as high; see [`Calibration::chance`].
+    pub fn chance(&self, score: f32) -> f64 {
+        self.calibration.chance(score)
+    }
+
     /// The share of held-out benign rows that score at least as high; see [`Calibration::p_value`].
     pub fn p_value(&self, score: f32) -> f64 {
         self.calibration.p_value(score)

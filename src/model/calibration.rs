@@ -1,6 +1,7 @@
 //! Turns scores into p-values: the share of held-out benign rows that score at least as high.
 
 use super::error::ModelError;
+use super::tail::Tail;
 
 /// The highest scores of which every one is kept.
 const TAIL: usize = 512;
@@ -18,6 +19,7 @@ pub struct Calibration {
     rows: u32,
     /// Highest score first.
     points: Vec<Point>,
+    tail: Option<Tail>,
 }
 
 /// A calibration score and its rank.
@@ -31,6 +33,11 @@ pub(super) struct Point {
 }
 
 impl Calibration {
+    fn new(rows: u32, points: Vec<Point>) -> Self {
+        let tail = Tail::of(rows, &points);
+        Self { rows, points, tail }
+    }
+
     /// From the scores of benign rows that the forest was not trained on. `NaN` is left out.
     pub fn fit(scores: &[f32]) -> Self {
         let mut sorted: Vec<f32> = scores.iter().copied().filter(|s| !s.is_nan()).collect();
@@ -49,7 +56,7 @@ impl Calibration {
             }
             above = at_least;
         }
-        Self { rows: narrow(total), points }
+        Self::new(narrow(total), points)
     }
 
     /// The share of benign calibration rows that score at least as high, in (0, 1]: never below 1 / (`len` + 1), never
@@ -64,6 +71,13 @@ impl Calibration {
             None => self.rows,
         };
         (f64::from(at_least) + 1.0) / (f64::from(self.rows) + 1.0)
+    }
+
+    /// An estimate of the chance that a benign row scores at least as high: the p-value, and in the upper tail, where there is
+    /// one, what an exponential carries on beyond the highest calibration score. Never higher for a higher score.
+    pub fn chance(&self, score: f32) -> f64 {
+        let p_value = self.p_value(score);
+        self.tail.and_then(|tail| tail.chance(score)).map_or(p_value, |chance| chance.min(p_value))
     }
 
     /// Number of calibration rows.
@@ -95,7 +109,7 @@ impl Calibration {
         if points.len() > MAX_POINTS || before.at_least != rows {
             return invalid("calibration table", format!("{} points for {rows} rows", points.len()));
         }
-        Ok(Self { rows, points })
+        Ok(Self::new(rows, points))
     }
 }
 

@@ -24,6 +24,7 @@ mod reference;
 mod rng;
 mod schema;
 mod score;
+mod tail;
 mod train;
 mod transform;
 

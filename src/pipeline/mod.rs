@@ -1,4 +1,4 @@
-//! The data path on one screen: capture → decode → flow → features. Scoring is done by whoever owns the pipeline, between
+//! The data path on one screen: capture → decode → flow → features, and for flow records records → features. Scoring is done by whoever owns the pipeline, between
 //! blocks or at the end.
 //!
 //! Flows live in a fixed number of logical shards. However many workers own them, each shard sees its packets in
@@ -12,8 +12,9 @@ use std::sync::Arc;
 
 use crate::capture::{Block, FrameRef};
 use crate::decode::{self, DecodeStats, Decoder};
-use crate::features::{self, FeatureStore, LocalNetworks};
+use crate::features::{self, Assets, FeatureStore, LocalNetworks, SavedFeatures};
 use crate::flow::{self, Events, FlowEvent, FlowHasher, FlowRecord, FlowReport, ReportPhase};
+use crate::records::{Record, Told};
 use crate::seed::Seed;
 use crate::time::{Span, Timestamp};
 
@@ -27,6 +28,8 @@ pub const TICK: Span = Span::from_secs(10);
 pub struct Config {
     /// Monitored networks.
     pub local: LocalNetworks,
+    /// Whose data must not leave.
+    pub assets: Assets,
     /// Decode stage.
     pub decode: decode::Config,
     /// Flow stage.
@@ -86,7 +89,8 @@ impl Pipeline {
             decoder: Decoder::new(config.decode.clone(), seed),
             hasher: FlowHasher::new(seed),
             workers: Workers::start(&config.flow, seed, threads),
-            store: FeatureStore::new(&config.features, config.local.clone(), seed),
+            store: FeatureStore::new(&config.features, config.local.clone(), seed)
+                .with_assets(config.assets.clone()),
             stats: Stats::default(),
             next_tick: None,
             ordinal: 0,
@@ -115,17 +119,54 @@ impl Pipeline {
             };
             let until = done + rest.iter().position(|packet| packet.ts >= tick).unwrap_or(rest.len());
             let Self { workers, store, .. } = self;
-            workers.process(&batch, done..until, &mut |events| apply(store, events, observer));
+            workers
+                .process(&batch, done..until, &mut |events| apply(store, Events::in_order(events), observer));
             done = until;
         }
         self.count(uncounted);
         self.workers.reclaim(batch)
     }
 
+    /// Packet time has reached `at` without a packet: does what is due by then. For links on which nothing is sent for a while.
+    pub fn advance(&mut self, at: Timestamp, observer: &mut dyn Observer) {
+        match self.next_tick {
+            Some(tick) if at < tick => {}
+            due => drop(self.tick(at.floor_to(TICK), due.is_some(), observer)),
+        }
+    }
+
+    /// Packet time was set back to `to`: ticks go on from there. Without it, none would come before the old time is reached again.
+    pub fn set_back(&mut self, to: Timestamp) {
+        self.next_tick = Some(to.floor_to(TICK) + TICK);
+    }
+
+    /// Takes over the state of hosts and channels of an earlier run with the same seed.
+    pub fn restore(&mut self, saved: SavedFeatures) {
+        self.store.restore(saved);
+    }
+
+    /// Takes flow records, which need no tables. Their packets and bytes count as frames do.
+    pub fn take_records(&mut self, records: &[Record], observer: &mut dyn Observer) {
+        let mut rest = records;
+        while let [record, ..] = rest {
+            let tick = match self.next_tick {
+                Some(tick) if record.at < tick => tick,
+                due => self.tick(record.at.floor_to(TICK), due.is_some(), observer),
+            };
+            let until = rest.iter().position(|record| record.at >= tick).unwrap_or(rest.len());
+            let (now, later) = rest.split_at(until);
+            rest = later;
+            for record in now {
+                self.count_record(record);
+            }
+            apply(&mut self.store, now.iter().flat_map(Record::events), observer);
+        }
+    }
+
     /// Ends all flows and brings the features up to date.
     pub fn finish(&mut self, observer: &mut dyn Observer) {
         let Self { workers, store, .. } = self;
-        workers.sweep(None, &mut |events| apply(store, events, observer));
+        workers.sweep(None, &mut |events| apply(store, Events::in_order(events), observer));
     }
 
     /// State of hosts and channels, as of the last tick.
@@ -136,7 +177,8 @@ impl Pipeline {
     /// What was counted so far; of the flows, as of the last tick. At a tick, the frames before it are counted; the decode stage
     /// may be ahead by the rest of a block.
     pub fn stats(&self) -> Stats {
-        let (flow, flows_active) = self.workers.stats();
+        let (mut flow, flows_active) = self.workers.stats();
+        flow += self.stats.flow;
         Stats { decode: self.decoder.stats().clone(), flow, flows_active, ..self.stats.clone() }
     }
 
@@ -147,11 +189,23 @@ impl Pipeline {
         self.next_tick = Some(next);
         if sweep {
             let Self { workers, store, .. } = self;
-            workers.sweep(Some(at), &mut |events| apply(store, events, observer));
+            workers.sweep(Some(at), &mut |events| apply(store, Events::in_order(events), observer));
             store.trim();
             observer.tick(at, self);
         }
         next
+    }
+
+    fn count_record(&mut self, record: &Record) {
+        let Told::Flow(_, report) = &record.what else { return };
+        let (flow, counters) = (&report.record, &report.record.counters);
+        let stats = &mut self.stats;
+        stats.frames = stats.frames.saturating_add(counters.orig_pkts).saturating_add(counters.resp_pkts);
+        let bytes = counters.orig_ip_bytes.saturating_add(counters.resp_ip_bytes);
+        stats.wire_bytes = stats.wire_bytes.saturating_add(bytes);
+        stats.first = Some(stats.first.map_or(flow.first, |first| first.min(flow.first)));
+        stats.last = stats.last.max(Some(flow.last));
+        stats.flow.count_record(report.phase);
     }
 
     fn count(&mut self, frames: &[FrameRef]) {
@@ -163,8 +217,12 @@ impl Pipeline {
 }
 
 /// Brings the features up to date, and shows the flows that ended.
-fn apply(store: &mut FeatureStore, events: &mut [Events], observer: &mut dyn Observer) {
-    store.apply(Events::in_order(events).inspect(|event| {
+fn apply<'a>(
+    store: &mut FeatureStore,
+    events: impl Iterator<Item = FlowEvent<'a>>,
+    observer: &mut dyn Observer,
+) {
+    store.apply(events.inspect(|event| {
         if let FlowEvent::Report(FlowReport { phase: ReportPhase::Final(_), record, .. }) = event {
             observer.flow_ended(record);
         }

@@ -20,10 +20,10 @@ use crate::export::metrics::{MetricsHistory, render_text};
 use crate::export::scored::{channel_row, host_row};
 use crate::export::table::TableWriter;
 use crate::features::rita::RitaPairs;
+use crate::sensor::Measure;
 use crate::time::Span;
 
 use super::args::{Format, ReplayArgs};
-use super::measure::Measure;
 use super::models::Loaded;
 use super::session::{Reading, Settings};
 use super::{Failure, models};
@@ -135,7 +135,7 @@ fn write_channels(
 ) -> Result<(), ExportError> {
     let Some(mut table) = table else { return Ok(()) };
     for scored in &scores.channels {
-        let rita = rita.and_then(|pairs| pairs.scores(&scored.key, &scored.channel));
+        let rita = rita.and_then(|pairs| pairs.pair(&scored.key, &scored.channel));
         table.write_row(&channel_row(scored, rita))?;
     }
     table.finish()

@@ -9,9 +9,9 @@ use crate::features::FeatureStore;
 use crate::features::rita::RitaPairs;
 use crate::flow::FlowRecord;
 use crate::pipeline::{Observer, Pipeline};
+use crate::sensor::Measure;
 use crate::time::Timestamp;
 
-use super::super::measure::Measure;
 use super::super::session::{Reading, Watch};
 use super::flows::FlowFile;
 use super::schedule::{Due, Schedule};
@@ -75,7 +75,7 @@ impl Watcher<'_> {
         if let Some(last) = last {
             measure.pass(last, scores);
         }
-        let mut snapshot = measure.snapshot(last.unwrap_or_default(), pipeline);
+        let mut snapshot = measure.snapshot(last.unwrap_or_default(), &pipeline.stats(), pipeline.store());
         // What the pipeline never saw is known only now.
         snapshot.dropped_packets.insert("filter".to_owned(), reading.filtered);
         for (reason, count) in &reading.capture.skipped {
@@ -139,12 +139,15 @@ impl Observer for Watcher<'_> {
                 }
             }
             if due != Due::Nothing {
-                let snapshot = self.measure.as_mut().map(|measure| measure.snapshot(at, pipeline));
+                let snapshot = self
+                    .measure
+                    .as_mut()
+                    .map(|measure| measure.snapshot(at, &pipeline.stats(), pipeline.store()));
                 passes.record(at, snapshot.as_ref());
             }
         }
         if let Some(measure) = &mut self.measure {
-            measure.tick(at, pipeline);
+            measure.tick(at, pipeline.store());
         }
     }
 }

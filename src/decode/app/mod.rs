@@ -18,12 +18,14 @@ mod tls;
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 pub use dns::{DnsMessage, parse_dns};
 pub use inspector::{Inspector, Progress};
 pub use name::registered_domain;
 
 /// The application protocol of a flow, told from its payload (never from its port alone).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Service {
     /// Nothing known was seen.
     #[default]
@@ -99,7 +101,7 @@ impl Service {
 }
 
 /// What a flow's first payload bytes told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct AppInfo {
     /// The protocol.
     pub service: Service,
@@ -113,4 +115,7 @@ pub struct AppInfo {
     pub method: Option<Arc<str>>,
     /// Whether a TLS ClientHello was read whole and had no SNI.
     pub hello_without_sni: bool,
+    /// What the log that the flow comes from calls its protocols, empty where it calls them nothing; nothing of a flow of
+    /// packets.
+    pub logged_service: Option<Arc<str>>,
 }

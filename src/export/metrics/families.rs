@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::catalog::{self, Metric};
-use super::snapshot::{Buckets, HostVolume, MetricsSnapshot};
+use super::snapshot::{Buckets, HostVolume, MetricsSnapshot, SensorState, SinkState};
 
 /// The samples of one metric, in order of their labels.
 #[derive(Clone, Debug)]
@@ -32,6 +32,9 @@ pub(super) fn families(snapshot: &MetricsSnapshot) -> Vec<Family<'_>> {
     hosts(snapshot, &mut all);
     scores(snapshot, &mut all);
     models(snapshot, &mut all);
+    if let Some(state) = &snapshot.sensor {
+        sensor(state, &mut all);
+    }
     all.retain(|family| !family.samples.is_empty());
     all.sort_by_key(|family| family.metric.name);
     for family in &mut all {
@@ -71,7 +74,9 @@ fn hosts<'a>(s: &'a MetricsSnapshot, all: &mut Vec<Family<'a>>) {
     let scores = s.host_scores.iter();
     all.push(Family {
         metric: catalog::HOST_SCORE,
-        samples: scores.map(|h| sample([h.host.to_string().as_str(), h.detector.name()], h.score)).collect(),
+        samples: scores
+            .filter_map(|h| Some(sample([s.host_labels.of(h.host)?.as_ref(), h.detector.name()], h.score)))
+            .collect(),
     });
     let volumes: [(Metric, Volume); 6] = [
         (catalog::HOST_BYTES_OUT, |h| h.bytes_out),
@@ -82,7 +87,10 @@ fn hosts<'a>(s: &'a MetricsSnapshot, all: &mut Vec<Family<'a>>) {
         (catalog::HOST_PEERS, |h| h.peers),
     ];
     for (metric, value) in volumes {
-        let samples = s.host_volumes.iter().map(|h| sample([&h.host.to_string()], value(h) as f64)).collect();
+        let volumes = s.host_volumes.iter();
+        let samples = volumes
+            .filter_map(|h| Some(sample([s.host_labels.of(h.host)?.as_ref()], value(h) as f64)))
+            .collect();
         all.push(Family { metric, samples });
     }
 }
@@ -130,6 +138,39 @@ fn models<'a>(s: &'a MetricsSnapshot, all: &mut Vec<Family<'a>>) {
     });
     let drift = |m: &super::ModelState| Some(sample([m.detector.name()], m.score_drift_ratio?));
     all.push(Family { metric: catalog::MODEL_DRIFT, samples: s.models.iter().filter_map(drift).collect() });
+}
+
+fn sensor(s: &SensorState, all: &mut Vec<Family<'_>>) {
+    type OfSink = fn(&SinkState) -> u64;
+    let flags = |flags: &BTreeMap<String, bool>| {
+        flags.iter().map(|(name, up)| sample([name], f64::from(u8::from(*up)))).collect()
+    };
+    all.push(Family { metric: catalog::INTERFACE_UP, samples: flags(&s.interfaces) });
+    all.push(single(catalog::LAST_PACKET, s.last_packet.map(crate::time::Timestamp::as_secs_f64)));
+    all.push(counter(catalog::TIME_SET_BACK, s.time_set_back));
+    all.push(counter(catalog::SCORING_LATE, s.scoring_late));
+    let active = s.findings_active.iter();
+    all.push(Family {
+        metric: catalog::FINDINGS_ACTIVE,
+        samples: active.map(|((k, sev), &n)| sample([k.name(), sev.name()], n as f64)).collect(),
+    });
+    let of_sinks: [(Metric, OfSink); 4] = [
+        (catalog::FINDINGS_WRITTEN, |sink| sink.written),
+        (catalog::FINDINGS_LOST, |sink| sink.lost),
+        (catalog::FINDINGS_WAITING, |sink| sink.waiting),
+        (catalog::FINDINGS_SINK_UP, |sink| u64::from(sink.up)),
+    ];
+    for (metric, value) in of_sinks {
+        let samples = s.sinks.iter().map(|(name, sink)| sample([*name], value(sink) as f64)).collect();
+        all.push(Family { metric, samples });
+    }
+    all.push(by_reason(catalog::CHECKPOINTS, &s.checkpoints));
+    all.push(single(catalog::CHECKPOINT_SIZE, s.checkpoint_size.map(|bytes| bytes as f64)));
+    let process = &s.process;
+    all.push(single(catalog::PROCESS_START, process.start.map(crate::time::Timestamp::as_secs_f64)));
+    all.push(single(catalog::PROCESS_CPU, process.cpu_s));
+    all.push(single(catalog::PROCESS_RESIDENT, process.resident_bytes.map(|bytes| bytes as f64)));
+    all.push(single(catalog::PROCESS_FDS, process.open_fds.map(|fds| fds as f64)));
 }
 
 fn sample<'a, const N: usize>(labels: [&str; N], value: f64) -> Sample<'a> {

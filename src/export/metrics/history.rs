@@ -10,8 +10,9 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use super::catalog::{Metric, MetricKind};
+use super::catalog::Metric;
 use super::families::{Sample, SampleValue, families};
+use super::open_metrics::{braces, label_text, number, seconds, write_head};
 use super::snapshot::MetricsSnapshot;
 use crate::export::{ExportError, OutFile};
 use crate::time::Timestamp;
@@ -206,39 +207,4 @@ impl Series {
         }
         Ok(())
     }
-}
-
-fn write_head(out: &mut impl Write, metric: &Metric) -> io::Result<()> {
-    let family = metric.family_name();
-    writeln!(out, "# TYPE {family} {}", metric.kind.name())?;
-    // The unit must end the family's name: `_bytes_out` has none in this sense.
-    let ends_with_unit = family.strip_suffix(metric.unit).is_some_and(|rest| rest.ends_with('_'));
-    if !metric.unit.is_empty() && metric.kind != MetricKind::Info && ends_with_unit {
-        writeln!(out, "# UNIT {family} {}", metric.unit)?;
-    }
-    writeln!(out, "# HELP {family} {}", escape(metric.help))
-}
-
-fn label_text(metric: &Metric, values: &[String]) -> String {
-    let pairs = metric.labels.iter().zip(values);
-    pairs.map(|(name, value)| format!("{name}=\"{}\"", escape(value))).collect::<Vec<_>>().join(",")
-}
-
-fn braces(labels: &str) -> String {
-    if labels.is_empty() { String::new() } else { format!("{{{labels}}}") }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-}
-
-/// A float as `OpenMetrics` writes it, bounds in their canonical form: `1.0`, `+Inf`.
-fn number(value: f64) -> String {
-    if value == f64::INFINITY { "+Inf".to_owned() } else { format!("{value:?}").replace("inf", "Inf") }
-}
-
-fn seconds(ms: i64) -> String {
-    let sign = if ms < 0 { "-" } else { "" };
-    let size = ms.unsigned_abs();
-    format!("{sign}{}.{:03}", size / 1000, size % 1000)
 }

@@ -7,6 +7,8 @@
 mod catalog;
 mod families;
 mod history;
+mod host_label;
+mod open_metrics;
 mod reference;
 mod snapshot;
 mod text_format;
@@ -14,8 +16,13 @@ mod topk;
 
 pub use catalog::{CATALOG, Metric, MetricKind};
 pub use history::MetricsHistory;
+pub use host_label::{HostLabel, HostLabels};
+pub use open_metrics::{OPEN_METRICS_CONTENT_TYPE, render_open_metrics};
 pub use reference::render_reference;
-pub use snapshot::{Buckets, HostScore, HostVolume, MetricsSnapshot, ModelState, PerSeverity};
+pub use snapshot::{
+    Buckets, Exemplar, HostScore, HostVolume, MetricsSnapshot, ModelState, PerSeverity, ProcessState,
+    SensorState, SinkState,
+};
 pub use text_format::{CONTENT_TYPE, render_text};
 pub use topk::{Candidate, Eviction, TopK, TopKConfig};
 

@@ -46,7 +46,7 @@ values of a scrape are of one moment; a host that left is gone from the next scr
 |---|---|
 | `detector` | `c2`, `exfil` |
 | `severity` | `low`, `medium`, `high`, `critical` |
-| `behaviour` | `beacon`, `long_connection`, `dns_tunnel`, `icmp_tunnel`, `interactive`, `bulk_upload`, `slow_drip`, `staged_upload` |
+| `behaviour` | `beacon`, `long_connection`, `dns_tunnel`, `icmp_tunnel`, `interactive`, `unnamed_peer`, `bulk_upload`, `slow_drip`, `staged_upload` |
 | `host` | address of a monitored host |
 ";
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::HostLabels;
 use crate::addr::Addr;
 use crate::detect::{Behaviour, Kind, Severity};
 use crate::time::{Span, Timestamp};
@@ -58,6 +59,72 @@ pub struct MetricsSnapshot {
     pub checkpoint_age: Option<Span>,
     /// Whether the last reload succeeded; only the live sensor reloads.
     pub config_last_reload_successful: Option<bool>,
+    /// Findings behind the scores, for the exemplars of `OpenMetrics`.
+    pub exemplars: BTreeMap<Kind, Vec<Exemplar>>,
+    /// What stands for the hosts in labels.
+    pub host_labels: HostLabels,
+    /// What only the live sensor has.
+    pub sensor: Option<SensorState>,
+}
+
+/// A finding behind an observation of the score histogram.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exemplar {
+    /// Its id.
+    pub finding_id: String,
+    /// Its score.
+    pub value: f64,
+    /// When it was scored.
+    pub at: Timestamp,
+}
+
+/// What only the live sensor has.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SensorState {
+    /// Whether each interface is captured from.
+    pub interfaces: BTreeMap<String, bool>,
+    /// Time of the newest packet.
+    pub last_packet: Option<Timestamp>,
+    /// How often packet time went back.
+    pub time_set_back: u64,
+    /// Passes that were due while one was running.
+    pub scoring_late: u64,
+    /// Findings of the last pass.
+    pub findings_active: PerSeverity<u64>,
+    /// Where findings go.
+    pub sinks: BTreeMap<&'static str, SinkState>,
+    /// Checkpoints by result.
+    pub checkpoints: BTreeMap<String, u64>,
+    /// Bytes of the last checkpoint.
+    pub checkpoint_size: Option<u64>,
+    /// The process.
+    pub process: ProcessState,
+}
+
+/// A sink of findings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SinkState {
+    /// Lines that it took.
+    pub written: u64,
+    /// Lines that found no room to wait for it.
+    pub lost: u64,
+    /// Lines that wait.
+    pub waiting: u64,
+    /// Whether it took all that it was given.
+    pub up: bool,
+}
+
+/// The process, as the operating system sees it; nothing where that does not tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ProcessState {
+    /// When it was started.
+    pub start: Option<Timestamp>,
+    /// Processor time used, in seconds.
+    pub cpu_s: Option<f64>,
+    /// Resident memory in bytes.
+    pub resident_bytes: Option<u64>,
+    /// Open file descriptors.
+    pub open_fds: Option<u64>,
 }
 
 /// The score of one chosen host.

@@ -57,6 +57,27 @@ fn full() -> MetricsSnapshot {
         topk_evictions: reasons("displaced", 1),
         checkpoint_age: Some(Span::from_secs(30)),
         config_last_reload_successful: Some(true),
+        exemplars: BTreeMap::from([(
+            Kind::C2,
+            vec![Exemplar { finding_id: "5d1b9f0a".into(), value: 0.93, at: start() }],
+        )]),
+        host_labels: HostLabels::default(),
+        sensor: Some(SensorState {
+            interfaces: BTreeMap::from([("eth0".to_owned(), true)]),
+            last_packet: Some(start()),
+            time_set_back: 1,
+            scoring_late: 2,
+            findings_active: BTreeMap::from([((Kind::C2, Severity::High), 1)]),
+            sinks: BTreeMap::from([("file", SinkState { written: 7, lost: 0, waiting: 1, up: false })]),
+            checkpoints: reasons("ok", 3),
+            checkpoint_size: Some(4096),
+            process: ProcessState {
+                start: Some(start()),
+                cpu_s: Some(1.5),
+                resident_bytes: Some(1 << 20),
+                open_fds: Some(12),
+            },
+        }),
     }
 }
 
@@ -103,7 +124,8 @@ fn every_metric_of_the_catalog_can_be_served() {
 #[test]
 fn names_are_as_prometheus_asks() {
     for metric in CATALOG {
-        assert!(metric.name.starts_with("undercurrent_"), "{}", metric.name);
+        let is_ours = ["undercurrent_", "process_"].iter().any(|prefix| metric.name.starts_with(prefix));
+        assert!(is_ours, "{}", metric.name);
         assert_eq!(metric.name.ends_with("_total"), metric.kind == MetricKind::Counter, "{}", metric.name);
         assert_eq!(metric.name.ends_with("_info"), metric.kind == MetricKind::Info, "{}", metric.name);
         assert!(metric.help.ends_with('.') || metric.help.contains(". "), "{}", metric.help);

@@ -2,12 +2,13 @@
 
 use super::charts::activity;
 use super::findings::severity;
-use super::page::Page;
 use crate::detect::{Evidence, Finding};
 use crate::export::findings::{headline, peer_lines};
+use crate::export::markup::Page;
 use crate::export::text;
 
-pub(super) fn render(page: &mut Page, finding: &Finding) {
+/// Adds a finding as a card.
+pub fn render(page: &mut Page, finding: &Finding) {
     page.raw("<article class=\"card\" data-severity=\"").text(finding.severity.name()).raw("\">\n");
     header(page, finding);
     page.raw("<div class=\"columns\">\n<div>\n<h4>Why</h4>\n<ul class=\"why\">");

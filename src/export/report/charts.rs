@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::HostRow;
-use super::page::Page;
 use crate::detect::{Finding, Kind, Severity};
+use crate::export::markup::Page;
 use crate::export::metrics::PerSeverity;
 use crate::export::text;
 use crate::time::Span;

@@ -1,9 +1,9 @@
 //! The findings: a card each for the first, a table row for the others.
 
-use super::page::Page;
 use super::{ReportData, cards};
 use crate::detect::{Finding, Severity};
 use crate::export::findings::{by_severity, headline, peer_lines};
+use crate::export::markup::Page;
 use crate::export::text;
 
 /// Findings that have a card of their own.

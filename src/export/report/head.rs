@@ -1,8 +1,8 @@
 //! What was read, and how much was found: the top of the page.
 
 use super::ReportData;
-use super::page::Page;
 use crate::export::findings::by_severity;
+use crate::export::markup::Page;
 use crate::export::text;
 
 /// The page's heading: `3 findings in 14 hosts`.

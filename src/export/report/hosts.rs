@@ -1,8 +1,8 @@
 //! The monitored hosts: who sent most, how the scores lie, and a table of the highest.
 
-use super::page::Page;
 use super::{HostRow, ReportData, charts};
 use crate::detect::Kind;
+use crate::export::markup::Page;
 use crate::export::text;
 
 /// Hosts in the chart of bytes out.

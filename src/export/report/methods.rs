@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ReportData;
-use super::page::Page;
+use crate::export::markup::Page;
 use crate::export::text;
 
 pub(super) fn render(page: &mut Page, data: &ReportData<'_>) {

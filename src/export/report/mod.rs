@@ -9,14 +9,13 @@ mod findings;
 mod head;
 mod hosts;
 mod methods;
-mod page;
 
 use crate::addr::Addr;
 use crate::detect::Finding;
+use crate::export::markup::Page;
 use crate::export::metrics::PerSeverity;
 use crate::export::summary::Summary;
 use crate::time::Timestamp;
-use page::Page;
 
 /// What the page tells.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +61,10 @@ pub struct HostRow {
     pub last_seen: Timestamp,
 }
 
-const STYLE: &str = include_str!("style.css");
+/// The style sheet, light and dark.
+pub const STYLE: &str = include_str!("style.css");
+
+pub use cards::render as finding_card;
 
 /// The page.
 pub fn render(data: &ReportData<'_>) -> String {

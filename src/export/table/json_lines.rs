@@ -1,6 +1,7 @@
 //! JSON Lines: one object a row, keys in the order of the columns, every key in every row.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use super::schema::epoch_text;
 use super::{ColumnKind, Schema, Value};
@@ -20,19 +21,34 @@ impl Writer {
 
     pub(super) fn write_row(&mut self, row: &[Value<'_>]) -> Result<(), ExportError> {
         self.line.clear();
-        for (column, value) in self.schema.pair(row, self.out.path())? {
-            let fit = value.fit(column.kind).ok_or_else(|| Schema::misfit(column, value, self.out.path()))?;
-            self.line.push(if self.line.is_empty() { b'{' } else { b',' });
-            member(&mut self.line, &column.name, &fit, column.kind)
-                .map_err(|e| ExportError::io(self.out.path(), e))?;
-        }
-        self.line.extend_from_slice(b"}\n");
+        object(&mut self.line, &self.schema, row, self.out.path())?;
+        self.line.push(b'\n');
         self.out.write_all(&self.line).map_err(|e| ExportError::io(self.out.path(), e))
     }
 
     pub(super) fn finish(self) -> Result<(), ExportError> {
         self.out.finish()
     }
+}
+
+/// A row as one object, keys in the order of the columns. Empty where the row does not fit the schema, which would be a fault of the
+/// program.
+pub fn json_object(schema: &Schema, row: &[Value<'_>]) -> String {
+    let mut line = Vec::new();
+    match object(&mut line, schema, row, Path::new("")) {
+        Ok(()) => String::from_utf8_lossy(&line).into_owned(),
+        Err(_) => "{}".to_owned(),
+    }
+}
+
+fn object(line: &mut Vec<u8>, schema: &Schema, row: &[Value<'_>], path: &Path) -> Result<(), ExportError> {
+    for (column, value) in schema.pair(row, path)? {
+        let fit = value.fit(column.kind).ok_or_else(|| Schema::misfit(column, value, path))?;
+        line.push(if line.is_empty() { b'{' } else { b',' });
+        member(line, &column.name, &fit, column.kind).map_err(|e| ExportError::io(path, e))?;
+    }
+    line.push(b'}');
+    Ok(())
 }
 
 fn member(line: &mut Vec<u8>, name: &str, value: &Value<'_>, kind: ColumnKind) -> io::Result<()> {

@@ -20,6 +20,7 @@ mod schema;
 
 use std::path::Path;
 
+pub use json_lines::json_object;
 pub use schema::{Column, ColumnKind, Schema, Value};
 
 use super::{ExportError, OutFile};

@@ -1,6 +1,7 @@
 //! The connections of each pair, as RITA groups them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Connection, Dataset, RitaScores, STROBE, beacon_score};
@@ -8,19 +9,28 @@ use crate::addr::Addr;
 use crate::decode::app::Service;
 use crate::features::{Channel, ChannelKey, LocalNetworks, Peer, is_unicast};
 use crate::flow::FlowRecord;
+use crate::time::Span;
 
 /// Pairs, at most.
 const MAX_PAIRS: usize = 1 << 18;
-/// Connections remembered of all pairs together: 64 MiB.
+/// Connections remembered of all pairs together: 128 MiB.
 const MAX_CONNECTIONS: usize = 1 << 22;
 
-/// Collects the connections of monitored hosts with the outside: RITA's import, with its default filter (none from outside,
-/// none that stay inside).
+/// Names of an address at most; one with more is a server for everybody.
+const MAX_NAMES: usize = 256;
+/// Summed durations from which RITA judges a pair by them (its base threshold for long connections).
+const LONG: Span = Span::from_secs(3600);
+
+/// Collects the connections between monitored hosts and the outside: RITA's import. By default RITA leaves out what comes from outside
+/// (`filter_external_to_internal`): what goes out is scored as with that filter, what comes in as without it.
 #[derive(Debug)]
 pub struct RitaPairs {
     local: LocalNetworks,
-    pairs: BTreeMap<(Addr, Side), Vec<Connection>>,
-    dataset: Option<Dataset>,
+    pairs: BTreeMap<(Addr, Side), Kept>,
+    /// Of what goes out.
+    outbound: Option<Dataset>,
+    /// Of what goes out or comes in.
+    whole: Option<Dataset>,
     remembered: usize,
     dropped: u64,
 }
@@ -29,42 +39,104 @@ pub struct RitaPairs {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Side {
     Name(Arc<str>),
+    /// The responder, of an originator that is monitored.
     Addr(Addr),
+    /// The originator, of a responder that is monitored.
+    From(Addr),
+}
+
+/// What is kept of a pair.
+#[derive(Debug, Default)]
+struct Kept {
+    connections: Vec<Connection>,
+    /// The names under which connections of an address count too.
+    names: BTreeSet<Arc<str>>,
+    /// Those of a strobe that are not remembered one by one.
+    more: Totals,
+}
+
+/// Sums over connections.
+#[derive(Clone, Copy, Debug, Default)]
+struct Totals {
+    connections: u64,
+    bytes: u64,
+    duration: Span,
+}
+
+impl Totals {
+    fn add(&mut self, connection: &Connection) {
+        self.connections += 1;
+        self.bytes = self.bytes.saturating_add(connection.total_bytes);
+        let nanos = self.duration.as_nanos().saturating_add(connection.duration.as_nanos());
+        self.duration = Span::from_nanos(nanos);
+    }
+}
+
+/// What RITA says of a pair: of the last day of the data set, all ports together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RitaPair {
+    /// Connections.
+    pub connections: u64,
+    /// IP bytes of both.
+    pub bytes: u64,
+    /// Sum of their durations.
+    pub duration: Span,
+    /// Its beacon scores, where it gives any.
+    pub scores: Option<RitaScores>,
 }
 
 impl RitaPairs {
     /// No connections yet.
     pub fn new(local: LocalNetworks) -> Self {
-        Self { local, pairs: BTreeMap::new(), dataset: None, remembered: 0, dropped: 0 }
+        Self { local, pairs: BTreeMap::new(), outbound: None, whole: None, remembered: 0, dropped: 0 }
     }
 
     /// Takes a flow that ended.
     pub fn add(&mut self, flow: &FlowRecord) {
-        let (host, peer) = (flow.key.orig, flow.key.resp);
-        if !self.local.contains(host) || self.local.contains(peer) || !is_unicast(peer) {
+        let (orig, resp) = (flow.key.orig, flow.key.resp);
+        let outbound = self.local.contains(orig);
+        if outbound == self.local.contains(resp) || is_never_included(orig) || is_never_included(resp) {
             return;
         }
-        let connection = Connection { start: flow.first.as_secs(), bytes: flow.counters.orig_ip_bytes };
-        let Dataset { first, last } =
-            self.dataset.unwrap_or(Dataset { first: connection.start, last: connection.start });
-        self.dataset = Some(Dataset { first: first.min(connection.start), last: last.max(connection.start) });
+        let counters = &flow.counters;
+        let connection = Connection {
+            start: flow.first.as_secs(),
+            bytes: counters.orig_ip_bytes,
+            total_bytes: counters.orig_ip_bytes.saturating_add(counters.resp_ip_bytes),
+            duration: flow.last - flow.first,
+        };
+        self.whole = Some(Dataset::with(self.whole, connection.start));
+        if !outbound {
+            self.remember((resp, Side::From(orig)), connection, None);
+            return;
+        }
+        self.outbound = Some(Dataset::with(self.outbound, connection.start));
         let named = flow.app.as_deref().filter(|app| has_names(app.service)).and_then(|app| app.name.clone());
-        self.remember((host, Side::Addr(peer)), connection);
+        self.remember((orig, Side::Addr(resp)), connection, named.as_ref());
         if let Some(name) = named {
-            self.remember((host, Side::Name(name)), connection);
+            self.remember((orig, Side::Name(name)), connection, None);
         }
     }
 
-    /// RITA's scores of the pair that a channel belongs to: that of its name where connections to the name were enough to judge,
-    /// of its address otherwise. Nothing for the domains of DNS questions, of which RITA counts the names only.
-    pub fn scores(&self, key: &ChannelKey, channel: &Channel) -> Option<RitaScores> {
+    /// What RITA says of the pair that a channel belongs to: that of its name where connections to the name were enough to judge, of its
+    /// address otherwise. Nothing for the domains of DNS questions, of which RITA counts the names only.
+    pub fn pair(&self, key: &ChannelKey, channel: &Channel) -> Option<RitaPair> {
         let Peer::Addr(addr) = key.peer else { return None };
-        if !key.outbound || channel.internal {
+        if channel.internal {
             return None;
         }
-        let of = |side| beacon_score(self.pairs.get(&(key.host, side))?, self.dataset?);
+        if !key.outbound {
+            return Some(told(self.pairs.get(&(key.host, Side::From(addr)))?, self.whole?));
+        }
+        let dataset = self.outbound?;
         let named = channel.name.as_ref().filter(|_| has_names(channel.service));
-        named.and_then(|name| of(Side::Name(Arc::clone(name)))).or_else(|| of(Side::Addr(addr)))
+        let by_name = named.and_then(|name| self.judged_name(key.host, name));
+        by_name.or_else(|| self.by_address(key.host, addr, dataset))
+    }
+
+    /// RITA's scores of the pair that a channel belongs to, see [`Self::pair`].
+    pub fn scores(&self, key: &ChannelKey, channel: &Channel) -> Option<RitaScores> {
+        self.pair(key, channel)?.scores
     }
 
     /// Connections that were left out because too many were remembered.
@@ -72,19 +144,59 @@ impl RitaPairs {
         self.dropped
     }
 
-    fn remember(&mut self, pair: (Addr, Side), connection: Connection) {
+    /// The pair of a name, where RITA judges it: it then judges none of its addresses.
+    fn judged_name(&self, host: Addr, name: &Arc<str>) -> Option<RitaPair> {
+        let kept = self.pairs.get(&(host, Side::Name(Arc::clone(name))))?;
+        let pair = told(kept, self.outbound?);
+        (pair.scores.is_some() || pair.duration >= LONG).then_some(pair)
+    }
+
+    fn by_address(&self, host: Addr, addr: Addr, dataset: Dataset) -> Option<RitaPair> {
+        let kept = self.pairs.get(&(host, Side::Addr(addr)))?;
+        let pair = told(kept, dataset);
+        let judged_by_name = kept.names.iter().any(|name| self.judged_name(host, name).is_some());
+        Some(if judged_by_name { RitaPair { scores: None, ..pair } } else { pair })
+    }
+
+    fn remember(&mut self, pair: (Addr, Side), connection: Connection, name: Option<&Arc<str>>) {
         let full = self.pairs.len() >= MAX_PAIRS && !self.pairs.contains_key(&pair);
         if full || self.remembered >= MAX_CONNECTIONS {
             self.dropped += 1;
             return;
         }
-        let connections = self.pairs.entry(pair).or_default();
+        let kept = self.pairs.entry(pair).or_default();
+        if let Some(name) = name.filter(|name| kept.names.len() < MAX_NAMES && !kept.names.contains(*name)) {
+            kept.names.insert(Arc::clone(name));
+        }
         // From here on it is a strobe, whatever else comes.
-        if connections.len() < STROBE {
-            connections.push(connection);
+        if kept.connections.len() < STROBE {
+            kept.connections.push(connection);
             self.remembered += 1;
+        } else {
+            kept.more.add(&connection);
         }
     }
+}
+
+/// What is told of a pair in a data set.
+fn told(kept: &Kept, dataset: Dataset) -> RitaPair {
+    let mut totals = kept.more;
+    dataset.looked_at(&kept.connections).for_each(|connection| totals.add(connection));
+    RitaPair {
+        connections: totals.connections,
+        bytes: totals.bytes,
+        duration: totals.duration,
+        scores: beacon_score(&kept.connections, dataset),
+    }
+}
+
+/// What RITA never takes whatever it is told: groups, loopback and link-local addresses.
+fn is_never_included(addr: Addr) -> bool {
+    let reserved = match addr.to_ip() {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unicast_link_local(),
+    };
+    reserved || !is_unicast(addr)
 }
 
 /// Services whose first bytes name the peer: RITA's SNI pairs.
@@ -150,12 +262,67 @@ mod tests {
     }
 
     #[test]
-    fn only_what_leaves_is_a_pair() {
+    fn what_stays_inside_or_goes_to_groups_is_no_pair() {
         let mut pairs = RitaPairs::new(LocalNetworks::default());
         for i in 0..50 {
-            pairs.add(&flow([10, 0, 0, 9], i * 600, None));
-            pairs.add(&flow([224, 0, 0, 251], i * 600, None));
+            for peer in [[10, 0, 0, 9], [224, 0, 0, 251], [127, 0, 0, 1], [169, 254, 3, 4]] {
+                pairs.add(&flow(peer, i * 600, None));
+            }
         }
         assert!(pairs.pairs.is_empty());
+    }
+
+    #[test]
+    fn an_address_is_not_judged_where_one_of_its_names_is() {
+        let mut pairs = RitaPairs::new(LocalNetworks::default());
+        for i in 0..20 {
+            pairs.add(&flow([192, 0, 2, 1], i * 600, Some("cdn.example")));
+            pairs.add(&flow([192, 0, 2, 1], i * 600 + 60, None));
+            pairs.add(&flow([192, 0, 2, 2], i * 600, (i < 3).then_some("seldom.example")));
+        }
+        assert!(score(&pairs, [192, 0, 2, 1], Some("cdn.example")).is_some());
+        assert_eq!(score(&pairs, [192, 0, 2, 1], None), None);
+        assert!(score(&pairs, [192, 0, 2, 2], Some("seldom.example")).is_some(), "by the address");
+    }
+
+    #[test]
+    fn totals_are_those_of_the_last_day_by_the_hour() {
+        let mut pairs = RitaPairs::new(LocalNetworks::default());
+        let hour = 3600;
+        // The window begins in the middle of the second hour, of which all is taken.
+        for start in [0, hour - 1, hour, hour + 1800, 25 * hour + 1800] {
+            let mut flow = flow([192, 0, 2, 1], start, None);
+            flow.last = flow.first + Span::from_secs(2);
+            flow.counters.resp_ip_bytes = 100;
+            pairs.add(&flow);
+        }
+        let peer = Addr::from_v4([192, 0, 2, 1]);
+        let key = ChannelKey {
+            host: Addr::from_v4([10, 0, 0, 1]),
+            peer: Peer::Addr(peer),
+            port: 443,
+            proto: proto::TCP,
+            outbound: true,
+        };
+        let pair = pairs.pair(&key, &Channel::new(peer, false, Timestamp::default())).unwrap();
+        assert_eq!((pair.connections, pair.bytes, pair.duration), (3, 1800, Span::from_secs(6)));
+        assert_eq!(pair.scores, None, "three starts");
+    }
+
+    #[test]
+    fn what_comes_in_is_scored_as_without_the_filter() {
+        let mut pairs = RitaPairs::new(LocalNetworks::new(&["192.0.2.1/32".parse().unwrap()]));
+        for i in 0..100 {
+            pairs.add(&flow([192, 0, 2, 1], i * 600, None));
+        }
+        let key = ChannelKey {
+            host: Addr::from_v4([192, 0, 2, 1]),
+            peer: Peer::Addr(Addr::from_v4([10, 0, 0, 1])),
+            port: 443,
+            proto: proto::TCP,
+            outbound: false,
+        };
+        let channel = Channel::new(Addr::from_v4([10, 0, 0, 1]), false, Timestamp::default());
+        assert_eq!(pairs.scores(&key, &channel).map(|scores| scores.beacon), Some(1.0));
     }
 }

@@ -3,7 +3,10 @@ use super::*;
 const DAY: i64 = 86_400;
 
 fn all(connections: impl IntoIterator<Item = (i64, u64)>) -> Vec<Connection> {
-    connections.into_iter().map(|(start, bytes)| Connection { start, bytes }).collect()
+    connections
+        .into_iter()
+        .map(|(start, bytes)| Connection { start, bytes, total_bytes: bytes, duration: Span::ZERO })
+        .collect()
 }
 
 /// Expected: beacon, ts, ds, dur, hist.

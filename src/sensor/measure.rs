@@ -10,14 +10,15 @@ use crate::export::metrics::{
 };
 use crate::export::summary::ModelSummary;
 use crate::features::{FeatureStore, HostTotals, HostWindow, Peer};
-use crate::pipeline::Pipeline;
+use crate::pipeline::Stats;
 use crate::time::Timestamp;
 
 /// A finding counts again where its severity or behaviour is another.
 type Made = (String, Severity, Behaviour);
 
 /// What is remembered from one scoring pass to the next.
-pub(super) struct Measure {
+#[derive(Debug)]
+pub struct Measure {
     models: Vec<ModelState>,
     thresholds: PerSeverity<f64>,
     flow_table_max_entries: u64,
@@ -31,7 +32,7 @@ pub(super) struct Measure {
 }
 
 /// What the last scoring pass said.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct LastPass {
     at: Option<Timestamp>,
     host_scores: Vec<HostScore>,
@@ -39,17 +40,10 @@ struct LastPass {
 }
 
 impl Measure {
-    pub(super) fn new(detector: &Detector, models: &[ModelSummary], max_flows: usize) -> Self {
-        let states = Kind::ALL.into_iter().zip(models).map(|(kind, model)| ModelState {
-            detector: kind,
-            name: model.name.clone(),
-            version: model.version.clone(),
-            sha256: model.sha256.clone(),
-            trained: Timestamp::parse_rfc3339(&detector.model(kind).manifest().provenance.trained_at),
-            score_drift_ratio: None,
-        });
+    /// For a detector of these models, and flow tables of this many entries.
+    pub fn new(detector: &Detector, models: &[ModelSummary], max_flows: usize) -> Self {
         Self {
-            models: states.collect(),
+            models: model_states(detector, models),
             thresholds: PerSeverity::new(),
             flow_table_max_entries: max_flows as u64,
             window: HostWindow::default(),
@@ -62,13 +56,30 @@ impl Measure {
         }
     }
 
+    /// The same with other rules for the series of hosts.
+    #[must_use]
+    pub fn with_top_k(mut self, config: TopKConfig) -> Self {
+        self.set_top_k(config);
+        self
+    }
+
+    /// Takes other rules for the series of hosts.
+    pub fn set_top_k(&mut self, config: TopKConfig) {
+        self.top.iter_mut().for_each(|top| top.configure(config));
+    }
+
+    /// Takes other models.
+    pub fn set_models(&mut self, detector: &Detector, models: &[ModelSummary]) {
+        self.models = model_states(detector, models);
+    }
+
     /// Lets the windows of the hosts go on.
-    pub(super) fn tick(&mut self, at: Timestamp, pipeline: &Pipeline) {
-        self.window.advance(at, pipeline.store());
+    pub fn tick(&mut self, at: Timestamp, store: &FeatureStore) {
+        self.window.advance(at, store);
     }
 
     /// Takes the outcome of a scoring pass.
-    pub(super) fn pass(&mut self, at: Timestamp, scores: &Scores) {
+    pub fn pass(&mut self, at: Timestamp, scores: &Scores) {
         self.thresholds.clone_from(&scores.thresholds);
         self.choose(at, scores);
         self.count(scores);
@@ -85,28 +96,15 @@ impl Measure {
     }
 
     /// What is to be shown at a time: the counters of now, the scores of the last pass.
-    pub(super) fn snapshot(&mut self, at: Timestamp, pipeline: &Pipeline) -> MetricsSnapshot {
-        let stats = pipeline.stats();
-        let expired = [
-            ("closed", stats.flow.closed),
-            ("idle", stats.flow.idle),
-            ("evicted", stats.flow.evicted),
-            ("end_of_input", stats.flow.end_of_input),
-        ];
-        MetricsSnapshot {
+    pub fn snapshot(&mut self, at: Timestamp, stats: &Stats, store: &FeatureStore) -> MetricsSnapshot {
+        let mut snapshot = MetricsSnapshot {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            packets: stats.frames,
-            bytes: stats.wire_bytes,
-            dropped_packets: owned(stats.decode.skipped.iter()),
-            decode_errors: owned(stats.decode.errors.iter()),
-            flows_active: stats.flows_active as u64,
             flow_table_max_entries: self.flow_table_max_entries,
-            flows_expired: owned(expired.into_iter()),
-            hosts_tracked: pipeline.store().hosts().len() as u64,
-            channels_tracked: pipeline.store().channels().len() as u64,
+            hosts_tracked: store.hosts().len() as u64,
+            channels_tracked: store.channels().len() as u64,
             last_scored: self.last.at,
             host_scores: self.last.host_scores.clone(),
-            host_volumes: self.host_volumes(at, pipeline.store()),
+            host_volumes: self.host_volumes(at, store),
             hosts_over_threshold: self.last.over_threshold.clone(),
             score_thresholds: self.thresholds.clone(),
             scores: self.scores.clone(),
@@ -115,7 +113,9 @@ impl Measure {
             topk_limit_hosts: self.top.iter().map(TopK::limit).max().unwrap_or_default() as u64,
             topk_evictions: self.evictions.clone(),
             ..MetricsSnapshot::default()
-        }
+        };
+        count_packets(&mut snapshot, stats);
+        snapshot
     }
 
     fn choose(&mut self, at: Timestamp, scores: &Scores) {
@@ -201,6 +201,34 @@ impl Measure {
         };
         self.thresholds.iter().filter_map(count).collect()
     }
+}
+
+fn model_states(detector: &Detector, models: &[ModelSummary]) -> Vec<ModelState> {
+    let states = Kind::ALL.into_iter().zip(models).map(|(kind, model)| ModelState {
+        detector: kind,
+        name: model.name.clone(),
+        version: model.version.clone(),
+        sha256: model.sha256.clone(),
+        trained: Timestamp::parse_rfc3339(&detector.model(kind).manifest().provenance.trained_at),
+        score_drift_ratio: None,
+    });
+    states.collect()
+}
+
+/// Puts the counters of the pipeline into a snapshot.
+pub fn count_packets(snapshot: &mut MetricsSnapshot, stats: &Stats) {
+    let expired = [
+        ("closed", stats.flow.closed),
+        ("idle", stats.flow.idle),
+        ("evicted", stats.flow.evicted),
+        ("end_of_input", stats.flow.end_of_input),
+    ];
+    snapshot.packets = stats.frames;
+    snapshot.bytes = stats.wire_bytes;
+    snapshot.dropped_packets = owned(stats.decode.skipped.iter());
+    snapshot.decode_errors = owned(stats.decode.errors.iter());
+    snapshot.flows_active = stats.flows_active as u64;
+    snapshot.flows_expired = owned(expired.into_iter());
 }
 
 fn owned(counts: impl Iterator<Item = (&'static str, u64)>) -> BTreeMap<String, u64> {

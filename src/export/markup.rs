@@ -6,23 +6,24 @@ use crate::export::text::deceives;
 
 /// A page being written.
 #[derive(Debug, Default)]
-pub(super) struct Page(String);
+pub struct Page(String);
 
 impl Page {
     /// Adds markup. Takes literals only, so that nothing from a packet can become markup.
-    pub(super) fn raw(&mut self, markup: &'static str) -> &mut Self {
+    pub fn raw(&mut self, markup: &'static str) -> &mut Self {
         self.0.push_str(markup);
         self
     }
 
     /// Adds text, escaped for elements and quoted attributes alike.
-    pub(super) fn text(&mut self, text: impl Display) -> &mut Self {
+    pub fn text(&mut self, text: impl Display) -> &mut Self {
         // Writing to a `String` cannot fail, and `Display` has no other reason to.
         let _ = write!(Escaped(&mut self.0), "{text}");
         self
     }
 
-    pub(super) fn into_string(self) -> String {
+    /// The page as text.
+    pub fn into_string(self) -> String {
         self.0
     }
 }

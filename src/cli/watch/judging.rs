@@ -1,0 +1,159 @@
+//! The thread that judges: scoring, findings and reloads, apart from the packets.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use crate::export::eve;
+use crate::sensor::{Change, Event, Incident, Judge, Moment, Verdicts};
+use crate::time::Timestamp;
+
+use super::super::clock;
+use super::reload::{Reloader, Tunables};
+
+/// Something for the judge to do.
+pub(super) enum Job {
+    /// Judge a moment. With `save`, the moment and the incidents after it go into a checkpoint.
+    Pass {
+        /// The moment.
+        moment: Box<Moment>,
+        /// Whether a checkpoint is due.
+        save: bool,
+    },
+    /// Read the configuration anew.
+    Reload,
+}
+
+/// What came of a job.
+pub(super) enum Outcome {
+    /// A pass.
+    Pass(Arc<Passed>),
+    /// A reload: what the packet thread is to know; nothing where it failed.
+    Reload(Option<Tunables>),
+}
+
+/// A pass and what it took.
+pub(super) struct Passed {
+    pub(super) verdicts: Arc<Verdicts>,
+    pub(super) took: Duration,
+    /// The incidents that are followed now.
+    pub(super) incidents: BTreeMap<String, Incident>,
+}
+
+/// Where a judge's work goes.
+pub(super) struct Outlets {
+    /// Lines of the findings file, with the packet time of their pass.
+    pub(super) lines: SyncSender<(Timestamp, Vec<String>)>,
+    /// Moments for the checkpoint.
+    pub(super) checkpoints: SyncSender<SaveJob>,
+}
+
+/// A checkpoint to be written.
+pub(super) struct SaveJob {
+    pub(super) moment: Box<Moment>,
+    pub(super) incidents: BTreeMap<String, Incident>,
+}
+
+/// The judge's thread, as the packet thread sees it.
+pub(super) struct Judging {
+    jobs: Option<SyncSender<Job>>,
+    outcomes: Receiver<Outcome>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Judging {
+    /// Starts the thread. One job may wait while another is done.
+    pub(super) fn start(judge: Judge, reloader: Reloader, outlets: Outlets) -> std::io::Result<Self> {
+        let (jobs, todo) = sync_channel(1);
+        let (done, outcomes) = sync_channel(16);
+        let thread = std::thread::Builder::new()
+            .name("judge".to_owned())
+            .spawn(move || run(judge, reloader, &todo, &done, &outlets))?;
+        Ok(Self { jobs: Some(jobs), outcomes, thread: Some(thread) })
+    }
+
+    /// Gives the judge something to do; false where it has enough.
+    pub(super) fn ask(&self, job: Job) -> bool {
+        let asked = self.jobs.as_ref().map(|jobs| jobs.try_send(job));
+        !matches!(asked, None | Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))))
+    }
+
+    /// What came of a job, if one is done.
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        self.outcomes.try_recv().ok()
+    }
+
+    /// Waits for what comes of a job.
+    pub(super) fn wait(&self, timeout: Duration) -> Option<Outcome> {
+        self.outcomes.recv_timeout(timeout).ok()
+    }
+
+    /// Whether the thread has ended, which it does only by a fault.
+    pub(super) fn is_dead(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Lets the thread end when it has done what it was asked. Does not wait for it.
+    pub(super) fn dismiss(&mut self) {
+        self.jobs = None;
+    }
+}
+
+fn run(
+    mut judge: Judge,
+    mut reloader: Reloader,
+    todo: &Receiver<Job>,
+    done: &SyncSender<Outcome>,
+    outlets: &Outlets,
+) {
+    while let Ok(job) = todo.recv() {
+        let outcome = match job {
+            Job::Reload => Outcome::Reload(reloader.reload(&mut judge)),
+            Job::Pass { moment, save } => Outcome::Pass(pass(&mut judge, moment, save, outlets)),
+        };
+        if done.send(outcome).is_err() {
+            return;
+        }
+    }
+}
+
+fn pass(judge: &mut Judge, moment: Box<Moment>, save: bool, outlets: &Outlets) -> Arc<Passed> {
+    let began = clock::instant();
+    let at = moment.at;
+    let (verdicts, events) = judge.pass(&moment);
+    let took = began.elapsed();
+    events.iter().for_each(tell);
+    let lines = events.iter().map(line).collect();
+    // The findings file has its own queue; where even the way to it is full, the disk hangs, and it counts what it misses.
+    if outlets.lines.try_send((at, lines)).is_err() {
+        warn!("findings of {at} did not reach the findings file: its disk hangs");
+    }
+    let incidents = judge.incidents().clone();
+    if save && outlets.checkpoints.try_send(SaveJob { moment, incidents: incidents.clone() }).is_err() {
+        warn!("no checkpoint of {at}: the one before is still being written");
+    }
+    Arc::new(Passed { verdicts: Arc::new(verdicts), took, incidents })
+}
+
+fn line(event: &Event) -> String {
+    let Incident { kind, host, severity, behaviour, last_seen, .. } = event.incident;
+    let line = match (&event.finding, event.change) {
+        (Some(finding), change) => eve::alert(event.at, change.name(), finding),
+        (None, _) => eve::ended(event.at, &event.id, (kind, host), (behaviour, severity), last_seen),
+    };
+    line.to_string()
+}
+
+fn tell(event: &Event) {
+    let Incident { kind, host, severity, behaviour, .. } = event.incident;
+    let (id, severity, behaviour) = (&event.id, severity.name(), behaviour.title());
+    match event.change {
+        Change::New => info!(id, kind = kind.name(), %host, severity, behaviour, "finding"),
+        Change::Update => info!(id, kind = kind.name(), %host, severity, behaviour, "finding goes on"),
+        Change::End => info!(id, kind = kind.name(), %host, severity, behaviour, "finding is over"),
+    }
+}

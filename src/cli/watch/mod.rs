@@ -1,0 +1,202 @@
+//! `watch`: the live sensor.
+//!
+//! | thread | does |
+//! |---|---|
+//! | main | takes blocks through the pipeline ([`pump`]) |
+//! | one a ring | captures (`capture::live`) |
+//! | `judge` | scores a copy of the state, follows findings, reloads ([`judging`]) |
+//! | `checkpoint`, `findings` | write ([`saving`]) |
+//! | `web` | serves what the main thread published last (`serve`) |
+
+mod feed;
+mod judging;
+mod log;
+mod process;
+mod publish;
+mod pump;
+mod reload;
+mod saving;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::capture::live::Capture;
+use crate::config::Config;
+use crate::pipeline::Pipeline;
+use crate::sandbox;
+use crate::seed::Seed;
+use crate::sensor::checkpoint::{self, Checkpoint};
+use crate::sensor::{Judge, Moment};
+use crate::serve::{Security, Served, Server, routes};
+
+use super::args::WatchArgs;
+use super::{Failure, clock, with_causes};
+use judging::{Judging, Outlets, SaveJob};
+use log::LogHandle;
+use process::Process;
+use publish::Publisher;
+use pump::{Pump, Requests, Watch};
+use reload::{Origin, Reloader, Tunables, judge_config};
+use saving::{SaveState, Shared, lock};
+
+/// How long findings that were just made may take to be written at the end.
+const LAST_LINES: Duration = Duration::from_millis(500);
+
+pub(super) fn run(args: &WatchArgs) -> Result<ExitCode, Failure> {
+    let started = clock::now();
+    let usage = |error: anyhow::Error| Failure::Usage(error);
+    let origin = Origin::new(args, random()?);
+    let config = origin.config().map_err(usage)?;
+    let loaded = origin.load(&config).map_err(usage)?;
+    let judge_config = judge_config(&config).map_err(usage)?;
+    let security = origin.security(&config).map_err(usage)?;
+    let log = LogHandle::start(&config.log)?;
+    let server = Server::bind(&config.web)?;
+    let restored = restore(&config);
+    let seed = match (&restored, args.seed) {
+        (Some(checkpoint), _) => checkpoint.seed,
+        (None, Some(seed)) => Seed(seed),
+        (None, None) => Seed(u64::from_le_bytes(random()?)),
+    };
+    let opened = Capture::open(&args.interface, &config.capture, seed)?;
+    let requests = listen_to_signals()?;
+    let process = Process::started(started);
+    give_up_rights(&config, origin.files(&config));
+
+    let saves = Shared::<SaveState>::default();
+    let journal_state = Shared::default();
+    let (publisher, served) =
+        Publisher::new(process, config.flow.max_flows, Arc::clone(&saves), Arc::clone(&journal_state));
+    info!("serving at http://{}/", server.address()?);
+    let security = serve(server, served, security)?;
+
+    let mut pipeline = Pipeline::new(&config.pipeline(), seed, usize::from(args.threads));
+    let incidents = match restored {
+        Some(checkpoint) => {
+            pipeline.restore(checkpoint.features);
+            lock(&saves).last = Some(clock::instant());
+            checkpoint.incidents
+        }
+        None => std::collections::BTreeMap::new(),
+    };
+    let judge =
+        Judge::new(loaded.detector, &loaded.models, config.flow.max_flows, judge_config, incidents.clone());
+    let path = config.state.checkpoint();
+    let (checkpoints, _) = saving::start_checkpoints(path.clone(), Arc::clone(&saves))?;
+    let journal = config.findings.journal(&config.state.directory);
+    let (lines, journal_thread) = saving::start_journal(journal, Arc::clone(&journal_state))?;
+    let tunables = Tunables::of(&config);
+    let reloader = Reloader { origin, current: config, log, journal: journal_state, security };
+    let judging = Judging::start(judge, reloader, Outlets { lines, checkpoints })?;
+    let watch = Watch::new(judging, Arc::clone(&saves), tunables);
+
+    let mut pump = Pump::new(opened.start()?, pipeline, watch, publisher, requests);
+    let asked = pump.run()?;
+    let (moment, passed) = pump.finish();
+    let incidents = passed.map_or(incidents, |passed| passed.incidents.clone());
+    save_last(&path, moment, incidents, &saves);
+    wait_for(&journal_thread);
+    Ok(if asked { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Random bytes from the operating system.
+fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).context("the system gives no random numbers")?;
+    Ok(bytes)
+}
+
+/// Makes the state directory and reads the checkpoint in it. Where anything of this fails, the sensor starts without a memory.
+fn restore(config: &Config) -> Option<Checkpoint> {
+    let directory = &config.state.directory;
+    if let Err(error) = fs::create_dir_all(directory) {
+        warn!(
+            "cannot make the state directory {}: {error}; state.directory names another",
+            directory.display()
+        );
+    }
+    let (checkpoint, errors) = checkpoint::load_or_set_aside(&config.state.checkpoint());
+    for error in &errors {
+        warn!("{}; starting without it", with_causes(error));
+    }
+    if let Some(checkpoint) = &checkpoint {
+        info!("going on from the checkpoint of {}", checkpoint.at);
+    } else {
+        info!("starting without a checkpoint");
+    }
+    checkpoint
+}
+
+/// Keeps of all rights those to read what a reload reads, and to write the state. Comes before the first thread.
+fn give_up_rights(config: &Config, readable: Vec<PathBuf>) {
+    if !config.sandbox.enabled {
+        warn!("sandbox.enabled is off: no rights are given up");
+        return;
+    }
+    let state = config.state.directory.clone();
+    let findings = config.findings.journal(&state).file;
+    let policy = sandbox::Policy { readable, writable: vec![state, findings], tcp_ports: Vec::new() };
+    info!("{}", sandbox::enter(&policy));
+}
+
+fn listen_to_signals() -> anyhow::Result<Requests> {
+    let requests = Requests::default();
+    for (signal, flag) in [(SIGTERM, &requests.stop), (SIGINT, &requests.stop), (SIGHUP, &requests.reload)] {
+        signal_hook::flag::register(signal, Arc::clone(flag)).context("cannot listen to signals")?;
+    }
+    Ok(requests)
+}
+
+/// Starts the thread that serves. It ends with the process.
+fn serve(
+    server: Server,
+    served: watch::Receiver<Arc<Served>>,
+    security: Security,
+) -> anyhow::Result<watch::Sender<Security>> {
+    let (sender, receiver) = watch::channel(security);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .max_blocking_threads(2)
+        .thread_name("password")
+        .build()?;
+    std::thread::Builder::new().name("web".to_owned()).spawn(move || {
+        if let Err(error) = runtime.block_on(server.run(routes(served, clock::now), receiver)) {
+            tracing::error!("the web server has failed: {error}");
+        }
+    })?;
+    Ok(sender)
+}
+
+/// Writes the last checkpoint.
+fn save_last(
+    path: &std::path::Path,
+    moment: Moment,
+    incidents: std::collections::BTreeMap<String, crate::sensor::Incident>,
+    saves: &Shared<SaveState>,
+) {
+    saving::save(path, &SaveJob { moment: Box::new(moment), incidents }, saves);
+    if lock(saves).trouble.is_none() {
+        info!("checkpoint written to {}", path.display());
+    }
+}
+
+/// Waits for a thread that is about to end, but not for ever: its disk may hang.
+fn wait_for(thread: &JoinHandle<()>) {
+    let began = clock::instant();
+    while !thread.is_finished() && began.elapsed() < LAST_LINES {
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+#[cfg(test)]
+mod tests;

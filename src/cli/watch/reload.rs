@@ -1,0 +1,242 @@
+//! What can change while the sensor runs: thresholds, allowlist, models, labels, log level, findings file, TLS and users.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use ipnet::IpNet;
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use crate::config::Config;
+use crate::export::metrics::HostLabel;
+use crate::sensor::{HostLabelKind, Judge, JudgeConfig};
+use crate::serve::{Security, WebFile};
+
+use super::super::args::WatchArgs;
+use super::super::models::{self, Loaded};
+use super::log::LogHandle;
+use super::saving::{JournalState, Shared, lock};
+
+/// Where the settings come from.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    config: Option<PathBuf>,
+    models: Option<PathBuf>,
+    allowlist: Vec<PathBuf>,
+    local: Vec<IpNet>,
+    state: Option<PathBuf>,
+    findings: Option<PathBuf>,
+    listen: Option<std::net::SocketAddr>,
+    web_file: Option<PathBuf>,
+    filter: Option<String>,
+    /// Keys what is remembered of passwords.
+    key: [u8; 32],
+}
+
+/// What the packet thread is to know.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tunables {
+    /// Seconds of packet time between passes.
+    pub(super) score_every_s: u32,
+    /// Seconds between checkpoints.
+    pub(super) checkpoint_interval_s: u32,
+}
+
+impl Tunables {
+    pub(super) const fn of(config: &Config) -> Self {
+        Self {
+            score_every_s: config.detect.score_every_s,
+            checkpoint_interval_s: config.state.checkpoint_interval_s,
+        }
+    }
+}
+
+impl Origin {
+    pub(super) fn new(args: &WatchArgs, key: [u8; 32]) -> Self {
+        Self {
+            config: args.config.clone(),
+            models: args.models.clone(),
+            allowlist: args.allowlist.clone(),
+            local: args.local.clone(),
+            state: args.state.clone(),
+            findings: args.findings.clone(),
+            listen: args.listen_address,
+            web_file: args.web_config_file.clone(),
+            filter: args.filter.clone(),
+            key,
+        }
+    }
+
+    /// Neither flags nor files.
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Self {
+            config: None,
+            models: None,
+            allowlist: Vec::new(),
+            local: Vec::new(),
+            state: None,
+            findings: None,
+            listen: None,
+            web_file: None,
+            filter: None,
+            key: [0; 32],
+        }
+    }
+
+    /// The configuration: flags over the environment over the file over the defaults.
+    pub(super) fn config(&self) -> anyhow::Result<Config> {
+        let mut config = match &self.config {
+            Some(path) => Config::load(path)?,
+            None => Config::default(),
+        };
+        config = config.with_environment(std::env::vars())?;
+        if !self.local.is_empty() {
+            config.local.clone_from(&self.local);
+        }
+        if let Some(directory) = &self.state {
+            config.state.directory.clone_from(directory);
+        }
+        if let Some(file) = &self.findings {
+            config.findings.file = std::path::absolute(file)?;
+        }
+        if let Some(address) = self.listen {
+            config.web.listen_address = address;
+        }
+        if let Some(file) = &self.web_file {
+            config.web.config_file.clone_from(file);
+        }
+        if let Some(filter) = &self.filter {
+            config.capture.filter.clone_from(filter);
+        }
+        config.capture.check()?;
+        Ok(config)
+    }
+
+    /// The models with the allowlist.
+    pub(super) fn load(&self, config: &Config) -> anyhow::Result<Loaded> {
+        let mut allowlist = config.allowlist()?;
+        for file in &self.allowlist {
+            allowlist.add_file(file)?;
+        }
+        models::load(self.models.as_deref(), allowlist, &config.detect)
+    }
+
+    /// All files that a reload reads.
+    pub(super) fn files(&self, config: &Config) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = self.allowlist.clone();
+        files.extend(self.config.clone());
+        files.extend(self.models.clone());
+        files.extend(config.allowlist.files.clone());
+        let state = &config.state.directory;
+        let key = &config.metrics.host_label_key_file;
+        files.extend((!key.as_os_str().is_empty()).then(|| state.join(key)));
+        let web = &config.web.config_file;
+        files.extend((!web.as_os_str().is_empty()).then(|| web.clone()));
+        let tls = WebFile::load(web).ok().and_then(|file| file.tls_server_config);
+        files.extend(tls.into_iter().flat_map(|tls| [tls.cert_file, tls.key_file, tls.client_ca_file]));
+        files
+    }
+
+    /// TLS and users.
+    pub(super) fn security(&self, config: &Config) -> anyhow::Result<Security> {
+        let path = &config.web.config_file;
+        let file = if path.as_os_str().is_empty() { WebFile::default() } else { WebFile::load(path)? };
+        Ok(Security::new(file, self.key)?)
+    }
+}
+
+/// How the judge is to work.
+pub(super) fn judge_config(config: &Config) -> anyhow::Result<JudgeConfig> {
+    let metrics = &config.metrics;
+    let host_label = match metrics.host_label {
+        HostLabelKind::Ip => HostLabel::Ip,
+        HostLabelKind::Hostname => HostLabel::Hostname,
+        HostLabelKind::Off => HostLabel::Off,
+        HostLabelKind::Hmac => {
+            HostLabel::Hmac(key_of(&config.state.directory.join(&metrics.host_label_key_file))?.into())
+        }
+    };
+    Ok(JudgeConfig { book: config.findings.book(), topk: metrics.top_k(), host_label })
+}
+
+fn key_of(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let key = std::fs::read(path)
+        .with_context(|| format!("cannot read metrics.host_label_key_file {}", path.display()))?;
+    anyhow::ensure!(!key.trim_ascii().is_empty(), "metrics.host_label_key_file {} is empty", path.display());
+    Ok(key)
+}
+
+/// Reads the configuration anew and hands it round: all of it, or where anything is wrong, nothing.
+pub(super) struct Reloader {
+    pub(super) origin: Origin,
+    pub(super) current: Config,
+    pub(super) log: LogHandle,
+    pub(super) journal: Shared<JournalState>,
+    pub(super) security: watch::Sender<Security>,
+}
+
+impl Reloader {
+    /// Reloads. Gives what the packet thread is to know; nothing where it failed, and all stays as it was.
+    pub(super) fn reload(&mut self, judge: &mut Judge) -> Option<Tunables> {
+        match self.try_reload(judge) {
+            Ok(tunables) => {
+                info!("configuration reloaded");
+                Some(tunables)
+            }
+            Err(error) => {
+                error!("the configuration was not reloaded, the one before stays: {error:#}");
+                None
+            }
+        }
+    }
+
+    fn try_reload(&mut self, judge: &mut Judge) -> anyhow::Result<Tunables> {
+        let config = self.origin.config()?;
+        let loaded = self.origin.load(&config)?;
+        let judge_config = judge_config(&config)?;
+        let security = self.origin.security(&config)?;
+        for key in needs_restart(&self.current, &config) {
+            warn!("{key} has changed: it takes effect with the next start");
+        }
+        judge.reload(loaded.detector, &loaded.models, judge_config);
+        self.log.set_level(config.log.level);
+        lock(&self.journal).config = Some(config.findings.journal(&self.current.state.directory));
+        self.security.send_replace(security);
+        self.current = config;
+        Ok(Tunables::of(&self.current))
+    }
+}
+
+/// Sections and keys that differ and are only looked at when the sensor starts.
+fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let differ = [
+        ("local", old.local != new.local),
+        ("capture", old.capture != new.capture),
+        ("decode", old.decode != new.decode),
+        ("flow", old.flow != new.flow),
+        ("features", old.features != new.features),
+        ("state.directory", old.state.directory != new.state.directory),
+        ("web.listen_address", old.web.listen_address != new.web.listen_address),
+        ("web.max_connections", old.web.max_connections != new.web.max_connections),
+        ("web.request_timeout_s", old.web.request_timeout_s != new.web.request_timeout_s),
+        ("log.format", old.log.format != new.log.format),
+    ];
+    differ.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_a_restart_is_named() {
+        let old = Config::default();
+        let mut new = old.clone();
+        new.detect.alerts_a_day = 3.0;
+        assert!(needs_restart(&old, &new).is_empty());
+        new.flow.max_flows = 1;
+        new.web.listen_address.set_port(1);
+        assert_eq!(needs_restart(&old, &new), ["flow", "web.listen_address"]);
+    }
+}

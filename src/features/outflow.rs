@@ -1,0 +1,322 @@
+//! What leaves a host beyond what is usual for it and for where it goes, over all of its destinations.
+//!
+//! A gigabyte is nothing to a backup server and a theft by a laptop; sent to fifty places it is the same gigabyte. So the bytes
+//! that a host sent to a destination are compared with what other hosts send there and with what the host itself has always
+//! sent there, and what is left is added up.
+
+use crate::addr::Addr;
+use crate::decode::app::registered_domain;
+use crate::features::{Channel, ChannelKey, Observed, peer_name};
+use crate::time::Span;
+
+/// Bytes out less bytes in from which a channel can be part of an outflow.
+const LEAST_BYTES: u64 = 10_000;
+/// Other hosts that must send to a destination before their custom counts: two intruders must not excuse each other.
+const FEWEST_OTHERS: usize = 3;
+/// How many times the upper quartile of the other hosts is still usual.
+const USUAL_OF_OTHERS: f64 = 3.0;
+/// Parts of the observed time of which the host's own custom is made.
+const PARTS: usize = 8;
+/// How many times its least part, taken for all parts, is still usual.
+const USUAL_OF_ITS_OWN: f64 = 3.0;
+/// Observed time from which a host has a custom.
+const LEAST_OBSERVED: Span = Span::from_secs(12 * 3600);
+/// Share of a host's outflow that its largest channels carry between them; what is beside them is no part of it.
+const CARRIED: f64 = 0.9;
+
+/// What leaves a host, as far as a channel is part of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Outflow {
+    /// Payload bytes out less those in.
+    pub sent: Part,
+    /// Those of them that are beyond what is usual.
+    pub unusual: Part,
+}
+
+/// A channel's part in a sum of bytes over the channels of its host.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Part {
+    /// Of this channel.
+    pub own: f64,
+    /// Of the largest channels that carry nine tenths of the host's sum, where this is one of them; of this channel otherwise.
+    pub of_carriers: f64,
+    /// Destinations of these channels.
+    pub destinations: usize,
+    /// Whether this is the largest channel.
+    pub largest: bool,
+}
+
+impl Part {
+    /// Whether the largest channel stands for this one too.
+    pub fn is_told_by_another(&self) -> bool {
+        /// From here on a channel is told of by itself.
+        const TOLD_SHARE: f64 = 0.25;
+        !self.largest && self.own < TOLD_SHARE * self.of_carriers
+    }
+}
+
+/// Where data goes: all addresses and names of a registered domain are one destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Destination<'a> {
+    Domain(&'a str),
+    Addr(Addr),
+}
+
+/// A channel that sends more than it receives.
+#[derive(Clone, Copy, Debug)]
+struct Upload<'a> {
+    destination: Destination<'a>,
+    host: Addr,
+    /// Its place among the channels.
+    index: usize,
+    bytes: f64,
+    /// Bytes by part of the observed time.
+    parts: [f64; PARTS],
+    unusual: f64,
+}
+
+/// The outflows of channels in the order of their keys, by their place; channels that send less than they receive are left out, and
+/// those that are `known` to be fine.
+pub fn outflows(
+    channels: &[(&ChannelKey, &Channel)],
+    observed: Observed,
+    known: impl Fn(&ChannelKey, &Channel) -> bool,
+) -> Vec<(usize, Outflow)> {
+    let places = channels.iter().enumerate();
+    let mut uploads: Vec<Upload<'_>> = places
+        .filter_map(|(index, (key, channel))| {
+            Upload::of(index, key, channel, observed).filter(|_| !known(key, channel))
+        })
+        .collect();
+    uploads.sort_unstable_by_key(|upload| (upload.destination, upload.host, upload.index));
+    let has_custom = observed.last - observed.first >= LEAST_OBSERVED;
+    for of_destination in uploads.chunk_by_mut(|a, b| a.destination == b.destination) {
+        subtract_custom(of_destination, has_custom);
+    }
+    uploads.sort_by_key(|upload| upload.host);
+    let mut outflows: Vec<(usize, Outflow)> = Vec::with_capacity(uploads.len());
+    for of_host in uploads.chunk_by_mut(|a, b| a.host == b.host) {
+        of_host.sort_by(|a, b| b.bytes.total_cmp(&a.bytes).then(a.index.cmp(&b.index)));
+        let sent = parts_in_sum(of_host, |upload| upload.bytes);
+        let mut outflow: Vec<_> = of_host.iter().zip(sent).map(|(upload, sent)| (*upload, sent)).collect();
+        outflow.sort_by(|(a, _), (b, _)| b.unusual.total_cmp(&a.unusual).then(a.index.cmp(&b.index)));
+        let uploads: Vec<Upload<'_>> = outflow.iter().map(|(upload, _)| *upload).collect();
+        let unusual = parts_in_sum(&uploads, |upload| upload.unusual);
+        let parts = outflow.iter().zip(unusual);
+        outflows
+            .extend(parts.map(|((upload, sent), unusual)| (upload.index, Outflow { sent: *sent, unusual })));
+    }
+    outflows.sort_unstable_by_key(|(index, _)| *index);
+    outflows
+}
+
+impl<'a> Upload<'a> {
+    fn of(index: usize, key: &'a ChannelKey, channel: &'a Channel, observed: Observed) -> Option<Self> {
+        let bytes = channel.traffic.payload_out.saturating_sub(channel.traffic.payload_in);
+        if channel.internal || !key.outbound || channel.dns().is_some() || bytes < LEAST_BYTES {
+            return None;
+        }
+        let destination = peer_name(key, channel)
+            .map_or(Destination::Addr(channel.address), |name| Destination::Domain(registered_domain(name)));
+        let bytes = bytes as f64;
+        let parts = parts_of(channel, observed);
+        Some(Self { destination, host: key.host, index, bytes, parts, unusual: bytes })
+    }
+}
+
+/// How much of a channel's volume left in each part of the observed time.
+fn parts_of(channel: &Channel, observed: Observed) -> [f64; PARTS] {
+    let mut parts = [0.0; PARTS];
+    let length = (observed.last - observed.first).as_secs_f64();
+    let Some(volume) = channel.volume_out().filter(|_| length > 0.0) else { return parts };
+    for (at, bytes) in volume.bins() {
+        let place = (at - observed.first).as_secs_f64() / length * PARTS as f64;
+        if let Some(part) = parts.get_mut(place_of(place)) {
+            *part += bytes as f64;
+        }
+    }
+    parts
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "held between the first and the last part"
+)]
+fn place_of(place: f64) -> usize {
+    place.clamp(0.0, (PARTS - 1) as f64) as usize
+}
+
+/// Takes what is usual from the uploads to one destination, which are in the order of their hosts.
+fn subtract_custom(uploads: &mut [Upload<'_>], has_custom: bool) {
+    let mut sums: Vec<f64> = uploads
+        .chunk_by(|a, b| a.host == b.host)
+        .map(|of_host| of_host.iter().map(|upload| upload.bytes).sum())
+        .collect();
+    sums.sort_by(f64::total_cmp);
+    for of_host in uploads.chunk_by_mut(|a, b| a.host == b.host) {
+        let sum: f64 = of_host.iter().map(|upload| upload.bytes).sum();
+        let own = if has_custom { custom_of_its_own(of_host) } else { 0.0 };
+        let left = (1.0 - custom_of_others(&sums, sum).max(own) / sum).max(0.0);
+        of_host.iter_mut().for_each(|upload| upload.unusual = upload.bytes * left);
+    }
+}
+
+/// What the other hosts say is usual; `sums` are those of all hosts in ascending order, `own` is one of them.
+fn custom_of_others(sums: &[f64], own: f64) -> f64 {
+    let others = sums.len() - 1;
+    if others < FEWEST_OTHERS {
+        return 0.0;
+    }
+    let quartile = others * 3 / 4;
+    // The place of the quartile once the host itself is taken out.
+    let place = if sums.partition_point(|sum| *sum < own) <= quartile { quartile + 1 } else { quartile };
+    USUAL_OF_OTHERS * sums.get(place).copied().unwrap_or_default()
+}
+
+/// What the host's own past says is usual: it never sent less in any part of the observed time.
+fn custom_of_its_own(uploads: &[Upload<'_>]) -> f64 {
+    let mut parts = [0.0; PARTS];
+    for upload in uploads {
+        parts.iter_mut().zip(upload.parts).for_each(|(sum, part)| *sum += part);
+    }
+    USUAL_OF_ITS_OWN * PARTS as f64 * parts.into_iter().fold(f64::INFINITY, f64::min)
+}
+
+/// The parts of one host's uploads, the largest first, in the sum of a value.
+fn parts_in_sum(uploads: &[Upload<'_>], value: impl Fn(&Upload<'_>) -> f64) -> Vec<Part> {
+    let total: f64 = uploads.iter().map(&value).sum();
+    let mut carried = 0.0;
+    let carriers = uploads.iter().take_while(|upload| {
+        let needed = carried < CARRIED * total;
+        carried += if needed { value(upload) } else { 0.0 };
+        needed
+    });
+    let mut destinations: Vec<Destination<'_>> = carriers.map(|upload| upload.destination).collect();
+    let carriers = destinations.len();
+    destinations.sort_unstable();
+    destinations.dedup();
+    let part = |(nth, upload): (usize, &Upload<'_>)| {
+        let (own, carries) = (value(upload), nth < carriers);
+        Part {
+            own,
+            of_carriers: if carries { carried } else { own },
+            destinations: if carries { destinations.len() } else { 1 },
+            largest: nth == 0,
+        }
+    };
+    uploads.iter().enumerate().map(part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::decode::proto;
+    use crate::features::{Peer, Traffic};
+    use crate::flow::FlowRecord;
+    use crate::time::Timestamp;
+
+    const HOUR: i64 = 3600;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs_nanos(secs, 0)
+    }
+
+    /// The channel of the host with this number to the peer with this number, which sent bytes at some seconds.
+    fn channel(host: u8, peer: u8, sent: &[(i64, u64)]) -> (ChannelKey, Channel) {
+        let address = Addr::from_v4([192, 0, 2, peer]);
+        let host = Addr::from_v4([10, 0, 0, host]);
+        let key =
+            ChannelKey { host, peer: Peer::Addr(address), port: 443, proto: proto::TCP, outbound: true };
+        let mut channel = Channel::new(address, false, at(0));
+        for &(second, bytes) in sent {
+            let record = FlowRecord { first: at(second), last: at(second), ..FlowRecord::default() };
+            let new = Traffic { payload_out: bytes, bytes_out: bytes, ..Traffic::default() };
+            channel.report(&record, &new, true, true, true);
+        }
+        (key, channel)
+    }
+
+    /// The outflows of channels that are in the order of their keys, in megabytes, of a day.
+    fn outflows_of(channels: &[(ChannelKey, Channel)]) -> Vec<(usize, Outflow)> {
+        let refs: Vec<_> = channels.iter().map(|(key, channel)| (key, channel)).collect();
+        let observed = Observed { first: at(0), last: at(24 * HOUR), hosts: 9 };
+        outflows(&refs, observed, |key, _| key.host == Addr::from_v4([10, 0, 0, 99]))
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sums of whole bytes")]
+    fn whole(bytes: f64) -> u64 {
+        bytes.round() as u64
+    }
+
+    fn bytes_of(channels: &[(ChannelKey, Channel)]) -> Vec<(usize, u64)> {
+        let unusual = outflows_of(channels)
+            .into_iter()
+            .map(|(place, outflow)| (place, whole(outflow.unusual.of_carriers)));
+        unusual.filter(|(_, bytes)| *bytes > 0).collect()
+    }
+
+    #[test]
+    fn what_nobody_else_sends_is_unusual_and_a_habit_of_many_is_not() {
+        let alone = channel(1, 1, &[(HOUR, 5_000_000)]);
+        assert_eq!(bytes_of(std::slice::from_ref(&alone)), [(0, 5_000_000)]);
+        let mut many: Vec<_> = (1..6).map(|host| channel(host, 7, &[(HOUR, 1_000_000)])).collect();
+        assert_eq!(bytes_of(&many), []);
+        many.push(channel(9, 7, &[(HOUR, 8_000_000)]));
+        assert_eq!(bytes_of(&many), [(5, 5_000_000)], "beyond three times what the others send");
+        let two = [channel(1, 7, &[(HOUR, 6_000_000)]), channel(2, 7, &[(HOUR, 6_000_000)])];
+        assert_eq!(bytes_of(&two).len(), 2, "two do not excuse each other");
+    }
+
+    #[test]
+    fn many_destinations_are_one_outflow() {
+        let mut channels: Vec<_> = (0..50).map(|peer| channel(1, peer, &[(HOUR, 2_000_000)])).collect();
+        channels.push(channel(1, 60, &[(HOUR, 20_000)]));
+        let outflows = outflows_of(&channels);
+        let unusual: Vec<Part> = outflows.iter().map(|(_, outflow)| outflow.unusual).collect();
+        assert!(outflows.iter().all(|(_, outflow)| outflow.sent == outflow.unusual), "nothing is usual");
+        assert_eq!(unusual.iter().filter(|part| part.largest).count(), 1);
+        assert_eq!(unusual[0], Part { own: 2e6, of_carriers: 92e6, destinations: 46, largest: true });
+        assert_eq!(unusual.iter().filter(|part| part.is_told_by_another()).count(), 45);
+        assert_eq!(unusual[50], Part { own: 2e4, of_carriers: 2e4, destinations: 1, largest: false });
+    }
+
+    #[test]
+    fn what_a_host_sends_all_day_is_its_custom() {
+        let hourly: Vec<(i64, u64)> = (0..24).map(|hour| (hour * HOUR + 600, 1_000_000)).collect();
+        assert_eq!(bytes_of(&[channel(1, 1, &hourly)]), []);
+        assert_eq!(bytes_of(&[channel(1, 1, &hourly[9..17])]), [(0, 8_000_000)], "a working day's is not");
+        let mut more = hourly;
+        more.push((20 * HOUR, 100_000_000));
+        let (_, unusual) = bytes_of(&[channel(1, 1, &more)])[0];
+        assert!((50_000_000..110_000_000).contains(&unusual), "{unusual}");
+    }
+
+    #[test]
+    fn what_is_known_or_little_or_goes_inside_is_left_out() {
+        let (key, mut inside) = channel(3, 1, &[(HOUR, 5_000_000)]);
+        inside.internal = true;
+        let channels = [channel(2, 1, &[(HOUR, 9_999)]), (key, inside), channel(99, 1, &[(HOUR, 5_000_000)])];
+        assert_eq!(bytes_of(&channels), []);
+    }
+
+    proptest! {
+        #[test]
+        fn the_quartile_of_the_others_is_that_of_a_list_without_the_host(
+            mut sums in prop::collection::vec(1_u32..1000, 1..40),
+            pick in any::<prop::sample::Index>(),
+        ) {
+            sums.sort_unstable();
+            let own = *pick.get(&sums);
+            let mut others = sums.clone();
+            others.remove(sums.iter().position(|sum| *sum == own).unwrap());
+            let naive = if others.len() < FEWEST_OTHERS { 0.0 } else {
+                USUAL_OF_OTHERS * f64::from(others[others.len() * 3 / 4])
+            };
+            let sums: Vec<f64> = sums.into_iter().map(f64::from).collect();
+            prop_assert_eq!(custom_of_others(&sums, f64::from(own)).to_bits(), naive.to_bits());
+        }
+    }
+}

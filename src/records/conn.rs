@@ -1,0 +1,344 @@
+//! A line of `conn.log` as a flow.
+
+use super::column::Column;
+use super::row::{BadLine, Row};
+use crate::decode::app::{AppInfo, Service};
+use crate::decode::proto;
+use crate::flow::{ConnState, Counters, FlowKey, FlowRecord, History, Unseen, uid_of};
+use crate::seed::Seed;
+use crate::time::Span;
+
+/// Bytes of the name of a service that is kept: Zeek joins several with commas.
+const SERVICE_MAX: usize = 128;
+
+/// Reads a line. The names that other logs give the connection come later.
+pub(super) fn flow(row: &Row<'_>, seed: Seed) -> Result<FlowRecord, BadLine> {
+    let first = row.time(Column::Ts)?;
+    let duration = row.span(Column::Duration)?;
+    let key = key(row)?;
+    let history = history(row.text(Column::History));
+    let letters = history.as_str();
+    let ends = [
+        (Column::OrigPkts, Column::OrigIpBytes, Column::OrigBytes, Column::OrigFrameBytes, 'D'),
+        (Column::RespPkts, Column::RespIpBytes, Column::RespBytes, Column::RespFrameBytes, 'd'),
+    ];
+    let mut sides = [Side::default(); 2];
+    for (side, (packets, ip_bytes, payload, frames, letter)) in sides.iter_mut().zip(ends) {
+        *side = Side {
+            packets: row.count(packets)?,
+            ip_bytes: row.count(ip_bytes)?,
+            payload: row.count(payload)?,
+            frame_bytes: row.count(frames)?,
+            silent: key.proto == proto::TCP && !letters.is_empty() && !letters.contains(letter),
+        };
+    }
+    let untold = sides.iter().any(|side| side.packets.is_none());
+    if let Some(total) = row.count(Column::TotPkts)? {
+        share_packets(&mut sides, total);
+    }
+    let [orig, resp] = &sides;
+    let missed = row.count(Column::MissedBytes)?;
+    let state = row.text(Column::ConnState).and_then(state);
+    let unseen = [
+        (untold, Unseen::PACKETS),
+        (orig.frame_bytes.is_none() || resp.frame_bytes.is_none(), Unseen::FRAMES),
+        (orig.ip_bytes.is_none() || resp.ip_bytes.is_none(), Unseen::IP_BYTES),
+        // Zeek gives no bytes of payload for connections of no length, though it knows them.
+        (duration.is_some() && (orig.payload.is_none() || resp.payload.is_none()), Unseen::PAYLOAD),
+        (missed.is_none(), Unseen::MISSED),
+        (state.is_none(), Unseen::STATE),
+    ];
+    let unseen = unseen.into_iter().filter(|(unseen, _)| *unseen);
+    let header = header_bytes(&key);
+    let counters = Counters {
+        orig_pkts: orig.packets.unwrap_or_default(),
+        resp_pkts: resp.packets.unwrap_or_default(),
+        orig_ip_bytes: orig.least_ip_bytes(),
+        resp_ip_bytes: resp.least_ip_bytes(),
+        orig_payload: orig.payload(header),
+        resp_payload: resp.payload(header),
+        orig_wire_bytes: orig.frame_bytes.unwrap_or_default(),
+        resp_wire_bytes: resp.frame_bytes.unwrap_or_default(),
+    };
+    let uid = row.text(Column::Uid);
+    Ok(FlowRecord {
+        key,
+        uid: uid.map_or_else(|| uid_of(seed, &key, first), |text| super::names::uid(text, seed)),
+        first,
+        last: first + duration.unwrap_or(Span::ZERO),
+        counters,
+        orig_bytes: orig.payload.unwrap_or_default(),
+        resp_bytes: resp.payload.unwrap_or_default(),
+        missed_bytes: missed.unwrap_or_default(),
+        state: state.unwrap_or_else(|| likely_state(&counters)),
+        history,
+        first_speaker: letters.chars().find_map(speaker).unwrap_or_default(),
+        orig_payload_max: mean_payload(&counters),
+        unseen: unseen.fold(Unseen::PACING, |all, (_, one)| all.or(one)),
+        ..FlowRecord::default()
+    })
+}
+
+/// Bytes of an Ethernet header.
+const ETHERNET_BYTES: u64 = 14;
+
+/// Shares packets out of which nobody tells who sent them: evenly among the ends that sent bytes.
+fn share_packets([orig, resp]: &mut [Side; 2], total: u64) {
+    let sent =
+        |side: &Side| side.frame_bytes.or(side.ip_bytes).or(side.payload).is_some_and(|bytes| bytes > 0);
+    let (of_orig, of_resp) = match (sent(orig), sent(resp)) {
+        (true, true) => (total - total / 2, total / 2),
+        (false, true) => (0, total),
+        _ => (total, 0),
+    };
+    orig.packets = orig.packets.or(Some(of_orig));
+    resp.packets = resp.packets.or(Some(of_resp));
+}
+
+/// What one end sent.
+#[derive(Clone, Copy, Debug, Default)]
+struct Side {
+    packets: Option<u64>,
+    ip_bytes: Option<u64>,
+    payload: Option<u64>,
+    /// Bytes with the headers of the link.
+    frame_bytes: Option<u64>,
+    /// Whether it is known that it sent no payload.
+    silent: bool,
+}
+
+impl Side {
+    /// Bytes of IP: as told, or those of the frames without the headers of Ethernet.
+    fn known_ip_bytes(&self) -> Option<u64> {
+        let ethernet = self.packets.unwrap_or_default().saturating_mul(ETHERNET_BYTES);
+        self.ip_bytes.or_else(|| Some(self.frame_bytes?.saturating_sub(ethernet)))
+    }
+
+    /// Bytes of IP; those of payload, which they are at least, where nothing tells them.
+    fn least_ip_bytes(&self) -> u64 {
+        self.known_ip_bytes().or(self.payload).unwrap_or_default()
+    }
+
+    /// Bytes of payload on the wire: what the packets hold behind their headers, or less where the log says less. Zeek counts those of
+    /// TCP by sequence numbers, which a stray packet can make gigabytes of.
+    fn payload(&self, header: u64) -> u64 {
+        let held = self
+            .known_ip_bytes()
+            .map(|bytes| bytes.saturating_sub(self.packets.unwrap_or_default().saturating_mul(header)));
+        match (self.payload, held) {
+            (Some(told), Some(held)) => told.min(held),
+            (Some(told), None) => told,
+            (None, _) if self.silent => 0,
+            (None, held) => held.unwrap_or_default(),
+        }
+    }
+}
+
+fn key(row: &Row<'_>) -> Result<FlowKey, BadLine> {
+    let (orig, resp) = (row.addr(Column::OrigH)?, row.addr(Column::RespH)?);
+    let named = row.text(Column::Proto);
+    let number = match (row.port(Column::IpProto)?, named) {
+        (Some(number), _) => u8::try_from(number).unwrap_or_default(),
+        (None, Some(name)) => proto_number(name, orig.is_v4()),
+        (None, None) => return Err(BadLine::Missing(Column::Proto.name())),
+    };
+    Ok(FlowKey {
+        orig,
+        resp,
+        orig_port: row.port(Column::OrigP)?.unwrap_or_default(),
+        resp_port: row.port(Column::RespP)?.unwrap_or_default(),
+        proto: number,
+    })
+}
+
+/// The IP protocol number of a name; 0 for one that is not known.
+fn proto_number(name: &str, v4: bool) -> u8 {
+    match name.to_ascii_lowercase().as_str() {
+        "tcp" => proto::TCP,
+        "udp" => proto::UDP,
+        "icmp" if v4 => proto::ICMP,
+        "icmp" | "icmp6" | "ipv6-icmp" => proto::ICMPV6,
+        // Argus names what UDP carries.
+        "rtp" | "rtcp" | "udt" => proto::UDP,
+        "sctp" => proto::SCTP,
+        "gre" => proto::GRE,
+        number => number.parse().unwrap_or_default(),
+    }
+}
+
+fn state(name: &str) -> Option<ConnState> {
+    ConnState::ALL.into_iter().find(|state| state.name() == name)
+}
+
+/// What the counters say where nobody names a state.
+fn likely_state(counters: &Counters) -> ConnState {
+    let answered = counters.resp_pkts > 0 || counters.resp_ip_bytes > 0;
+    if answered { ConnState::SF } else { ConnState::S0 }
+}
+
+fn history(text: Option<&str>) -> History {
+    let mut history = History::default();
+    text.unwrap_or_default().bytes().filter(u8::is_ascii_graphic).for_each(|letter| history.push(letter));
+    history
+}
+
+/// The first who sent payload, by the letters of a history.
+const fn speaker(letter: char) -> Option<u8> {
+    match letter {
+        'D' => Some(1),
+        'd' => Some(2),
+        _ => None,
+    }
+}
+
+/// Bytes of the headers of a packet at least.
+fn header_bytes(key: &FlowKey) -> u64 {
+    let ip = if key.orig.is_v4() { 20 } else { 40 };
+    let transport = match key.proto {
+        proto::TCP => 20,
+        proto::UDP | proto::ICMP | proto::ICMPV6 => 8,
+        _ => 0,
+    };
+    ip + transport
+}
+
+/// Bytes that the largest payload of the originator has at least: the mean.
+fn mean_payload(counters: &Counters) -> u32 {
+    let mean = counters.orig_payload.checked_div(counters.orig_pkts);
+    u32::try_from(mean.unwrap_or_default()).unwrap_or(u32::MAX)
+}
+
+/// What is known of a connection of which the log says only what protocols it speaks; nothing where it says nothing.
+pub(super) fn logged_service(text: &str, service: Service) -> Option<AppInfo> {
+    let told = !text.is_empty() && text.len() <= SERVICE_MAX;
+    told.then(|| AppInfo { service, logged_service: Some(text.into()), ..AppInfo::default() })
+}
+
+/// The service of Zeek's names for the protocols that a connection speaks, the one that tells most where there are several.
+pub(super) fn service(names: &str, port: u16) -> Service {
+    const BY_WEIGHT: [(&str, Service); 24] = [
+        ("quic", Service::Quic),
+        ("ssl", Service::Tls),
+        ("http", Service::Http),
+        ("http2", Service::Http),
+        ("ssh", Service::Ssh),
+        ("rdp", Service::Rdp),
+        ("rdpeudp", Service::Rdp),
+        ("smtp", Service::Smtp),
+        ("ftp", Service::Ftp),
+        ("ftp-data", Service::Ftp),
+        ("smb", Service::Smb),
+        ("irc", Service::Irc),
+        ("mqtt", Service::Mqtt),
+        ("dns", Service::Dns),
+        ("ntp", Service::Ntp),
+        ("dhcp", Service::Dhcp),
+        ("ssdp", Service::Discovery),
+        ("stun", Service::Stun),
+        ("turn", Service::Stun),
+        ("dtls", Service::Stun),
+        ("wireguard", Service::Vpn),
+        ("openvpn", Service::Vpn),
+        ("ipsec", Service::Vpn),
+        ("ayiya", Service::Vpn),
+    ];
+    let spoken = |name: &str| names.split(',').any(|spoken| spoken.eq_ignore_ascii_case(name));
+    match BY_WEIGHT.into_iter().find(|(name, _)| spoken(name)) {
+        // Names that are asked for on the local network.
+        Some((_, Service::Dns)) if matches!(port, 137 | 5353 | 5355) => Service::Discovery,
+        found => found.map_or(Service::Unknown, |(_, service)| service),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::json;
+    use super::*;
+
+    fn read(extra: &str) -> Result<FlowRecord, BadLine> {
+        let ends = r#""ts":100.5,"uid":"Cabc","id.orig_h":"10.0.0.1","id.resp_h":"192.0.2.7","id.orig_p":5000,"id.resp_p":443"#;
+        flow(&json::row(&format!("{{{ends},{extra}}}")).unwrap(), Seed(1))
+    }
+
+    const FULL: &str = r#""proto":"tcp","duration":2.5,"orig_bytes":500,"resp_bytes":9000,"conn_state":"SF","missed_bytes":0,
+        "history":"ShADadFf","orig_pkts":10,"orig_ip_bytes":1020,"resp_pkts":12,"resp_ip_bytes":9600"#;
+
+    #[test]
+    fn a_whole_line_is_a_whole_flow() {
+        let flow = read(FULL).unwrap();
+        assert_eq!(flow.last - flow.first, Span::from_millis(2500));
+        assert_eq!((flow.state, flow.history.as_str(), flow.first_speaker), (ConnState::SF, "ShADadFf", 1));
+        assert_eq!(
+            (flow.orig_bytes, flow.counters.orig_payload, flow.counters.orig_ip_bytes),
+            (500, 500, 1020)
+        );
+        assert_eq!(flow.unseen, Unseen::PACING.or(Unseen::FRAMES));
+    }
+
+    #[test]
+    fn what_is_not_told_is_unseen() {
+        let check = |extra: &str, what: &[Unseen]| {
+            let expected = what.iter().fold(Unseen::PACING.or(Unseen::FRAMES), |all, one| all.or(*one));
+            assert_eq!(read(extra).unwrap().unseen, expected, "{extra}");
+        };
+        let all = [Unseen::PACKETS, Unseen::IP_BYTES, Unseen::MISSED, Unseen::STATE];
+        check(r#""proto":"udp""#, &all);
+        check(&FULL.replace("orig_pkts", "x"), &[Unseen::PACKETS]);
+        check(&FULL.replace("resp_bytes", "x"), &[Unseen::PAYLOAD]);
+        check(&FULL.replace("resp_ip_bytes", "x"), &[Unseen::IP_BYTES]);
+    }
+
+    #[test]
+    fn payload_is_what_the_packets_can_hold() {
+        let check = |extra: &str, expected: (u64, u64)| {
+            let counters = read(extra).unwrap().counters;
+            assert_eq!((counters.orig_payload, counters.resp_payload), expected, "{extra}");
+        };
+        check(&FULL.replace("\"resp_bytes\":9000", "\"resp_bytes\":4294967000"), (500, 9120));
+        check(
+            r#""proto":"udp","orig_pkts":1,"orig_ip_bytes":76,"resp_pkts":0,"resp_ip_bytes":0,"history":"D""#,
+            (48, 0),
+        );
+        check(
+            r#""proto":"tcp","orig_pkts":1,"orig_ip_bytes":60,"resp_pkts":0,"resp_ip_bytes":0,"history":"S""#,
+            (0, 0),
+        );
+        check(r#""proto":"tcp","orig_bytes":7,"resp_bytes":8"#, (7, 8));
+    }
+
+    #[test]
+    fn a_state_that_is_not_named_is_taken_from_the_counters() {
+        let state = |extra: &str| read(extra).unwrap().state;
+        assert_eq!(state(r#""proto":"tcp","resp_pkts":0"#), ConnState::S0);
+        assert_eq!(state(r#""proto":"tcp","resp_ip_bytes":60"#), ConnState::SF);
+    }
+
+    #[test]
+    fn lines_without_ends_are_refused() {
+        let ts = r#""ts":1"#;
+        for (line, needle) in [
+            (r#"{"uid":"C"}"#.to_owned(), "there is no ts"),
+            (format!("{{{ts}}}"), "there is no id.orig_h"),
+            (format!(r#"{{{ts},"id.orig_h":"a","id.resp_h":"::"}}"#), "id.orig_h \"a\" is not an address"),
+            (format!(r#"{{{ts},"id.orig_h":"::","id.resp_h":"::"}}"#), "there is no proto"),
+            (
+                format!(r#"{{{ts},"id.orig_h":"::","id.resp_h":"::","proto":"tcp","id.resp_p":70000}}"#),
+                "id.resp_p \"70000\"",
+            ),
+        ] {
+            let error = flow(&json::row(&line).unwrap(), Seed(1)).unwrap_err().to_string();
+            assert!(error.contains(needle), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_service_that_tells_most_is_taken() {
+        let check = |names: &str, port: u16, expected| assert_eq!(service(names, port), expected, "{names}");
+        check("ssl", 443, Service::Tls);
+        check("ssl,quic", 443, Service::Quic);
+        check("gssapi,smb,krb", 445, Service::Smb);
+        check("dns", 53, Service::Dns);
+        check("dns", 5353, Service::Discovery);
+        check("krb_tcp", 88, Service::Unknown);
+    }
+}

@@ -1,0 +1,53 @@
+//! Why flow records cannot be read at all.
+
+use crate::capture::CaptureError;
+
+/// An input that could not be read. Damage inside an input is no error: what is there of it stands, see [`super::RecordStats`].
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// It could not be opened, or the operating system failed to give more of it.
+    #[error(transparent)]
+    Input(#[from] CaptureError),
+    /// A folder could not be listed.
+    #[error("{folder}: cannot be listed")]
+    Folder {
+        /// Its path.
+        folder: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A folder holds nothing that is read here.
+    #[error("{folder}: holds no capture and no log that is read here; {ADVICE}")]
+    Nothing {
+        /// Its path.
+        folder: String,
+    },
+    /// A folder holds too many files.
+    #[error("{folder}: holds more than {most} files; name the ones that are to be read")]
+    TooMany {
+        /// Its path.
+        folder: String,
+        /// How many are read at most.
+        most: usize,
+    },
+    /// The columns of a log are not named.
+    #[error(
+        "{input}: line 1: the log begins without its header (#separator, #fields …), so nobody knows its columns; take another copy of the file, or put the header of another one before it"
+    )]
+    NoHeader {
+        /// Path of the input.
+        input: String,
+    },
+    /// Packets and flow records were given together.
+    #[error(
+        "{capture} is a capture and {log} a log: both may tell of the same traffic, so read one kind at a time"
+    )]
+    Mixed {
+        /// A capture.
+        capture: String,
+        /// A log.
+        log: String,
+    },
+}
+
+const ADVICE: &str = "captures are pcap or pcapng, logs Zeek's conn, dns, ssl, http and quic in TSV or JSON, or flows of Argus, CICFlowMeter or nfdump in CSV, all also as .gz or .zst";

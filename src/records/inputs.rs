@@ -1,0 +1,185 @@
+//! What the inputs are: captures, logs, or folders of them.
+
+use std::io::{BufRead, Cursor};
+use std::path::{Path, PathBuf};
+
+use super::RecordError;
+use super::kind::LogKind;
+use super::lines::Lines;
+use super::source::{Format, Parser};
+use crate::capture::{CaptureFile, Input};
+use crate::seed::Seed;
+use crate::time::Timestamp;
+
+/// Bytes of an input that are looked at.
+const HEAD_BYTES: usize = 64 * 1024;
+/// Lines of a log that are looked at, to know when it begins.
+const HEAD_LINES: usize = 64;
+/// Files of a folder.
+const FILES_MAX: usize = 100_000;
+/// Folders in folders.
+const DEPTH_MAX: usize = 8;
+
+/// Inputs by what they are.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    /// Captures, and what is neither known as a log: opening it will tell.
+    pub captures: Vec<PathBuf>,
+    /// Logs of which something is read.
+    pub logs: Vec<LogFile>,
+    /// Other logs of the same program, by path.
+    pub other_logs: Vec<PathBuf>,
+    /// Files of folders that are neither captures nor logs.
+    pub unknown: u64,
+}
+
+/// A log that was looked at.
+#[derive(Clone, Debug)]
+pub struct LogFile {
+    /// Its path.
+    pub path: PathBuf,
+    /// Which log.
+    pub kind: LogKind,
+    /// When it begins: the earliest time at which anything in its first lines was known.
+    pub(super) begin: Timestamp,
+}
+
+/// What a file is.
+enum Sniffed {
+    Log(LogKind, Timestamp),
+    OtherLog,
+    HeadlessLog,
+    NoLog,
+}
+
+impl Inputs {
+    /// Looks into the inputs, all files of a folder for the folder.
+    ///
+    /// # Errors
+    /// Where a folder cannot be listed or holds nothing that is read, a log has no header, or captures and logs come together.
+    pub fn of(paths: &[PathBuf]) -> Result<Self, RecordError> {
+        let mut inputs = Self::default();
+        for path in paths {
+            if path.is_dir() {
+                inputs.add_folder(path)?;
+            } else {
+                inputs.add_file(path)?;
+            }
+        }
+        match (inputs.captures.first(), inputs.logs.first()) {
+            (Some(capture), Some(log)) => Err(RecordError::Mixed {
+                capture: capture.display().to_string(),
+                log: log.path.display().to_string(),
+            }),
+            _ => Ok(inputs),
+        }
+    }
+
+    /// Whether flow records are to be read.
+    pub fn are_records(&self) -> bool {
+        self.captures.is_empty() && !(self.logs.is_empty() && self.other_logs.is_empty())
+    }
+
+    fn add_file(&mut self, path: &Path) -> Result<(), RecordError> {
+        match sniff(path) {
+            Sniffed::Log(kind, begin) => self.logs.push(LogFile { path: path.to_owned(), kind, begin }),
+            Sniffed::OtherLog => self.other_logs.push(path.to_owned()),
+            Sniffed::HeadlessLog => return Err(RecordError::NoHeader { input: path.display().to_string() }),
+            Sniffed::NoLog => self.captures.push(path.to_owned()),
+        }
+        Ok(())
+    }
+
+    /// Of a folder, what is no capture and no log is left out.
+    fn add_folder(&mut self, folder: &Path) -> Result<(), RecordError> {
+        let before = self.captures.len() + self.logs.len();
+        for path in files_of(folder)? {
+            match sniff(&path) {
+                Sniffed::Log(kind, begin) => self.logs.push(LogFile { path, kind, begin }),
+                Sniffed::OtherLog => self.other_logs.push(path),
+                Sniffed::NoLog if CaptureFile::open(&path).is_ok() => self.captures.push(path),
+                Sniffed::HeadlessLog | Sniffed::NoLog => self.unknown += 1,
+            }
+        }
+        if self.captures.len() + self.logs.len() == before {
+            return Err(RecordError::Nothing { folder: folder.display().to_string() });
+        }
+        Ok(())
+    }
+}
+
+/// The files of a folder and of the folders in it, in the order of their paths. Hidden ones and links to folders are left out.
+fn files_of(folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
+    let failed = |at: &Path, source| RecordError::Folder { folder: at.display().to_string(), source };
+    let mut waiting = vec![(folder.to_owned(), 0)];
+    let mut files = Vec::new();
+    while let Some((at, depth)) = waiting.pop() {
+        for entry in std::fs::read_dir(&at).map_err(|source| failed(&at, source))? {
+            let entry = entry.map_err(|source| failed(&at, source))?;
+            let kind = entry.file_type().map_err(|source| failed(&at, source))?;
+            let path = entry.path();
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            if kind.is_dir() {
+                if depth < DEPTH_MAX {
+                    waiting.push((path, depth + 1));
+                }
+            } else if path.is_file() {
+                files.push(path);
+            }
+            if files.len() > FILES_MAX {
+                return Err(RecordError::TooMany { folder: folder.display().to_string(), most: FILES_MAX });
+            }
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
+fn sniff(path: &Path) -> Sniffed {
+    let head = head_of(path);
+    let mut lines = Lines::of(match Input::from_reader("head", Cursor::new(head)) {
+        Ok(input) => input,
+        Err(_) => return Sniffed::NoLog,
+    });
+    let Some(first) = lines.next_line() else { return Sniffed::NoLog };
+    let Some(format) = Format::of(first.bytes) else {
+        return if is_headless(path, first.bytes) { Sniffed::HeadlessLog } else { Sniffed::NoLog };
+    };
+    let mut parser = Parser::new(format, Seed::REPLAY);
+    let mut begin: Option<Timestamp> = None;
+    let mut line = Some(first);
+    for _ in 0..HEAD_LINES {
+        let Some(read) = line.filter(|line| line.whole) else { break };
+        if let Ok(Some(entry)) = parser.parse(read.bytes) {
+            begin = Some(begin.map_or(entry.end(), |begin| begin.min(entry.end())));
+        }
+        line = lines.next_line();
+    }
+    parser.kind().map_or(Sniffed::OtherLog, |kind| Sniffed::Log(kind, begin.unwrap_or(Timestamp::MIN)))
+}
+
+/// The first bytes of an input as they lie on disk. Standard input keeps them for whoever reads it; other inputs that are no files
+/// are not looked at, and count as captures.
+fn head_of(path: &Path) -> Vec<u8> {
+    if path == Path::new("-") {
+        return std::io::stdin().lock().fill_buf().map(<[u8]>::to_vec).unwrap_or_default();
+    }
+    let mut head = Vec::new();
+    if path.is_file()
+        && let Ok(file) = std::fs::File::open(path)
+    {
+        // What cannot be read now is told when the input is opened.
+        let _ = std::io::Read::read_to_end(&mut std::io::Read::take(file, HEAD_BYTES as u64), &mut head);
+    }
+    head
+}
+
+/// Whether a file by its name is a log of which the beginning is missing: columns between tabs, a time first.
+fn is_headless(path: &Path, first: &[u8]) -> bool {
+    let named = path.file_name().is_some_and(|name| name.to_string_lossy().contains(".log"));
+    let mut cells = first.split(|byte| *byte == b'\t');
+    let begins = cells.next().and_then(|cell| std::str::from_utf8(cell).ok()).and_then(super::value::time);
+    named && begins.is_some() && cells.count() > 5
+}

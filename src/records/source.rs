@@ -1,0 +1,300 @@
+//! One log, read line by line.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::column::Column;
+use super::csv::Csv;
+use super::kind::LogKind;
+use super::lines::Lines;
+use super::names::{Named, named};
+use super::row::{BadLine, Row};
+use super::tsv::Tsv;
+use super::{RecordError, RecordStats, conn, dns, json};
+use crate::capture::{CaptureError, End};
+use crate::decode::app::AppInfo;
+use crate::flow::{DnsEvent, FlowRecord, Unseen};
+use crate::seed::Seed;
+use crate::time::Timestamp;
+
+/// What a line of a log tells.
+#[derive(Debug)]
+pub(super) enum Entry {
+    /// A connection that ended, and what the log says of its protocols.
+    Flow(FlowRecord, Option<Arc<AppInfo>>),
+    /// The messages of one DNS transaction, at least one.
+    Dns(Vec<DnsEvent>),
+    Named(Named),
+}
+
+impl Entry {
+    /// When it began: logs are merged by this.
+    pub(super) fn begin(&self) -> Timestamp {
+        match self {
+            Self::Flow(record, _) => record.first,
+            Self::Dns(events) => events.first().map_or(Timestamp::MIN, |event| event.ts),
+            Self::Named(named) => named.at,
+        }
+    }
+
+    /// When all of it was known.
+    pub(super) fn end(&self) -> Timestamp {
+        match self {
+            Self::Flow(record, _) => record.last,
+            Self::Dns(events) => events.last().map_or(Timestamp::MIN, |event| event.ts),
+            Self::Named(named) => named.at,
+        }
+    }
+}
+
+/// How lines are read.
+#[derive(Debug)]
+pub(super) enum Format {
+    Tsv(Tsv),
+    Json,
+    Csv(Csv),
+}
+
+impl Format {
+    /// The format of a log that begins with this line; nothing for what is no log.
+    pub(super) fn of(first_line: &[u8]) -> Option<Self> {
+        let headers: [&[u8]; 2] = [b"#separator", b"#fields"];
+        if headers.iter().any(|header| first_line.starts_with(header)) {
+            return Some(Self::Tsv(Tsv::default()));
+        }
+        if let Some(csv) = std::str::from_utf8(first_line).ok().and_then(Csv::of_header) {
+            return Some(Self::Csv(csv));
+        }
+        let object =
+            first_line.first() == Some(&b'{') && std::str::from_utf8(first_line).is_ok_and(is_log_line);
+        object.then_some(Self::Json)
+    }
+}
+
+/// Whether a line is an object with the columns that all logs have.
+fn is_log_line(line: &str) -> bool {
+    json::row(line).is_ok_and(|row| row.text(Column::Ts).is_some() && row.text(Column::OrigH).is_some())
+}
+
+/// Turns the lines of one log into entries.
+#[derive(Debug)]
+pub(super) struct Parser {
+    format: Format,
+    /// Which log it is; nothing before that is known, and for logs of which nothing is used.
+    kind: Option<LogKind>,
+    seed: Seed,
+    services: Services,
+}
+
+impl Parser {
+    pub(super) fn new(format: Format, seed: Seed) -> Self {
+        Self { format, kind: None, seed, services: Services::default() }
+    }
+
+    pub(super) fn kind(&self) -> Option<LogKind> {
+        self.kind
+    }
+
+    /// Whether the header names a column; nobody knows of a format without one.
+    pub(super) fn has(&self, column: Column) -> bool {
+        match &self.format {
+            Format::Tsv(tsv) => tsv.has(column),
+            Format::Csv(csv) => csv.has(column),
+            Format::Json => false,
+        }
+    }
+
+    /// Reads a line; nothing where it tells nothing.
+    pub(super) fn parse(&mut self, line: &[u8]) -> Result<Option<Entry>, BadLine> {
+        match self.row(line)? {
+            Some((kind, row, no_services)) => entry(kind, &row, no_services, self.seed, &mut self.services),
+            None => Ok(None),
+        }
+    }
+
+    /// The row of a line, the log that it belongs to, and whether that has no column for services; nothing for what is no row of a
+    /// log that is used.
+    pub(super) fn row<'a>(&mut self, line: &'a [u8]) -> Result<Option<(LogKind, Row<'a>, bool)>, BadLine> {
+        let line = std::str::from_utf8(line).map_err(|_| BadLine::Encoding)?;
+        if line.is_empty() {
+            return Ok(None);
+        }
+        match &mut self.format {
+            Format::Tsv(tsv) if line.starts_with('#') => {
+                tsv.take_header(line);
+                let named = tsv.path().map(LogKind::by_name);
+                self.kind = named.unwrap_or_else(|| LogKind::by_columns(|column| tsv.has(column)));
+                Ok(None)
+            }
+            Format::Tsv(tsv) => {
+                // Not even the number of columns matters of a log that is not used.
+                let Some(kind) = self.kind else { return Ok(None) };
+                Ok(Some((kind, tsv.row(line)?, !tsv.has(Column::Service))))
+            }
+            Format::Json => {
+                let row = json::row(line)?;
+                let kind = match row.text(Column::Path) {
+                    Some(path) => LogKind::by_name(path),
+                    None => LogKind::by_columns(|column| row.text(column).is_some()).or(self.kind),
+                };
+                self.kind = kind.or(self.kind);
+                Ok(kind.map(|kind| (kind, row, false)))
+            }
+            // The first line is the header, which is known.
+            Format::Csv(_) if self.kind.replace(LogKind::Conn).is_none() => Ok(None),
+            Format::Csv(csv) => Ok(Some((LogKind::Conn, csv.row(line)?, true))),
+        }
+    }
+}
+
+fn entry(
+    kind: LogKind,
+    row: &Row<'_>,
+    no_services: bool,
+    seed: Seed,
+    services: &mut Services,
+) -> Result<Option<Entry>, BadLine> {
+    Ok(match kind {
+        LogKind::Conn => {
+            let mut record = conn::flow(row, seed)?;
+            if no_services {
+                record.unseen = record.unseen.or(Unseen::SERVICE);
+            }
+            Some(Entry::Flow(record, services.of(row)))
+        }
+        LogKind::Dns => Some(dns::messages(row)?).filter(|events| !events.is_empty()).map(Entry::Dns),
+        LogKind::Ssl | LogKind::Quic | LogKind::Http => Some(Entry::Named(named(kind, row, seed)?)),
+    })
+}
+
+/// The services of a log share their memory: there are few.
+#[derive(Debug, Default)]
+struct Services {
+    known: Vec<Arc<AppInfo>>,
+}
+
+impl Services {
+    /// Services that are remembered.
+    const MAX: usize = 64;
+
+    fn of(&mut self, row: &Row<'_>) -> Option<Arc<AppInfo>> {
+        let text = row.text(Column::Service)?;
+        let port = row.port(Column::RespP).ok().flatten().unwrap_or_default();
+        let service = conn::service(text, port);
+        let is_it =
+            |info: &&Arc<AppInfo>| info.service == service && info.logged_service.as_deref() == Some(text);
+        if let Some(known) = self.known.iter().find(is_it) {
+            return Some(Arc::clone(known));
+        }
+        let info = Arc::new(conn::logged_service(text, service)?);
+        if self.known.len() < Self::MAX {
+            self.known.push(Arc::clone(&info));
+        }
+        Some(info)
+    }
+}
+
+/// A log that is open.
+pub(super) struct Source {
+    lines: Lines,
+    parser: Parser,
+    /// The next entry.
+    pub(super) head: Option<Entry>,
+    pub(super) stats: RecordStats,
+}
+
+impl Source {
+    /// Opens a log and reads it up to its first entry.
+    pub(super) fn open(path: &Path, seed: Seed) -> Result<Self, RecordError> {
+        Self::of(Lines::open(path)?, seed)
+    }
+
+    fn of(mut lines: Lines, seed: Seed) -> Result<Self, RecordError> {
+        let first = lines.next_line();
+        let format = first.as_ref().and_then(|line| Format::of(line.bytes)).unwrap_or(Format::Json);
+        let mut parser = Parser::new(format, seed);
+        let read = first.map(|line| (line.number, line.whole, parser.parse(line.bytes)));
+        let mut source = Self { lines, parser, head: None, stats: RecordStats::default() };
+        if let Some((number, whole, parsed)) = read {
+            source.settle(number, whole, parsed);
+        }
+        source.advance()?;
+        Ok(source)
+    }
+
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.lines.bytes_read()
+    }
+
+    /// Gives the next entry, and reads the one behind it.
+    pub(super) fn take(&mut self) -> Result<Option<Entry>, RecordError> {
+        let head = self.head.take();
+        self.advance()?;
+        Ok(head)
+    }
+
+    fn advance(&mut self) -> Result<(), RecordError> {
+        while self.head.is_none() {
+            let Some(line) = self.lines.next_line() else { return self.end() };
+            let (number, whole) = (line.number, line.whole);
+            let parsed = self.parser.parse(line.bytes);
+            self.settle(number, whole, parsed);
+        }
+        self.count();
+        Ok(())
+    }
+
+    /// Takes what a line came to.
+    fn settle(&mut self, number: u64, whole: bool, parsed: Result<Option<Entry>, BadLine>) {
+        match parsed {
+            Ok(entry) => self.head = entry,
+            Err(_) if !whole => self.truncated("the log ends in the middle of a line"),
+            Err(bad) => {
+                self.stats.skip("bad_line", 1);
+                self.stats.warn(self.lines.name(), number, bad.to_string());
+            }
+        }
+    }
+
+    fn count(&mut self) {
+        match &self.head {
+            Some(Entry::Flow(record, _)) => {
+                self.stats.flows += 1;
+                let counters = &record.counters;
+                self.stats.packets =
+                    self.stats.packets.saturating_add(counters.orig_pkts.saturating_add(counters.resp_pkts));
+            }
+            Some(Entry::Dns(events)) => self.stats.dns_messages += events.len() as u64,
+            Some(Entry::Named(_)) => self.stats.names += 1,
+            None => {}
+        }
+    }
+
+    /// Says why there are no more lines, the first time.
+    fn end(&mut self) -> Result<(), RecordError> {
+        let Some(end) = self.lines.take_end() else { return Ok(()) };
+        self.stats.skip("long_line", self.lines.too_long());
+        if self.lines.too_long() > 0 {
+            let reason = format!("{} lines of over a megabyte were passed over", self.lines.too_long());
+            self.stats.warn(self.lines.name(), self.lines.number(), reason);
+        }
+        match end {
+            End::Complete => {}
+            End::CutShort => self.truncated("the compressed stream ends here, too early"),
+            End::Damaged(damage) => {
+                self.stats.skip(damage.kind, 1);
+                self.stats.warn(self.lines.name(), self.lines.number(), damage.reason);
+            }
+            End::Failed(source) => {
+                let input = self.lines.name().to_owned();
+                return Err(CaptureError::Read { input, offset: self.lines.bytes_read(), source }.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn truncated(&mut self, reason: &str) {
+        self.stats.truncated_inputs += 1;
+        self.stats.warn(self.lines.name(), self.lines.number(), reason.to_owned());
+    }
+}

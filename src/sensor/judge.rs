@@ -1,0 +1,157 @@
+//! A scoring pass of the sensor: scores a copy of the state, follows the findings, measures.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::detect::{Detector, Finding, Kind, Scores};
+use crate::export::metrics::{Exemplar, HostLabel, HostLabels, MetricsSnapshot, TopKConfig};
+use crate::export::summary::ModelSummary;
+use crate::features::FeatureStore;
+use crate::pipeline::Stats;
+use crate::time::{Span, Timestamp};
+
+use super::{Book, BookConfig, Event, Incident, Measure};
+
+/// Incidents that are over and are still shown, at most.
+const ENDED_SHOWN: usize = 200;
+
+/// A copy of the pipeline's state at one moment.
+#[derive(Debug)]
+pub struct Moment {
+    /// Packet time.
+    pub at: Timestamp,
+    /// Hosts and channels.
+    pub store: FeatureStore,
+    /// What was counted by then.
+    pub stats: Stats,
+}
+
+/// What a pass came to: what is served until the next one.
+#[derive(Clone, Debug, Default)]
+pub struct Verdicts {
+    /// Packet time of the pass; nothing before the first.
+    pub at: Option<Timestamp>,
+    /// Scores of all hosts and of the channels that can be judged; the findings are those that go on.
+    pub scores: Scores,
+    /// Findings that are over, the newest first.
+    pub ended: Vec<Finding>,
+    /// The metrics of the pass.
+    pub metrics: MetricsSnapshot,
+}
+
+/// What a judge is to be told when the configuration changes.
+#[derive(Clone, Debug, Default)]
+pub struct JudgeConfig {
+    /// How findings are followed.
+    pub book: BookConfig,
+    /// Which hosts have series.
+    pub topk: TopKConfig,
+    /// What stands for a host in the metrics.
+    pub host_label: HostLabel,
+}
+
+/// Judges one moment after the other.
+#[derive(Debug)]
+pub struct Judge {
+    detector: Detector,
+    measure: Measure,
+    book: Book,
+    config: JudgeConfig,
+    /// The last findings, by id, for when they end.
+    last: BTreeMap<String, Finding>,
+    ended: VecDeque<Finding>,
+}
+
+impl Judge {
+    /// A judge that goes on with the incidents of an earlier run.
+    pub fn new(
+        detector: Detector,
+        models: &[ModelSummary],
+        max_flows: usize,
+        config: JudgeConfig,
+        incidents: BTreeMap<String, Incident>,
+    ) -> Self {
+        let measure = Measure::new(&detector, models, max_flows).with_top_k(config.topk);
+        let book = Book::new(config.book.clone(), incidents);
+        Self { detector, measure, book, config, last: BTreeMap::new(), ended: VecDeque::new() }
+    }
+
+    /// Goes on with another detector and other settings.
+    pub fn reload(&mut self, detector: Detector, models: &[ModelSummary], config: JudgeConfig) {
+        self.measure.set_models(&detector, models);
+        self.measure.set_top_k(config.topk);
+        self.book.configure(config.book.clone());
+        self.detector = detector;
+        self.config = config;
+    }
+
+    /// The incidents that are followed, for the checkpoint.
+    pub fn incidents(&self) -> &BTreeMap<String, Incident> {
+        self.book.open()
+    }
+
+    /// Findings that could not be followed.
+    pub fn untold(&self) -> u64 {
+        self.book.untold()
+    }
+
+    /// Takes a pass. Gives what is to be served, and what is to be told.
+    pub fn pass(&mut self, moment: &Moment) -> (Verdicts, Vec<Event>) {
+        let at = moment.at;
+        let mut scores = self.detector.score_judged(&moment.store);
+        let silent = Span::from_secs(self.config.book.end_after_s.into());
+        forget_silent(&mut scores, at - silent);
+        let mut events = self.book.take(at, &mut scores.findings);
+        self.remember(&scores.findings, &mut events);
+        self.measure.tick(at, &moment.store);
+        self.measure.pass(at, &scores);
+        let mut metrics = self.measure.snapshot(at, &moment.stats, &moment.store);
+        metrics.exemplars = exemplars(&scores.findings, at);
+        metrics.host_labels = HostLabels::new(&self.config.host_label, &moment.store);
+        let ended = self.ended.iter().cloned().collect();
+        (Verdicts { at: Some(at), scores, ended, metrics }, events)
+    }
+
+    /// Keeps the findings of the pass, and shows those that ended for a while.
+    fn remember(&mut self, findings: &[Finding], events: &mut [Event]) {
+        for event in events.iter_mut().filter(|event| event.finding.is_none()) {
+            if let Some(finding) = self.last.remove(&event.id) {
+                self.ended.push_front(finding);
+            }
+        }
+        self.ended.truncate(ENDED_SHOWN);
+        self.last = findings.iter().map(|finding| (finding.id.clone(), finding.clone())).collect();
+    }
+}
+
+/// Takes channels that are silent since `before` out of the scores of their hosts: what is over does not keep an alert up. They keep
+/// their state, for when they come back.
+fn forget_silent(scores: &mut Scores, before: Timestamp) {
+    let Scores { hosts, channels, .. } = scores;
+    for host in hosts.iter_mut() {
+        host.worst = [(0.0, 1.0, None); 2];
+    }
+    let mut hosts = hosts.iter_mut().peekable();
+    for (index, scored) in channels.iter().enumerate() {
+        // Both are in the order of hosts.
+        while hosts.next_if(|host| host.host < scored.key.host).is_some() {}
+        let Some(host) = hosts.peek_mut().filter(|host| host.host == scored.key.host) else { continue };
+        if scored.channel.last_seen < before {
+            continue;
+        }
+        for (worst, verdict) in host.worst.iter_mut().zip(&scored.verdicts) {
+            if verdict.judged && verdict.score > worst.0 {
+                *worst = (verdict.score, verdict.p_value, Some(index));
+            }
+        }
+    }
+}
+
+/// An exemplar for each finding, which leads from the histogram of scores to the finding.
+fn exemplars(findings: &[Finding], at: Timestamp) -> BTreeMap<Kind, Vec<Exemplar>> {
+    let mut exemplars: BTreeMap<Kind, Vec<Exemplar>> = BTreeMap::new();
+    for finding in findings {
+        let exemplar = Exemplar { finding_id: finding.id.clone(), value: finding.score, at };
+        exemplars.entry(finding.kind).or_default().push(exemplar);
+    }
+    exemplars
+}

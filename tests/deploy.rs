@@ -1,0 +1,39 @@
+//! What is in `deploy/` fits the program.
+#![expect(clippy::unwrap_used, reason = "a test that fails here has found something")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The worst exposure that the unit may have, in tenths.
+const EXPOSURE_MAX: u32 = 20;
+
+fn path(of: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(of)
+}
+
+#[test]
+fn the_unit_is_hardened() {
+    let analysis = Command::new("systemd-analyze")
+        .args(["security", "--offline=true", "--no-pager", &format!("--threshold={EXPOSURE_MAX}")])
+        .arg(path("deploy/systemd/undercurrent.service"))
+        .output();
+    let Ok(analysis) = analysis else {
+        eprintln!("skipped: systemd-analyze is not installed");
+        return;
+    };
+    let report = String::from_utf8_lossy(&analysis.stdout);
+    assert!(analysis.status.success(), "{report}{}", String::from_utf8_lossy(&analysis.stderr));
+    assert!(report.contains("Overall exposure level"), "{report}");
+}
+
+#[test]
+fn capabilities_are_no_more_than_the_one_that_captures() {
+    for (file, needed) in [
+        ("deploy/systemd/undercurrent.service", "CapabilityBoundingSet=CAP_NET_RAW\n"),
+        ("deploy/container/compose.yaml", "cap_drop: [ALL]\n    cap_add: [NET_RAW]\n"),
+        ("deploy/kubernetes/daemonset.yaml", "drop: [ALL]\n              add: [NET_RAW]\n"),
+    ] {
+        assert!(fs::read_to_string(path(file)).unwrap().contains(needed), "{file}");
+    }
+}
