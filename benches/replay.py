@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """Times whole replays against the floor: CPU time of `undercurrent replay` as a multiple of `phys readflow` on the same capture.
 
-usage: benches/replay.py [--binary target/release/undercurrent] [--peers target/peers] [--runs 5] [--threads 1] [--config FILE] [CAPTURE ...]
+usage: benches/replay.py [--binary target/release/undercurrent] [--peers target/peers] [--runs 5] [--threads 1] [--config FILE]
+                         [--beside] [CAPTURE ...]
 
 `../shared/peers/setup.sh target/peers` builds the floor and makes the captures; this script skips, and says so, where they are missing.
 Floor and replay run in turn, so that both meet the same neighbours; medians and the median of the ratios of the pairs are printed,
-as a row of `benches/RESULTS.md`. Every run must exit with 0 and report as many packets as the floor counted.
+as a row of `benches/RESULTS.md`. Every run must exit with 0 and report as many packets as the floor counted. With --beside, the flow meters of
+FLOW_METERS that are installed run in the same turns, each on a line of its own; `../shared/peers/peers.sh` knows more of them.
 """
 import argparse
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -20,6 +23,13 @@ import time
 CAPTURES = ["imix-10M-s96", "flows-1M", "synflood", "imix-2M", "real-mix"]
 # The floor's flow table has 2^n records: more than the capture has flows.
 FLOOR_TABLE_LOG2 = {"synflood": "24", "flows-4M": "23"}
+
+# What others are called with; Debian has them all. They write their flows, as replay writes its findings.
+FLOW_METERS = {
+    "nfpcapd": ["-r", "{capture}", "-w", "{folder}", "-B", "4000000", "-e", "300,60"],
+    "argus": ["-r", "{capture}", "-w", "{folder}/argus.out"],
+    "softflowd": ["-d", "-r", "{capture}", "-m", "4000000", "-v", "9", "-n", "127.0.0.1:9995", "-c", "none"],
+}
 
 
 def run(command, **environment):
@@ -45,6 +55,7 @@ def measure(args, name):
         return
     config = ["--config", args.config] if args.config else []
     pairs = []
+    others = {tool: [] for tool in FLOW_METERS if args.beside and shutil.which(tool)}
     with tempfile.TemporaryDirectory() as folder:
         summary = os.path.join(folder, "summary.json")
         for _ in range(args.runs):
@@ -57,16 +68,25 @@ def measure(args, name):
             with open(summary) as file:
                 assert json.load(file)["packets"] == packets, "both read the same packets"
             pairs.append((ours, base, packets))
+            for tool, figures in others.items():
+                flows = os.path.join(folder, tool)
+                os.makedirs(flows, exist_ok=True)
+                command = [tool, *(part.format(capture=capture, folder=flows) for part in FLOW_METERS[tool])]
+                figures.append((run(command), base))
+                shutil.rmtree(flows)
     median = lambda values: statistics.median(values)
     packets = pairs[0][2]
-    print("| {} | {:.2f} | {:.0f} | {:.0f} | {:.2f} | {:.0f} |".format(
-        name,
-        median(ours[0] / base[0] for ours, base, _ in pairs),
-        median(ours[0] for ours, _, _ in pairs) * 1e9 / packets,
-        median(base[0] for _, base, _ in pairs) * 1e9 / packets,
-        median(ours[2] for ours, _, _ in pairs),
-        max(ours[1] for ours, _, _ in pairs),
-    ), flush=True)
+    rows = {name: [(ours, base) for ours, base, _ in pairs]}
+    rows |= {f"{name}: {tool}": figures for tool, figures in others.items()}
+    for label, figures in rows.items():
+        print("| {} | {:.2f} | {:.0f} | {:.0f} | {:.2f} | {:.0f} |".format(
+            label,
+            median(its[0] / base[0] for its, base in figures),
+            median(its[0] for its, _ in figures) * 1e9 / packets,
+            median(base[0] for _, base in figures) * 1e9 / packets,
+            median(its[2] for its, _ in figures),
+            max(its[1] for its, _ in figures),
+        ), flush=True)
 
 
 def main():
@@ -76,6 +96,7 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--config")
+    parser.add_argument("--beside", action="store_true")
     parser.add_argument("captures", nargs="*", default=CAPTURES)
     args = parser.parse_args()
     print("| capture | CPU time / floor | ns a packet | floor's | wall s | peak MB |")

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::features::Holding;
-use crate::features::channel::Traffic;
+use crate::features::Traffic;
 use crate::time::Timestamp;
 
 /// The state of one monitored host.
