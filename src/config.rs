@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::capture::live;
 use crate::detect::{Allowlist, AllowlistError, DEFAULT_ALERTS_A_DAY};
 use crate::features::{Asset, Assets, LocalNetworks};
-use crate::sensor::{FindingsConfig, MetricsConfig, StateConfig};
+use crate::sensor::{
+    AlertmanagerConfig, FindingsConfig, MetricsConfig, StateConfig, SyslogConfig, WebhookConfig,
+};
 use crate::serve::WebConfig;
 use crate::{decode, features, flow, pipeline};
 use keys::KEYS;
@@ -42,6 +44,12 @@ pub struct Config {
     pub state: StateConfig,
     /// Where its findings go.
     pub findings: FindingsConfig,
+    /// A webhook that they are told to.
+    pub webhook: WebhookConfig,
+    /// An Alertmanager.
+    pub alertmanager: AlertmanagerConfig,
+    /// A syslog.
+    pub syslog: SyslogConfig,
     /// Its series of hosts.
     pub metrics: MetricsConfig,
     /// Its web server.
@@ -221,6 +229,7 @@ impl Config {
             ("detect.score_every_s", self.detect.score_every_s.into()),
             ("state.checkpoint_interval_s", self.state.checkpoint_interval_s.into()),
             ("findings.end_after_s", self.findings.end_after_s.into()),
+            ("alertmanager.resend_s", self.alertmanager.resend_s.into()),
             ("web.max_connections", self.web.max_connections as f64),
             ("web.request_timeout_s", self.web.request_timeout_s.into()),
         ];

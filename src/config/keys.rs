@@ -81,6 +81,27 @@ pub(super) const KEYS: &[(&str, &str)] = &[
         "Seconds of silence after which a finding is over, and its host's score falls back.",
     ),
     ("findings.max_open", "Most findings that are followed at a time."),
+    (
+        "findings.format",
+        "The form of its lines: \"eve\" (Suricata), \"ecs\" (Elastic Common Schema), \"ocsf\" (Open Cybersecurity Schema Framework).",
+    ),
+    (
+        "webhook.url",
+        "Where each finding is posted as JSON, tried again until it is taken; nowhere where empty.",
+    ),
+    ("webhook.format", "The form of these, as findings.format."),
+    ("webhook.bearer_token_file", "File of the token that requests show; none where empty."),
+    (
+        "alertmanager.url",
+        "Alertmanager that findings are told to as alerts, such as http://127.0.0.1:9093; none where empty.",
+    ),
+    ("alertmanager.resend_s", "Seconds after which alerts that go on are sent again."),
+    ("alertmanager.bearer_token_file", "File of the token that requests show; none where empty."),
+    (
+        "syslog.address",
+        "Where findings are sent by syslog: udp://HOST:PORT or unix:///dev/log; nowhere where empty.",
+    ),
+    ("syslog.format", "The form of these, as findings.format."),
     ("metrics.topk_hosts", "Hosts of each detector that have series of their own, at most."),
     ("metrics.topk_entry", "Score at which a host gets series."),
     ("metrics.topk_release", "Score below which it loses them."),

@@ -4,7 +4,7 @@
 //! | module | writes |
 //! |---|---|
 //! | [`findings`] | findings for people (table) and programs (JSON, JSON Lines) |
-//! | [`eve`] | findings in the shape of Suricata's EVE JSON |
+//! | [`eve`], [`ecs`], [`ocsf`] | findings in the shapes of Suricata, Elastic, and the Open Cybersecurity Schema Framework |
 //! | [`evaluation`] | detection measured against labels |
 //! | [`table`] | rows of typed columns as `.csv`, `.jsonl` or `.parquet` |
 //! | [`columns`] | the reference page of all columns |
@@ -17,6 +17,7 @@
 //! Files are written beside their final name and renamed when complete, so that a failed run leaves no half file.
 
 pub mod columns;
+pub mod ecs;
 mod error;
 pub mod evaluation;
 pub mod eve;
@@ -24,6 +25,7 @@ mod file;
 pub mod findings;
 pub mod markup;
 pub mod metrics;
+pub mod ocsf;
 pub mod report;
 pub mod rows;
 pub mod scored;

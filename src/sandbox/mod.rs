@@ -24,6 +24,8 @@ pub struct Policy {
     pub writable: Vec<PathBuf>,
     /// TCP ports to listen on that are not listened on yet.
     pub tcp_ports: Vec<u16>,
+    /// TCP ports of others to connect to.
+    pub tcp_peers: Vec<u16>,
 }
 
 /// How far one protection goes.

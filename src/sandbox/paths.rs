@@ -32,6 +32,7 @@ fn try_restrict(policy: &Policy) -> Result<RulesetStatus, RulesetError> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let write: BitFlags<AccessFs> = AccessFs::from_all(RIGHTS) & !AccessFs::Execute;
     let port = |port: &u16| Ok::<_, RulesetError>(NetPort::new(*port, AccessNet::BindTcp));
+    let peer = |port: &u16| Ok::<_, RulesetError>(NetPort::new(*port, AccessNet::ConnectTcp));
     let status = Ruleset::default()
         .handle_access(AccessFs::from_all(RIGHTS))?
         .handle_access(AccessNet::from_all(RIGHTS))?
@@ -40,6 +41,7 @@ fn try_restrict(policy: &Policy) -> Result<RulesetStatus, RulesetError> {
         .add_rules(path_beneath_rules(folders(&policy.readable), read))?
         .add_rules(path_beneath_rules(folders(&policy.writable), write))?
         .add_rules(policy.tcp_ports.iter().map(port))?
+        .add_rules(policy.tcp_peers.iter().map(peer))?
         .restrict_self()?;
     Ok(status.ruleset)
 }

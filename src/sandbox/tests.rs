@@ -28,7 +28,7 @@ fn folders() -> ([TempDir; 3], Policy) {
     let policy = Policy {
         readable: vec![readable.path().join("file")],
         writable: vec![writable.path().to_owned()],
-        tcp_ports: Vec::new(),
+        ..Policy::default()
     };
     (folders, policy)
 }

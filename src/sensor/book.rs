@@ -78,7 +78,7 @@ pub struct Event {
     pub id: String,
     /// The incident.
     pub incident: Incident,
-    /// The finding of this pass; nothing where the pass did not make it any more.
+    /// The finding; of one that is over, the last that was known of it, which after a restart is nothing.
     pub finding: Option<Finding>,
 }
 
@@ -206,8 +206,11 @@ mod tests {
         }
     }
 
-    /// What is told of passes at seconds, each with (id, severity, last packet).
-    fn told(book: &mut Book, passes: &[(i64, &[(&str, Severity, i64)])]) -> Vec<(i64, Change, String)> {
+    /// Findings of a pass: id, severity, last packet.
+    type Made<'a> = &'a [(&'a str, Severity, i64)];
+
+    /// What is told of passes at seconds.
+    fn told(book: &mut Book, passes: &[(i64, Made<'_>)]) -> Vec<(i64, Change, String)> {
         let mut all = Vec::new();
         for (second, findings) in passes {
             let mut findings: Vec<Finding> = findings.iter().map(|f| finding(f.0, f.1, f.2)).collect();
@@ -221,7 +224,7 @@ mod tests {
     fn an_incident_is_told_once_then_when_it_changes_and_when_it_is_over() {
         use Severity::{Critical, High, Low};
         let mut book = Book::new(BookConfig::default(), BTreeMap::new());
-        let passes: &[(i64, &[(&str, Severity, i64)])] = &[
+        let passes: &[(i64, Made<'_>)] = &[
             (10, &[("a", High, 9)]),
             (20, &[("a", High, 19)]),
             (25, &[("a", Low, 24)]),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{BookConfig, JournalConfig};
+use super::{BookConfig, FindingFormat, JournalConfig};
 use crate::export::metrics::TopKConfig;
 use crate::time::Span;
 
@@ -35,6 +35,8 @@ impl StateConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FindingsConfig {
+    /// The form of the file's lines.
+    pub format: FindingFormat,
     /// See [`JournalConfig::file`].
     pub file: PathBuf,
     /// See [`JournalConfig::max_bytes`].
@@ -55,7 +57,16 @@ impl Default for FindingsConfig {
     fn default() -> Self {
         let JournalConfig { file, max_bytes, max_age_h, keep } = JournalConfig::default();
         let BookConfig { update_every_s, end_after_s, max_open } = BookConfig::default();
-        Self { file, max_bytes, max_age_h, keep, update_every_s, end_after_s, max_open }
+        Self {
+            format: FindingFormat::Eve,
+            file,
+            max_bytes,
+            max_age_h,
+            keep,
+            update_every_s,
+            end_after_s,
+            max_open,
+        }
     }
 }
 
@@ -135,4 +146,44 @@ impl MetricsConfig {
             margin: self.topk_margin,
         }
     }
+}
+
+/// A webhook that findings are told to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebhookConfig {
+    /// Its address; none where empty.
+    pub url: String,
+    /// The form of a request's body.
+    pub format: FindingFormat,
+    /// File of a token that requests show; none where empty.
+    pub bearer_token_file: PathBuf,
+}
+
+/// An Alertmanager that findings are told to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AlertmanagerConfig {
+    /// Its address, without `/api`; none where empty.
+    pub url: String,
+    /// Seconds after which findings that go on are told again.
+    pub resend_s: u32,
+    /// File of a token that requests show; none where empty.
+    pub bearer_token_file: PathBuf,
+}
+
+impl Default for AlertmanagerConfig {
+    fn default() -> Self {
+        Self { url: String::new(), resend_s: 60, bearer_token_file: PathBuf::new() }
+    }
+}
+
+/// A syslog that findings are told to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SyslogConfig {
+    /// `udp://HOST:PORT` or `unix:///dev/log`; none where empty.
+    pub address: String,
+    /// The form of a message's content.
+    pub format: FindingFormat,
 }

@@ -245,8 +245,8 @@ mod tests {
         names
     }
 
-    fn journal(folder: &Path, config: JournalConfig) -> Journal {
-        Journal::new(JournalConfig { file: folder.join("findings.jsonl"), ..config })
+    fn journal(folder: &Path, config: &JournalConfig) -> Journal {
+        Journal::new(JournalConfig { file: folder.join("findings.jsonl"), ..config.clone() })
     }
 
     #[test]
@@ -255,7 +255,7 @@ mod tests {
         let file = folder.path().join("findings.jsonl");
         for (before, kept) in [("", ""), ("{}\n", "{}\n"), ("{}\n{\"ha", "{}\n"), ("{\"half", "")] {
             fs::write(&file, before).unwrap();
-            let mut journal = journal(folder.path(), JournalConfig::default());
+            let mut journal = journal(folder.path(), &JournalConfig::default());
             journal.append(at(0), [line(0, 1)]).unwrap();
             assert_eq!(fs::read_to_string(&file).unwrap(), format!("{kept}{}\n", line(0, 1)));
         }
@@ -265,7 +265,7 @@ mod tests {
     fn a_file_is_set_aside_by_size_and_by_age_and_old_ones_go() {
         let folder = tempfile::tempdir().unwrap();
         let config = JournalConfig { max_bytes: 90, max_age_h: 24, keep: 2, ..JournalConfig::default() };
-        let mut journal = journal(folder.path(), config);
+        let mut journal = journal(folder.path(), &config);
         for n in 0..3 {
             journal.append(at(0), [line(0, n)]).unwrap();
         }
@@ -282,7 +282,7 @@ mod tests {
     fn what_cannot_be_written_waits_and_is_counted_when_it_finds_no_room() {
         let folder = tempfile::tempdir().unwrap();
         let missing = folder.path().join("missing");
-        let mut journal = journal(&missing, JournalConfig::default());
+        let mut journal = journal(&missing, &JournalConfig::default());
         for n in 0..WAITING_MAX + 3 {
             journal.append(at(0), [line(0, n)]).unwrap_err();
         }

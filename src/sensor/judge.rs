@@ -115,7 +115,8 @@ impl Judge {
     fn remember(&mut self, findings: &[Finding], events: &mut [Event]) {
         for event in events.iter_mut().filter(|event| event.finding.is_none()) {
             if let Some(finding) = self.last.remove(&event.id) {
-                self.ended.push_front(finding);
+                self.ended.push_front(finding.clone());
+                event.finding = Some(finding);
             }
         }
         self.ended.truncate(ENDED_SHOWN);

@@ -4,12 +4,17 @@
 mod book;
 pub mod checkpoint;
 mod config;
+mod format;
 mod journal;
 mod judge;
 mod measure;
 
 pub use book::{Book, BookConfig, Change, Event, Incident};
-pub use config::{FindingsConfig, HostLabelKind, MetricsConfig, StateConfig};
+pub use config::{
+    AlertmanagerConfig, FindingsConfig, HostLabelKind, MetricsConfig, StateConfig, SyslogConfig,
+    WebhookConfig,
+};
+pub use format::FindingFormat;
 pub use journal::{Journal, JournalConfig, JournalError};
 pub use judge::{Judge, JudgeConfig, Moment, Verdicts};
 pub use measure::{Measure, count_packets};

@@ -62,7 +62,7 @@ fn look_at_all_pages(sensor: &Sensor, host: &str) {
         (&format!("/api/v1/hosts/{host}"), 200, "application/json", "\"channels\""),
         (&format!("/hosts/{host}"), 200, "text/html", host),
         ("/api/v1/hosts/192.0.2.250", 404, "application/json", "no such host"),
-        ("/hosts/<script>", 404, "text/html", "No such host"),
+        ("/hosts/%3Cscript%3E", 404, "text/html", "No such host"),
         ("/nothing", 404, "", ""),
     ] {
         let answer = sensor.get(path).unwrap();

@@ -15,4 +15,5 @@ mod kills;
 #[expect(dead_code, reason = "shared with the tests of live capture, which use all of it")]
 mod network;
 mod sensor;
+mod sinks;
 mod web;

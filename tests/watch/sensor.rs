@@ -21,6 +21,7 @@ const PATIENCE: u32 = 600;
 pub(crate) struct Sensor {
     child: Child,
     folder: PathBuf,
+    address: &'static str,
 }
 
 /// An answer.
@@ -53,7 +54,7 @@ impl Sensor {
             .stderr(log)
             .spawn()
             .unwrap();
-        Self { child, folder: folder.to_owned() }
+        Self { child, folder: folder.to_owned(), address: "127.0.0.1:9909" }
     }
 
     /// Asks for a path; nothing where nobody answers.
@@ -63,7 +64,7 @@ impl Sensor {
 
     /// Asks with further header lines.
     pub(crate) fn ask(&self, path: &str, headers: &str) -> Option<Answer> {
-        let mut stream = TcpStream::connect("127.0.0.1:9909").ok()?;
+        let mut stream = TcpStream::connect(self.address).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
         write!(stream, "GET {path} HTTP/1.1\r\nHost: sensor\r\n{headers}Connection: close\r\n\r\n").ok()?;
         let mut answer = Vec::new();

@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use crate::export::eve;
 use crate::sensor::{Change, Event, Incident, Judge, Moment, Verdicts};
-use crate::time::Timestamp;
 
 use super::super::clock;
 use super::reload::{Reloader, Tunables};
+use super::sinks::{Note, Ways};
 
 /// Something for the judge to do.
 pub(super) enum Job {
@@ -46,8 +45,8 @@ pub(super) struct Passed {
 
 /// Where a judge's work goes.
 pub(super) struct Outlets {
-    /// Lines of the findings file, with the packet time of their pass.
-    pub(super) lines: SyncSender<(Timestamp, Vec<String>)>,
+    /// Whom findings are told to.
+    pub(super) sinks: Ways,
     /// Moments for the checkpoint.
     pub(super) checkpoints: SyncSender<SaveJob>,
 }
@@ -127,25 +126,13 @@ fn pass(judge: &mut Judge, moment: Box<Moment>, save: bool, outlets: &Outlets) -
     let (verdicts, events) = judge.pass(&moment);
     let took = began.elapsed();
     events.iter().for_each(tell);
-    let lines = events.iter().map(line).collect();
-    // The findings file has its own queue; where even the way to it is full, the disk hangs, and it counts what it misses.
-    if outlets.lines.try_send((at, lines)).is_err() {
-        warn!("findings of {at} did not reach the findings file: its disk hangs");
-    }
+    let active = Arc::new(verdicts.scores.findings.clone());
+    outlets.sinks.tell(&Note { at, events: Arc::new(events), active });
     let incidents = judge.incidents().clone();
     if save && outlets.checkpoints.try_send(SaveJob { moment, incidents: incidents.clone() }).is_err() {
         warn!("no checkpoint of {at}: the one before is still being written");
     }
     Arc::new(Passed { verdicts: Arc::new(verdicts), took, incidents })
-}
-
-fn line(event: &Event) -> String {
-    let Incident { kind, host, severity, behaviour, last_seen, .. } = event.incident;
-    let line = match (&event.finding, event.change) {
-        (Some(finding), change) => eve::alert(event.at, change.name(), finding),
-        (None, _) => eve::ended(event.at, &event.id, (kind, host), (behaviour, severity), last_seen),
-    };
-    line.to_string()
 }
 
 fn tell(event: &Event) {

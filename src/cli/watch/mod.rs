@@ -5,7 +5,8 @@
 //! | main | takes blocks through the pipeline ([`pump`]) |
 //! | one a ring | captures (`capture::live`) |
 //! | `judge` | scores a copy of the state, follows findings, reloads ([`judging`]) |
-//! | `checkpoint`, `findings` | write ([`saving`]) |
+//! | `checkpoint` | writes checkpoints ([`saving`]) |
+//! | `file`, `webhook`, … | tell findings, a thread a sink ([`sinks`]) |
 //! | `web` | serves what the main thread published last (`serve`) |
 
 mod feed;
@@ -16,6 +17,8 @@ mod publish;
 mod pump;
 mod reload;
 mod saving;
+mod service;
+mod sinks;
 
 use std::fs;
 use std::path::PathBuf;
@@ -46,10 +49,14 @@ use process::Process;
 use publish::Publisher;
 use pump::{Pump, Requests, Watch};
 use reload::{Origin, Reloader, Tunables, judge_config};
-use saving::{SaveState, Shared, lock};
+use saving::SaveState;
+use sinks::{Shared, lock};
 
 /// How long findings that were just made may take to be written at the end.
 const LAST_LINES: Duration = Duration::from_millis(500);
+
+/// What the C library reads to resolve names.
+const NAMES: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve"];
 
 pub(super) fn run(args: &WatchArgs) -> Result<ExitCode, Failure> {
     let started = clock::now();
@@ -72,10 +79,9 @@ pub(super) fn run(args: &WatchArgs) -> Result<ExitCode, Failure> {
     let process = Process::started(started);
     give_up_rights(&config, origin.files(&config));
 
-    let saves = Shared::<SaveState>::default();
-    let journal_state = Shared::default();
+    let (saves, sinks) = (Shared::<SaveState>::default(), Shared::default());
     let (publisher, served) =
-        Publisher::new(process, config.flow.max_flows, Arc::clone(&saves), Arc::clone(&journal_state));
+        Publisher::new(process, config.flow.max_flows, Arc::clone(&saves), Arc::clone(&sinks));
     info!("serving at http://{}/", server.address()?);
     let security = serve(server, served, security)?;
 
@@ -92,11 +98,10 @@ pub(super) fn run(args: &WatchArgs) -> Result<ExitCode, Failure> {
         Judge::new(loaded.detector, &loaded.models, config.flow.max_flows, judge_config, incidents.clone());
     let path = config.state.checkpoint();
     let (checkpoints, _) = saving::start_checkpoints(path.clone(), Arc::clone(&saves))?;
-    let journal = config.findings.journal(&config.state.directory);
-    let (lines, journal_thread) = saving::start_journal(journal, Arc::clone(&journal_state))?;
+    let (ways, sink_threads) = sinks::start(&config, &sinks)?;
     let tunables = Tunables::of(&config);
-    let reloader = Reloader { origin, current: config, log, journal: journal_state, security };
-    let judging = Judging::start(judge, reloader, Outlets { lines, checkpoints })?;
+    let reloader = Reloader { origin, current: config, log, sinks, security };
+    let judging = Judging::start(judge, reloader, Outlets { sinks: ways, checkpoints })?;
     let watch = Watch::new(judging, Arc::clone(&saves), tunables);
 
     let mut pump = Pump::new(opened.start()?, pipeline, watch, publisher, requests);
@@ -104,7 +109,7 @@ pub(super) fn run(args: &WatchArgs) -> Result<ExitCode, Failure> {
     let (moment, passed) = pump.finish();
     let incidents = passed.map_or(incidents, |passed| passed.incidents.clone());
     save_last(&path, moment, incidents, &saves);
-    wait_for(&journal_thread);
+    wait_for(&sink_threads);
     Ok(if asked { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -144,8 +149,27 @@ fn give_up_rights(config: &Config, readable: Vec<PathBuf>) {
     }
     let state = config.state.directory.clone();
     let findings = config.findings.journal(&state).file;
-    let policy = sandbox::Policy { readable, writable: vec![state, findings], tcp_ports: Vec::new() };
+    let urls = [&config.webhook.url, &config.alertmanager.url].map(String::as_str);
+    let tcp_peers: Vec<u16> = urls.into_iter().filter_map(port_of).collect();
+    let readable = readable.into_iter().chain(if tcp_peers.is_empty() && config.syslog.address.is_empty() {
+        Vec::new()
+    } else {
+        NAMES.map(PathBuf::from).to_vec()
+    });
+    let policy = sandbox::Policy {
+        readable: readable.collect(),
+        writable: vec![state, findings],
+        tcp_peers,
+        ..sandbox::Policy::default()
+    };
     info!("{}", sandbox::enter(&policy));
+}
+
+/// The port that a URL leads to; nothing where it is empty or none.
+fn port_of(url: &str) -> Option<u16> {
+    let uri: axum::http::Uri = url.parse().ok()?;
+    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    uri.host().map(|_| uri.port_u16().unwrap_or(usual))
 }
 
 fn listen_to_signals() -> anyhow::Result<Requests> {
@@ -190,10 +214,10 @@ fn save_last(
     }
 }
 
-/// Waits for a thread that is about to end, but not for ever: its disk may hang.
-fn wait_for(thread: &JoinHandle<()>) {
+/// Waits for the sinks to tell what they have, but not for ever: they may hang.
+fn wait_for(threads: &[JoinHandle<()>]) {
     let began = clock::instant();
-    while !thread.is_finished() && began.elapsed() < LAST_LINES {
+    while !threads.iter().all(JoinHandle::is_finished) && began.elapsed() < LAST_LINES {
         std::thread::park_timeout(Duration::from_millis(5));
     }
 }

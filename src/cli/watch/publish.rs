@@ -16,14 +16,15 @@ use super::super::clock;
 use super::judging::Passed;
 use super::process::Process;
 use super::pump::Counts;
-use super::saving::{JournalState, SaveState, Shared, lock};
+use super::saving::SaveState;
+use super::sinks::{Shared, Sinks, lock};
 
 /// Publishes the state of the sensor.
 pub(super) struct Publisher {
     sender: watch::Sender<Arc<Served>>,
     process: Process,
     saves: Shared<SaveState>,
-    journal: Shared<JournalState>,
+    sinks: Shared<Sinks>,
     started: Timestamp,
     max_flows: u64,
     before: Option<(Timestamp, u64, u64)>,
@@ -34,15 +35,12 @@ impl Publisher {
         process: Process,
         max_flows: usize,
         saves: Shared<SaveState>,
-        journal: Shared<JournalState>,
+        sinks: Shared<Sinks>,
     ) -> (Self, watch::Receiver<Arc<Served>>) {
         let started = process.start();
         let served = Served { started, published: started, ..Served::default() };
         let (sender, receiver) = watch::channel(Arc::new(served));
-        (
-            Self { sender, process, saves, journal, started, max_flows: max_flows as u64, before: None },
-            receiver,
-        )
+        (Self { sender, process, saves, sinks, started, max_flows: max_flows as u64, before: None }, receiver)
     }
 
     /// Publishes the counters of now with the verdicts of the last pass.
@@ -92,7 +90,7 @@ impl Publisher {
         links: &[(String, LinkState)],
         last_packet: Option<Timestamp>,
     ) -> Vec<String> {
-        let (saves, journal) = (lock(&self.saves).clone(), lock(&self.journal).clone());
+        let (saves, sinks) = (lock(&self.saves).clone(), lock(&self.sinks).known.clone());
         metrics.checkpoint_age = saves.last.map(|last| Span::from_secs_f64(last.elapsed().as_secs_f64()));
         let mut findings_active: PerSeverity<u64> = PerSeverity::new();
         for finding in &verdicts.scores.findings {
@@ -104,7 +102,7 @@ impl Publisher {
             time_set_back: counts.set_back,
             scoring_late: counts.late,
             findings_active,
-            sinks: BTreeMap::from([("file", journal.sink)]),
+            sinks: sinks.iter().map(|(name, known)| (*name, known.state)).collect(),
             checkpoints: [("ok", saves.written), ("failed", saves.failed)]
                 .map(|(result, count)| (result.to_owned(), count))
                 .into(),
@@ -118,9 +116,9 @@ impl Publisher {
         });
         let reload = (!counts.reloaded)
             .then(|| "The last reload of the configuration failed; the one before is in use.".to_owned());
-        let disk =
-            [saves.trouble, journal.trouble].into_iter().flatten().map(|trouble| format!("{trouble}."));
-        waiting.chain(reload).chain(disk).collect()
+        let sinks = sinks.into_values().filter_map(|known| known.trouble);
+        let others = saves.trouble.into_iter().chain(sinks).map(|trouble| format!("{trouble}."));
+        waiting.chain(reload).chain(others).collect()
     }
 
     /// Packets and bytes a second since the last time.

@@ -18,7 +18,9 @@ use super::feed::Feed;
 use super::judging::{Job, Judging, Outcome, Passed};
 use super::publish::Publisher;
 use super::reload::Tunables;
-use super::saving::{SaveState, Shared, lock};
+use super::saving::SaveState;
+use super::service;
+use super::sinks::{Shared, lock};
 
 /// Longest wait for packets: how soon a signal is seen.
 const WAIT: Duration = Duration::from_millis(100);
@@ -175,6 +177,7 @@ impl<F: Feed> Pump<F> {
     /// Where the judge has died.
     pub(super) fn run(&mut self) -> anyhow::Result<bool> {
         self.look_around();
+        service::ready();
         while !self.requests.stop.load(Ordering::Relaxed) {
             if !self.feed.is_open() {
                 error!("no interface can be captured from any more");
@@ -184,6 +187,7 @@ impl<F: Feed> Pump<F> {
             anyhow::ensure!(!self.watch.judging.is_dead(), "the thread that judges has ended");
         }
         info!("stopping");
+        service::stopping();
         Ok(true)
     }
 
@@ -246,6 +250,7 @@ impl<F: Feed> Pump<F> {
             }
         }
         self.links = links;
+        service::alive();
         self.publish(false);
     }
 

@@ -15,7 +15,7 @@ use crate::serve::{Security, WebFile};
 use super::super::args::WatchArgs;
 use super::super::models::{self, Loaded};
 use super::log::LogHandle;
-use super::saving::{JournalState, Shared, lock};
+use super::sinks::{Shared, Sinks, lock};
 
 /// Where the settings come from.
 #[derive(Clone, Debug)]
@@ -172,7 +172,7 @@ pub(super) struct Reloader {
     pub(super) origin: Origin,
     pub(super) current: Config,
     pub(super) log: LogHandle,
-    pub(super) journal: Shared<JournalState>,
+    pub(super) sinks: Shared<Sinks>,
     pub(super) security: watch::Sender<Security>,
 }
 
@@ -201,7 +201,7 @@ impl Reloader {
         }
         judge.reload(loaded.detector, &loaded.models, judge_config);
         self.log.set_level(config.log.level);
-        lock(&self.journal).config = Some(config.findings.journal(&self.current.state.directory));
+        lock(&self.sinks).file_config = Some(config.findings.journal(&self.current.state.directory));
         self.security.send_replace(security);
         self.current = config;
         Ok(Tunables::of(&self.current))
@@ -217,6 +217,10 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("flow", old.flow != new.flow),
         ("features", old.features != new.features),
         ("state.directory", old.state.directory != new.state.directory),
+        ("webhook", old.webhook != new.webhook),
+        ("alertmanager", old.alertmanager != new.alertmanager),
+        ("syslog", old.syslog != new.syslog),
+        ("findings.format", old.findings.format != new.findings.format),
         ("web.listen_address", old.web.listen_address != new.web.listen_address),
         ("web.max_connections", old.web.max_connections != new.web.max_connections),
         ("web.request_timeout_s", old.web.request_timeout_s != new.web.request_timeout_s),

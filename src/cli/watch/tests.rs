@@ -12,7 +12,8 @@ use super::log::LogHandle;
 use super::publish::Publisher;
 use super::pump::{Pump, Requests, Watch};
 use super::reload::{Origin, Reloader, Tunables, judge_config};
-use super::saving::{self, SaveState, Shared};
+use super::saving::{self, SaveState};
+use super::sinks::{self, Shared};
 use super::*;
 use crate::capture::live::LinkState;
 use crate::capture::{Block, Timeline};
@@ -93,7 +94,7 @@ fn text_of(path: &Path) -> String {
 fn run(folder: &TempDir, feed: FileFeed) -> Run {
     let mut config = Config::default();
     config.state.directory = folder.path().to_owned();
-    let (saves, journal_state) = (Shared::<SaveState>::default(), Shared::default());
+    let (saves, sinks) = (Shared::<SaveState>::default(), Shared::default());
     let restored = restore(&config);
     let seed = restored.as_ref().map_or(Seed::REPLAY, |checkpoint| checkpoint.seed);
     let mut pipeline = Pipeline::new(&config.pipeline(), seed, 1);
@@ -105,19 +106,12 @@ fn run(folder: &TempDir, feed: FileFeed) -> Run {
     let loaded = origin.load(&config).unwrap();
     let judge = Judge::new(loaded.detector, &loaded.models, 1, judge_config(&config).unwrap(), incidents);
     let process = Process::started(Timestamp::from_nanos(0));
-    let (publisher, _served) = Publisher::new(process, 1, Arc::clone(&saves), Arc::clone(&journal_state));
+    let (publisher, _served) = Publisher::new(process, 1, Arc::clone(&saves), Arc::clone(&sinks));
     let (checkpoints, _) = saving::start_checkpoints(config.state.checkpoint(), Arc::clone(&saves)).unwrap();
-    let journal = config.findings.journal(&config.state.directory);
-    let (lines, journal_thread) = saving::start_journal(journal, Arc::clone(&journal_state)).unwrap();
+    let (ways, threads) = sinks::start(&config, &sinks).unwrap();
     let (security, _) = watch::channel(Security::new(WebFile::default(), [0; 32]).unwrap());
-    let reloader = Reloader {
-        origin,
-        current: config.clone(),
-        log: LogHandle::silent(),
-        journal: journal_state,
-        security,
-    };
-    let judging = Judging::start(judge, reloader, Outlets { lines, checkpoints }).unwrap();
+    let reloader = Reloader { origin, current: config.clone(), log: LogHandle::silent(), sinks, security };
+    let judging = Judging::start(judge, reloader, Outlets { sinks: ways, checkpoints }).unwrap();
     let watch = Watch::new(judging, Arc::clone(&saves), Tunables::of(&config));
     let mut pump = Pump::new(feed, pipeline, watch, publisher, Requests::default());
     assert!(!pump.run().unwrap(), "the feed ends by itself");
@@ -129,7 +123,9 @@ fn run(folder: &TempDir, feed: FileFeed) -> Run {
         &SaveJob { moment: Box::new(moment), incidents: passed.incidents.clone() },
         &saves,
     );
-    journal_thread.join().unwrap();
+    for thread in threads {
+        thread.join().unwrap();
+    }
     let file = text_of(&folder.path().join("findings.jsonl"));
     Run {
         findings: passed.verdicts.scores.findings.clone(),

@@ -1,0 +1,50 @@
+//! The findings file.
+
+use crate::config::Config;
+use crate::sensor::{FindingFormat, Journal};
+use crate::time::Timestamp;
+
+use super::super::super::with_causes;
+use super::{Note, Shared, Sink, Sinks, lock};
+
+/// Writes findings to the file; it has a queue of its own for a disk that is full.
+pub(in super::super) struct FileSink {
+    journal: Journal,
+    format: FindingFormat,
+    at: Timestamp,
+    fresh: Vec<String>,
+    sinks: Shared<Sinks>,
+}
+
+impl FileSink {
+    pub(super) fn new(config: &Config, sinks: Shared<Sinks>) -> Self {
+        let journal = Journal::new(config.findings.journal(&config.state.directory));
+        Self { journal, format: config.findings.format, at: Timestamp::MIN, fresh: Vec::new(), sinks }
+    }
+}
+
+impl Sink for FileSink {
+    fn take(&mut self, note: &Note) -> u64 {
+        self.at = note.at;
+        self.fresh.extend(note.events.iter().map(|event| self.format.render(event).to_string()));
+        0
+    }
+
+    fn flush(&mut self) -> (u64, anyhow::Result<()>) {
+        if let Some(config) = lock(&self.sinks).file_config.take() {
+            self.journal.configure(config);
+        }
+        let (written, lost) = (self.journal.written(), self.journal.lost());
+        let outcome = self.journal.append(self.at, self.fresh.drain(..));
+        let newly_lost = self.journal.lost() - lost;
+        if newly_lost > 0 {
+            lock(&self.sinks).known.entry("file").or_default().state.lost += newly_lost;
+        }
+        let outcome = outcome.map_err(|error| anyhow::anyhow!(with_causes(&error)));
+        (self.journal.written() - written, outcome)
+    }
+
+    fn waiting(&self) -> usize {
+        self.journal.waiting()
+    }
+}
