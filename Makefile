@@ -10,8 +10,10 @@ export PATH := $(abspath $(TARGET)/tools):$(PATH)
 DEMO := captures/office_day_incident/capture.pcap.zst
 REPLAY_DEMO := cargo run --quiet --locked -- replay --no-progress $(DEMO)
 SCRIPTS := .ci/run $(wildcard benches/*.sh scripts/*.sh captures/*/record.sh)
+MIXIN := $(wildcard dashboards/mixin/*sonnet dashboards/mixin/*/*sonnet)
 
-.PHONY: help demo test check format lint docs metrics picture scripts licences package pages evaluate compare-sklearn
+.PHONY: help demo test check format lint docs metrics picture scripts licences package pages evaluate compare-sklearn \
+	rules dashboards dashboards-check dashboards-render accessibility
 
 help: ## List the jobs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -27,7 +29,7 @@ test: ## Run every test
 check: ## What CI runs: all of the following and the tests
 	@scripts/install_deps.sh check
 	@scripts/timed.sh check $(MAKE) --no-print-directory --keep-going \
-		format lint docs scripts licences metrics picture test
+		format lint docs scripts licences metrics rules dashboards-check picture test
 
 format: ## Is everything formatted?
 	cargo fmt --check
@@ -40,7 +42,7 @@ docs: ## Does the API documentation build without warnings?
 
 scripts: ## Are the scripts sound?
 	shellcheck --severity=warning $(SCRIPTS)
-	PYTHONPYCACHEPREFIX=$(TARGET)/pycache python3 -m compileall -q scripts captures/tools
+	PYTHONPYCACHEPREFIX=$(TARGET)/pycache python3 -m compileall -q scripts captures/tools dashboards
 
 licences: ## Are all dependencies permissively licensed and from crates.io? (with cargo-deny, where installed)
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check licenses bans sources; \
@@ -51,6 +53,29 @@ metrics: ## Does promtool accept the metrics of a replay?
 	$(REPLAY_DEMO) --quiet --metrics $(TARGET)/demo.prom >/dev/null && promtool check metrics <$(TARGET)/demo.prom && \
 	echo "promtool accepts the metrics"; \
 	else echo "skipped: promtool is not installed"; fi
+
+rules: ## Do promtool and amtool accept the rules of Prometheus and their tests, and the example configurations?
+	@if command -v promtool >/dev/null; then \
+	promtool check rules --lint=all --lint-fatal dashboards/prometheus/alerts.yaml dashboards/prometheus/recording.yaml && \
+	promtool test rules dashboards/prometheus/tests/*.yaml && \
+	promtool check config dashboards/prometheus/prometheus.example.yaml; \
+	else echo "skipped: promtool is not installed"; fi
+	@if command -v amtool >/dev/null; then amtool check-config dashboards/prometheus/alertmanager.example.yaml; \
+	else echo "skipped: amtool is not installed"; fi
+
+dashboards: ## Write the dashboards and rules anew from dashboards/mixin
+	jsonnetfmt -i $(MIXIN)
+	jsonnet -S -m dashboards dashboards/mixin/render.jsonnet
+
+dashboards-check: ## Are the dashboards and rules what dashboards/mixin makes?
+	@if command -v jsonnet >/dev/null; then scripts/check_dashboards.sh $(MIXIN); \
+	else echo "skipped: jsonnet is not installed"; fi
+
+dashboards-render: ## Draw the dashboards with Grafana's own components in Chromium (half a gigabyte of npm packages)
+	@scripts/timed.sh dashboards-render scripts/render_dashboards.sh
+
+accessibility: ## Do the report and the sensor's page pass axe-core in Chromium? (npm packages, as above)
+	@scripts/timed.sh accessibility scripts/check_accessibility.sh
 
 picture: ## Is the picture of the demo what the demo prints?
 	python3 scripts/render_terminal.py --check docs/images/demo.svg -- $(REPLAY_DEMO)

@@ -49,8 +49,11 @@ take_down() {
 
 received() { far cat /sys/class/net/far0/statistics/rx_packets; }
 
-# Processor time of a process and all its threads, in clock ticks.
+# Processor time in clock ticks: of a process and all its threads, and of its threads that capture, where it has such.
 ticks() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$1/stat"; }
+capture_ticks() {
+  awk '/\(ring [0-9]*\)/ { sub(/.*\) /, ""); sum += $12 + $13 } END { print sum + 0 }' /proc/"$1"/task/*/stat
+}
 
 limit() {
   [ -n "$QUOTA" ] || return 0
@@ -87,29 +90,29 @@ lost() {
 }
 
 run() {
-  local before after from to sent
+  local before after from to from_capture capture sent
   start "$1"
   sleep 3
   limit "$READER"
-  before=$(received) from=$(ticks "$READER")
+  before=$(received) from=$(ticks "$READER") from_capture=$(capture_ticks "$READER")
   sent=$(near taskset -c 0 "$PEERS/tools/afgen" near0 "$CAPTURE" "$SECS" "$PPS" 300000)
   sleep 1
-  after=$(received) to=$(ticks "$READER")
+  after=$(received) to=$(ticks "$READER") capture=$(($(capture_ticks "$READER") - from_capture))
   if [ "$1" = undercurrent ]; then
     far curl -s http://127.0.0.1:9909/metrics >"$WORK/metrics"
-    grep -E '^undercurrent_(capture_(packets|dropped)|flows_active|hosts_tracked|channels_tracked)' "$WORK/metrics" >&2
   fi
-  [ "$1" = v3rx-flow ] || kill -INT "$READER" || true
+  [ "$1" = v3rx-flow ] || kill -TERM "$READER" || true
   wait "$READER" || true
   local packets=$((after - before))
-  awk -v name="$1" -v packets=$packets -v lost="$(lost "$1" "$WORK/$1.log")" -v ticks=$((to - from)) -v hz="$(getconf CLK_TCK)" \
+  awk -v name="$1" -v packets=$packets -v lost="$(lost "$1" "$WORK/$1.log")" -v ticks=$((to - from)) -v capture=$capture -v hz="$(getconf CLK_TCK)" \
     -v rate="$(sed -n 's/.* = \([0-9.]*\) Mpps.*/\1/p' <<<"$sent")" \
-    'BEGIN { printf "| %s | %d | %s | %s | %.0f |\n", name, packets, rate, lost, ticks / hz * 1e9 / packets }'
+    'BEGIN { ns = 1e9 / hz / packets
+             printf "| %s | %d | %s | %s | %.0f | %s |\n", name, packets, rate, lost, ticks * ns, capture ? sprintf("%.0f", capture * ns) : "." }'
 }
 
 trap take_down EXIT
 set_up
-echo "| reader | packets | M packets/s sent | lost, by its own account | processor time, ns a packet |"
-echo "|---|---|---|---|---|"
+echo "| reader | packets | M packets/s sent | lost, by its own account | processor time, ns a packet | of it capture |"
+echo "|---|---|---|---|---|---|"
 [ $# -gt 0 ] || set -- v3rx-flow undercurrent nfpcapd softflowd argus tcpdump
 for reader in "$@"; do run "$reader"; done

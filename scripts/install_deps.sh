@@ -4,7 +4,8 @@
 #   scripts/install_deps.sh build   a C compiler and libpcap with its headers
 #   scripts/install_deps.sh test    the same and Python 3
 #   scripts/install_deps.sh compare the same and Python's venv
-#   scripts/install_deps.sh check   the same as test, rustfmt, clippy, shellcheck and promtool (into target/tools)
+#   scripts/install_deps.sh check   the same as test, rustfmt, clippy, shellcheck and jsonnet; Prometheus, its Alertmanager and
+#                                   their tools (into target/tools)
 #
 # Installs with apt on Debian and its relatives (through sudo where the user is not root). Elsewhere it names what is
 # missing and fails. Rust itself is never installed, only asked for.
@@ -54,6 +55,7 @@ missing_packages() {
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
   elif [ "$1" = check ]; then
     have shellcheck || echo shellcheck
+    have jsonnet || echo jsonnet
   fi
 }
 
@@ -83,19 +85,27 @@ need_component() {
   rustup component add "$2"
 }
 
-# Debian's package would start a server as well: only its promtool is taken, and nothing is installed.
-fetch_promtool() {
-  if have promtool || [ -x "$TOOLS/promtool" ]; then return; fi
+# Debian's packages would start servers as well: only their programs are taken, and nothing is installed.
+#   fetch_programs PACKAGE PROGRAM...
+fetch_programs() {
+  local package=$1 program missing=()
+  shift
+  for program; do
+    have "$program" || [ -x "$TOOLS/$program" ] || missing+=("$program")
+  done
+  [ "${#missing[@]}" -eq 0 ] && return
   if ! have apt-get; then
-    echo "promtool is not here and there is no apt: the metrics will not be checked with it"
+    echo "not here, and there is no apt: ${missing[*]}; what needs them is skipped"
     return
   fi
-  echo "fetching promtool"
+  echo "fetching ${missing[*]}"
   mkdir -p "$TOOLS/deb"
   apt_quiet update
-  (cd "$TOOLS/deb" && apt-get download -qq prometheus >/dev/null 2>&1) || die "apt-get download prometheus failed"
-  dpkg-deb -x "$TOOLS"/deb/prometheus_*.deb "$TOOLS/deb"
-  mv "$TOOLS/deb/usr/bin/promtool" "$TOOLS/promtool"
+  (cd "$TOOLS/deb" && apt-get download -qq "$package" >/dev/null 2>&1) || die "apt-get download $package failed"
+  dpkg-deb -x "$TOOLS/deb/$package"_*.deb "$TOOLS/deb"
+  for program in "${missing[@]}"; do
+    mv "$TOOLS/deb/usr/bin/$program" "$TOOLS/$program"
+  done
   rm -rf "$TOOLS/deb"
 }
 
@@ -109,5 +119,6 @@ install_packages "$job"
 if [ "$job" = check ]; then
   need_component fmt rustfmt
   need_component clippy clippy
-  fetch_promtool
+  fetch_programs prometheus prometheus promtool
+  fetch_programs prometheus-alertmanager prometheus-alertmanager amtool
 fi

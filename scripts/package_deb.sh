@@ -19,4 +19,4 @@ mkdir -p "$parts"
 "$program" completions bash >"$parts/undercurrent.bash"
 "$program" completions zsh >"$parts/_undercurrent"
 "$program" completions fish >"$parts/undercurrent.fish"
-cargo deb --no-build --locked
+cargo deb --no-build --locked --strip

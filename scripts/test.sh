@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every test: unit and integration tests (with cargo-nextest where it is installed), documentation examples, and the
-# tests of the capture tools. Closes with the summaries of the runners.
+# tests of the capture tools and of the dashboards. Closes with the summaries of the runners.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,6 +21,7 @@ else
 fi
 run cargo test --locked --color never --doc
 run env PYTHONDONTWRITEBYTECODE=1 python3 captures/tools/test_restage.py
+run env PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover --verbose --start-directory dashboards/tests
 
 echo
 echo "== summary"

@@ -8,6 +8,14 @@ use std::process::Command;
 /// The worst exposure that the unit may have, in tenths.
 const EXPOSURE_MAX: u32 = 20;
 
+/// Files that start the program.
+const STARTS: [&str; 4] = [
+    "deploy/systemd/undercurrent.service",
+    "deploy/debian/default",
+    "deploy/container/compose.yaml",
+    "deploy/kubernetes/daemonset.yaml",
+];
+
 fn path(of: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(of)
 }
@@ -25,6 +33,29 @@ fn the_unit_is_hardened() {
     let report = String::from_utf8_lossy(&analysis.stdout);
     assert!(analysis.status.success(), "{report}{}", String::from_utf8_lossy(&analysis.stderr));
     assert!(report.contains("Overall exposure level"), "{report}");
+}
+
+/// The long flags in a text, comments left out.
+fn flags(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let words = lines.flat_map(|line| line.split([' ', '"', '\'', ',', '[', ']', '=']));
+    words.filter(|word| word.starts_with("--") && !word.starts_with("---"))
+}
+
+#[test]
+fn the_program_has_the_flags_that_it_is_started_with() {
+    let help =
+        assert_cmd::Command::cargo_bin("undercurrent").unwrap().args(["watch", "--help"]).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    for file in STARTS {
+        let text = fs::read_to_string(path(file)).unwrap();
+        // In the compose file, the commands of the other programs follow.
+        let own = text.split("\n  prometheus:\n").next().unwrap();
+        assert!(flags(own).count() > 0, "{file}");
+        for flag in flags(own) {
+            assert!(help.contains(&format!("{flag} ")), "{file}: {flag}");
+        }
+    }
 }
 
 #[test]

@@ -307,6 +307,66 @@ mod tests {
         }
     }
 
+    /// The same traffic as Argus tells of it.
+    fn binetflow(rows: &[(f64, Vec<String>)]) -> String {
+        let header = "StartTime,Dur,Proto,SrcAddr,Sport,Dir,DstAddr,Dport,State,sTos,dTos,TotPkts,TotBytes,SrcBytes,Label\n";
+        let mut text = header.to_owned();
+        for (_, row) in rows {
+            // 1,700,000,000 s is 22:13:20 of that day.
+            let seconds = row[0].parse::<f64>().unwrap() - 1_700_000_000.0 + 80_000.0;
+            let (day, seconds) = if seconds < 86_400.0 { (14, seconds) } else { (15, seconds - 86_400.0) };
+            let [hours, minutes] = [seconds / 3600.0, seconds % 3600.0 / 60.0].map(f64::floor);
+            let number = |at: usize| row[at].parse::<u64>().unwrap_or_default();
+            let (packets, bytes) =
+                (number(14) + number(16), number(15) + number(17) + 14 * (number(14) + number(16)));
+            writeln!(
+                text,
+                "2023/11/{day} {hours:02}:{minutes:02}:{:09.6},{},{},{},{},   ->,{},{},{},0,0,{packets},{bytes},{},flow=From-{}-{}",
+                seconds % 60.0,
+                if row[8] == "-" { "0.0" } else { &row[8] },
+                row[6],
+                row[2],
+                row[3],
+                row[4],
+                row[5],
+                if row[11] == "SF" { "FSPA_FSPA" } else { "S_" },
+                number(15) + 14 * number(14),
+                if row[18] == "Malicious" { "Botnet" } else { "Normal" },
+                if row[18] == "Malicious" { "V1-TCP-CC1" } else { "V1" },
+            )
+            .unwrap();
+        }
+        text
+    }
+
+    #[test]
+    fn binetflow_is_judged_and_evaluated_as_logs_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let rows = rows();
+        let flows = written(&dir, "capture.binetflow.gz", gzip(&binetflow(&rows)));
+        let log = written(&dir, "conn.log", tsv(&rows));
+        let [[_, _, from_argus, _], [_, _, from_zeek, _]] =
+            [&flows, &log].map(|input| <[String; 4]>::try_from(outputs(&[text(input)], &[], None)).unwrap());
+        let column = |table: &str, name: &str| -> Vec<String> {
+            let mut reader = csv::Reader::from_reader(table.as_bytes());
+            let at = reader.headers().unwrap().iter().position(|column| column == name).unwrap();
+            reader.records().map(|record| record.unwrap()[at].to_owned()).collect()
+        };
+        for name in
+            ["host", "peer_ip", "port", "flows", "first_seen", "interval_regularity", "rita_beacon_score"]
+        {
+            assert_eq!(column(&from_argus, name), column(&from_zeek, name), "{name}");
+        }
+        let unknown = column(&from_argus, "port_mismatch");
+        assert!(unknown.iter().all(String::is_empty), "Argus does not tell protocols");
+
+        let output = run(&["evaluate", "--quiet", "--format", "json", text(&flows)]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(outcome["incidents"][0]["behaviour"], "flow=From-Botnet-V1-TCP-CC1");
+        assert_eq!(outcome["incidents"][0]["found"]["behaviour"], "beacon");
+    }
+
     #[test]
     fn logs_can_be_trained_on() {
         let dir = tempfile::tempdir().unwrap();

@@ -63,8 +63,8 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input and run")]
 pub(super) struct CommonArgs {
-    /// Captures (pcap, pcapng), or Zeek logs (conn, dns, ssl, http, quic; TSV or JSON), also .gz or .zst; folders of them; - is
-    /// standard input. Several are read as one timeline
+    /// Captures (pcap, pcapng), Zeek logs (conn, dns, ssl, http, quic; TSV or JSON), or flows in CSV (Argus, CICFlowMeter,
+    /// nfdump), also .gz or .zst; folders of them; - is standard input. Several are read as one timeline
     #[arg(required = true, value_name = "INPUT", help_heading = None)]
     pub(super) inputs: Vec<PathBuf>,
     /// Monitored network, repeatable [default: private, unique-local and link-local ranges]

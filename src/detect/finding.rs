@@ -67,6 +67,23 @@ impl Kind {
             Self::Exfil => "exfil",
         }
     }
+
+    /// The behaviours that it can find.
+    pub const fn behaviours(self) -> &'static [Behaviour] {
+        match self {
+            Self::C2 => &[
+                Behaviour::Beacon,
+                Behaviour::LongConnection,
+                Behaviour::DnsTunnel,
+                Behaviour::IcmpTunnel,
+                Behaviour::Interactive,
+                Behaviour::UnnamedPeer,
+            ],
+            Self::Exfil => {
+                &[Behaviour::IcmpTunnel, Behaviour::BulkUpload, Behaviour::SlowDrip, Behaviour::StagedUpload]
+            }
+        }
+    }
 }
 
 impl Severity {
@@ -80,6 +97,16 @@ impl Severity {
             Self::Medium => "medium",
             Self::High => "high",
             Self::Critical => "critical",
+        }
+    }
+
+    /// The place in the order: 1 for low to 4 for critical.
+    pub const fn level(self) -> u8 {
+        match self {
+            Self::Low => 1,
+            Self::Medium => 2,
+            Self::High => 3,
+            Self::Critical => 4,
         }
     }
 }

@@ -188,7 +188,11 @@ impl<'a> ChannelView<'a> {
     }
 
     pub(super) fn steadiness(&self) -> f64 {
-        let life = self.channel.life.as_ref();
+        // Of a connection whose packets nobody saw is known that it was open, not how busy it was: it needs bursts of its own, as many
+        // as two in each of eight parts.
+        const FEWEST_BURSTS: u64 = 16;
+        let seen = !self.channel.unseen.has(Unseen::PACING) || self.channel.activities >= FEWEST_BURSTS;
+        let life = self.channel.life.as_ref().filter(|_| seen);
         self.of_bursts(life.and_then(|life| life.steadiness(self.channel.last_seen)))
     }
 

@@ -3,7 +3,7 @@
 use super::calibration::Point;
 
 /// Share of the calibration rows that the tail is fitted to.
-const SHARE: f64 = 0.02;
+const SHARE: f64 = 0.01;
 /// Rows from which there is a tail: the mean of fewer says little.
 const FEWEST_ROWS: f64 = 20.0;
 /// No chance is told to be smaller.

@@ -155,11 +155,10 @@ fn key(row: &Row<'_>) -> Result<FlowKey, BadLine> {
 fn proto_number(name: &str, v4: bool) -> u8 {
     match name.to_ascii_lowercase().as_str() {
         "tcp" => proto::TCP,
-        "udp" => proto::UDP,
+        // Argus names what UDP carries.
+        "udp" | "rtp" | "rtcp" | "udt" => proto::UDP,
         "icmp" if v4 => proto::ICMP,
         "icmp" | "icmp6" | "ipv6-icmp" => proto::ICMPV6,
-        // Argus names what UDP carries.
-        "rtp" | "rtcp" | "udt" => proto::UDP,
         "sctp" => proto::SCTP,
         "gre" => proto::GRE,
         number => number.parse().unwrap_or_default(),

@@ -233,9 +233,8 @@ mod tests {
             "ts,te,td,sa,da,sp,dp,pr,flg,fwd,stos,ipkt,ibyt,opkt,obyt",
             "2024-01-01 00:00:01,2024-01-01 00:00:03,2.000,10.0.0.1,192.0.2.1,5000,443,TCP,...AP.SF,0,0,10,1200,8,9000",
         );
-        use Column::{OrigIpBytes, RespIpBytes, RespPkts, Ts};
         assert_eq!(
-            texts(&row, &[Ts, OrigIpBytes, RespPkts, RespIpBytes]),
+            texts(&row, &[Column::Ts, Column::OrigIpBytes, Column::RespPkts, Column::RespIpBytes]),
             ["1704067201.000000000", "1200", "8", "9000"]
         );
     }

@@ -100,11 +100,12 @@ impl Names {
         }
     }
 
-    /// Remembers a name. The first name of a connection stays: a proxy's connection has many.
+    /// Remembers a name. Of several requests in one connection the last one's host stays, as RITA has it.
     pub(super) fn learn(&mut self, named: Named) {
         let known = self.young.get(&named.uid).or_else(|| self.old.get(&named.uid));
         let info = match known {
-            Some(known) if known.name.is_some() || named.info.name.is_none() => return,
+            Some(_) if named.info.name.is_none() => return,
+            Some(known) if known.name.is_some() && named.info.service != Service::Http => return,
             // QUIC has a line in each of two logs.
             Some(known) => AppInfo { service: known.service, ..named.info },
             None => named.info,
@@ -164,13 +165,19 @@ mod tests {
     }
 
     #[test]
-    fn the_first_name_stays_and_is_given_once() {
+    fn a_handshake_has_one_name_and_requests_have_their_last() {
         let mut names = Names::new(Seed(1));
         names.learn(tls(7, None));
         names.learn(tls(7, Some("a.example")));
         names.learn(tls(7, Some("b.example")));
         assert_eq!(names.take(7).unwrap().name.as_deref(), Some("a.example"));
         assert_eq!(names.take(7), None);
+        for name in [Some("a.example"), Some("b.example"), None] {
+            let mut request = tls(8, name);
+            request.info.service = Service::Http;
+            names.learn(request);
+        }
+        assert_eq!(names.take(8).unwrap().name.as_deref(), Some("b.example"));
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(super) fn time(text: &str) -> Option<Timestamp> {
     }
 }
 
-/// A date and a time without a zone, taken for UTC: year, month, day, or day, month, year as `CICFlowMeter` has it; 24 hours, or 12 with `AM` and
+/// A date and a time without a zone, taken for UTC: year, month, day, or day, month, year as CICFlowMeter has it; 24 hours, or 12 with `AM` and
 /// `PM`; with or without seconds and their fraction.
 pub(super) fn civil_time(text: &str) -> Option<Timestamp> {
     let (text, noon) = match text.trim() {

@@ -36,6 +36,7 @@ pub struct Measure {
 struct LastPass {
     at: Option<Timestamp>,
     host_scores: Vec<HostScore>,
+    host_findings: BTreeMap<(Addr, Kind, Behaviour), Severity>,
     over_threshold: PerSeverity<u64>,
 }
 
@@ -51,7 +52,7 @@ impl Measure {
             evictions: Eviction::ALL.iter().map(|eviction| (eviction.name().to_owned(), 0)).collect(),
             scores: Kind::ALL.map(|kind| (kind, Buckets::new(&Buckets::SCORE_BOUNDS))).into(),
             made: BTreeSet::new(),
-            findings: BTreeMap::new(),
+            findings: every_kind_of_finding().map(|kind| (kind, 0)).collect(),
             last: LastPass::default(),
         }
     }
@@ -91,6 +92,7 @@ impl Measure {
         self.last = LastPass {
             at: Some(at),
             host_scores: self.host_scores(scores),
+            host_findings: self.host_findings(scores),
             over_threshold: self.over_threshold(scores),
         };
     }
@@ -104,6 +106,7 @@ impl Measure {
             channels_tracked: store.channels().len() as u64,
             last_scored: self.last.at,
             host_scores: self.last.host_scores.clone(),
+            host_findings: self.last.host_findings.clone(),
             host_volumes: self.host_volumes(at, store),
             hosts_over_threshold: self.last.over_threshold.clone(),
             score_thresholds: self.thresholds.clone(),
@@ -161,6 +164,20 @@ impl Measure {
         rows
     }
 
+    fn host_findings(&self, scores: &Scores) -> BTreeMap<(Addr, Kind, Behaviour), Severity> {
+        let mut gravest = BTreeMap::new();
+        for finding in &scores.findings {
+            let top = Kind::ALL.into_iter().zip(&self.top).find(|(kind, _)| *kind == finding.kind);
+            if top.is_some_and(|(_, top)| top.contains(finding.host)) {
+                let severity = gravest
+                    .entry((finding.host, finding.kind, finding.behaviour))
+                    .or_insert(finding.severity);
+                *severity = finding.severity.max(*severity);
+            }
+        }
+        gravest
+    }
+
     fn host_volumes(&mut self, at: Timestamp, store: &FeatureStore) -> Vec<HostVolume> {
         let begin = self.window.begin(at).unwrap_or(Timestamp::MIN);
         let chosen = |host: Addr| self.top.iter().any(|top| top.contains(host));
@@ -201,6 +218,14 @@ impl Measure {
         };
         self.thresholds.iter().filter_map(count).collect()
     }
+}
+
+/// What findings are counted by. All begin at 0, since an increase from nothing to 1 is none to Prometheus.
+fn every_kind_of_finding() -> impl Iterator<Item = (Kind, Severity, Behaviour)> {
+    Kind::ALL.into_iter().flat_map(|kind| {
+        let of_severity = move |severity| kind.behaviours().iter().map(move |&b| (kind, severity, b));
+        Severity::ALL.into_iter().flat_map(of_severity)
+    })
 }
 
 fn model_states(detector: &Detector, models: &[ModelSummary]) -> Vec<ModelState> {

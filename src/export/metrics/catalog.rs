@@ -88,6 +88,7 @@ catalog! {
     SCORING_LATE = Counter "undercurrent_scoring_late_total" "" [] "Scoring passes that were due while the one before was still running. Live sensor only.";
     LAST_SCORED = Gauge "undercurrent_last_scored_timestamp_seconds" "seconds" [] "Packet time of the last scoring pass.";
     HOST_SCORE = Gauge "undercurrent_host_anomaly_score" "" ["host", "detector"] "Anomaly score of a top-K host, 0 to 1; to be compared with the score threshold.";
+    HOST_FINDING_SEVERITY = Gauge "undercurrent_host_finding_severity" "" ["host", "detector", "behaviour"] "Severity of the gravest finding of a behaviour at a top-K host: 1 low, 2 medium, 3 high, 4 critical; no series where there is none.";
     HOST_BYTES_OUT = Gauge "undercurrent_host_bytes_out" "bytes" ["host"] "IP bytes that a top-K host sent outside in the newest five minutes.";
     HOST_BYTES_IN = Gauge "undercurrent_host_bytes_in" "bytes" ["host"] "IP bytes that a top-K host received from outside in the newest five minutes.";
     HOST_PACKETS_OUT = Gauge "undercurrent_host_packets_out" "" ["host"] "Packets that a top-K host sent outside in the newest five minutes.";

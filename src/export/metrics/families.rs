@@ -78,6 +78,16 @@ fn hosts<'a>(s: &'a MetricsSnapshot, all: &mut Vec<Family<'a>>) {
             .filter_map(|h| Some(sample([s.host_labels.of(h.host)?.as_ref(), h.detector.name()], h.score)))
             .collect(),
     });
+    let findings = s.host_findings.iter();
+    all.push(Family {
+        metric: catalog::HOST_FINDING_SEVERITY,
+        samples: findings
+            .filter_map(|((host, detector, behaviour), severity)| {
+                let host = s.host_labels.of(*host)?;
+                Some(sample([host.as_ref(), detector.name(), behaviour.name()], f64::from(severity.level())))
+            })
+            .collect(),
+    });
     let volumes: [(Metric, Volume); 6] = [
         (catalog::HOST_BYTES_OUT, |h| h.bytes_out),
         (catalog::HOST_BYTES_IN, |h| h.bytes_in),

@@ -39,6 +39,8 @@ pub struct MetricsSnapshot {
     pub last_scored: Option<Timestamp>,
     /// Scores of the chosen hosts, at most K of each detector.
     pub host_scores: Vec<HostScore>,
+    /// The gravest findings of the chosen hosts, each host, detector and behaviour once.
+    pub host_findings: BTreeMap<(Addr, Kind, Behaviour), Severity>,
     /// Volumes of the chosen hosts, each host once.
     pub host_volumes: Vec<HostVolume>,
     /// Hosts at or over the threshold of each severity, all hosts counted.

@@ -40,6 +40,7 @@ fn full() -> MetricsSnapshot {
             HostScore { host, detector: Kind::Exfil, score: 0.2 },
             HostScore { host, detector: Kind::C2, score: 0.93 },
         ],
+        host_findings: BTreeMap::from([((host, Kind::C2, Behaviour::Beacon), Severity::High)]),
         host_volumes: vec![HostVolume { host, bytes_out: 412_337, ..HostVolume::default() }],
         hosts_over_threshold: BTreeMap::from([((Kind::C2, Severity::High), 1)]),
         score_thresholds: BTreeMap::from([((Kind::C2, Severity::High), 0.9)]),
