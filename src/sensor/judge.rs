@@ -14,6 +14,9 @@ use super::{Book, BookConfig, Event, Incident, Measure};
 /// Incidents that are over and are still shown, at most.
 const ENDED_SHOWN: usize = 200;
 
+/// Findings of a detector that may be exemplars: a bucket takes one, and there are a few dozen buckets.
+const EXEMPLARS: usize = 100;
+
 /// A copy of the pipeline's state at one moment.
 #[derive(Debug)]
 pub struct Moment {
@@ -106,7 +109,9 @@ impl Judge {
         self.measure.pass(at, &scores);
         let mut metrics = self.measure.snapshot(at, &moment.stats, &moment.store);
         metrics.exemplars = exemplars(&scores.findings, at);
-        metrics.host_labels = HostLabels::new(&self.config.host_label, &moment.store);
+        let chosen = metrics.host_volumes.iter().map(|volume| volume.host);
+        let chosen = chosen.chain(metrics.host_scores.iter().map(|score| score.host)).collect();
+        metrics.host_labels = HostLabels::new(&self.config.host_label, &chosen, &moment.store);
         let ended = self.ended.iter().cloned().collect();
         (Verdicts { at: Some(at), scores, ended, metrics }, events)
     }
@@ -147,12 +152,15 @@ fn forget_silent(scores: &mut Scores, before: Timestamp) {
     }
 }
 
-/// An exemplar for each finding, which leads from the histogram of scores to the finding.
+/// An exemplar for each of the findings with the highest scores, which leads from the histogram of scores to the finding.
 fn exemplars(findings: &[Finding], at: Timestamp) -> BTreeMap<Kind, Vec<Exemplar>> {
     let mut exemplars: BTreeMap<Kind, Vec<Exemplar>> = BTreeMap::new();
     for finding in findings {
         let exemplar = Exemplar { finding_id: finding.id.clone(), value: finding.score, at };
-        exemplars.entry(finding.kind).or_default().push(exemplar);
+        let of_kind = exemplars.entry(finding.kind).or_default();
+        if of_kind.len() < EXEMPLARS {
+            of_kind.push(exemplar);
+        }
     }
     exemplars
 }

@@ -74,8 +74,8 @@ fn document(title: &str, content: impl FnOnce(&mut Page)) -> String {
     page.raw(
         "</style>\n<script src=\"/update.js\" defer></script>\n</head>\n<body>\n\
          <a class=\"skip\" href=\"#content\">Skip to the content</a>\n\
-         <div class=\"top bar-top\"><p class=\"brand\"><a href=\"/\">undercurrent</a></p>\
-         <p id=\"updated\" class=\"dim\" role=\"status\"></p></div>\n<main id=\"content\">\n",
+         <header class=\"top bar-top\"><p class=\"brand\"><a href=\"/\">undercurrent</a></p>\
+         <p id=\"updated\" class=\"dim\" role=\"status\"></p></header>\n<main id=\"content\">\n",
     );
     content(&mut page);
     page.raw("</main>\n</body>\n</html>\n");
@@ -118,7 +118,7 @@ fn hosts_table(page: &mut Page, served: &Served) {
     }
     head(
         page,
-        "Hosts by score",
+        "Table of hosts",
         &["Host", "C2", "Exfiltration", "Sent", "Received", "Connections", "Peers", "Last seen (UTC)"],
     );
     for host in hosts.iter().take(HOSTS) {
@@ -177,7 +177,7 @@ fn channels(page: &mut Page, served: &Served, addr: Addr) {
     }
     head(
         page,
-        "Channels",
+        "Table of channels",
         &["Peer", "C2", "Exfiltration", "Sent", "Received", "Connections", "Lasted", "Last seen (UTC)"],
     );
     for scored in channels.iter().take(HOSTS) {

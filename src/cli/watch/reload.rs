@@ -212,6 +212,7 @@ impl Reloader {
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let differ = [
         ("local", old.local != new.local),
+        ("assets", old.assets != new.assets),
         ("capture", old.capture != new.capture),
         ("decode", old.decode != new.decode),
         ("flow", old.flow != new.flow),

@@ -35,9 +35,10 @@ pub struct HostLabels {
 }
 
 impl HostLabels {
-    /// Labels of this kind; the names are those that the store has learnt.
-    pub fn new(label: &HostLabel, store: &FeatureStore) -> Self {
-        let names = if *label == HostLabel::Hostname { names_of(store) } else { BTreeMap::new() };
+    /// Labels of this kind for the chosen hosts; the names are those that the store has learnt.
+    pub fn new(label: &HostLabel, chosen: &BTreeSet<Addr>, store: &FeatureStore) -> Self {
+        let mut names = if *label == HostLabel::Hostname { names_of(store) } else { BTreeMap::new() };
+        names.retain(|host, _| chosen.contains(host));
         Self { label: label.clone(), names }
     }
 
@@ -91,7 +92,9 @@ mod tests {
     fn a_host_is_named_as_asked() {
         let store = FeatureStore::new(&Config::default(), LocalNetworks::default(), Seed::REPLAY);
         let host = Addr::from_v4([10, 0, 0, 1]);
-        let label = |label: HostLabel| HostLabels::new(&label, &store).of(host).map(Cow::into_owned);
+        let label = |label: HostLabel| {
+            HostLabels::new(&label, &BTreeSet::from([host]), &store).of(host).map(Cow::into_owned)
+        };
         assert_eq!(label(HostLabel::Ip).as_deref(), Some("10.0.0.1"));
         assert_eq!(label(HostLabel::Hostname).as_deref(), Some("10.0.0.1"), "no name is known");
         assert_eq!(label(HostLabel::Off), None);

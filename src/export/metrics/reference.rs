@@ -6,6 +6,12 @@ use super::catalog::{CATALOG, MetricKind};
 use super::topk::TopKConfig;
 use crate::export::text;
 
+/// Series of a host that was chosen for one detector: its score, and its volumes.
+pub(super) const SERIES_OF_A_HOST: usize = 7;
+
+/// Series of no host, at most.
+pub(super) const OTHER_SERIES_MAX: usize = 300;
+
 const HEAD: &str = "\
 # Metrics
 
@@ -38,6 +44,9 @@ Series with a `host` label exist for at most K = LIMIT hosts of each detector (`
 Hosts at or over the threshold of `high` come first. A host enters at a score of ENTRY, stays for at least DWELL of packet time,
 and leaves below RELEASE or when another host exceeds it by MARGIN, so that series do not flap. All
 values of a scrape are of one moment; a host that left is gone from the next scrape.
+
+A sensor has at most SERIES series: SERIES_OF_A_HOST for each of the 2 × K hosts that may be chosen (a score of one detector, six volumes), and OTHERS others, however many hosts
+there are.
 `undercurrent_hosts_over_threshold` counts all hosts, beyond K as well. No label holds a peer, a port or a name.
 
 ## Labels
@@ -72,6 +81,9 @@ pub fn render_reference() -> String {
     }
     let TopKConfig { limit, entry, release, dwell, margin } = TopKConfig::default();
     let rules = [
+        ("SERIES_OF_A_HOST", SERIES_OF_A_HOST.to_string()),
+        ("SERIES", text::count((SERIES_OF_A_HOST * 2 * limit + OTHER_SERIES_MAX) as u64)),
+        ("OTHERS", OTHER_SERIES_MAX.to_string()),
         ("LIMIT", limit.to_string()),
         ("ENTRY", entry.to_string()),
         ("RELEASE", release.to_string()),
