@@ -46,6 +46,8 @@ pub struct Config {
     pub metrics: MetricsConfig,
     /// Its web server.
     pub web: WebConfig,
+    /// What it gives up.
+    pub sandbox: SandboxConfig,
     /// Its messages.
     pub log: LogConfig,
 }
@@ -68,6 +70,20 @@ pub struct DetectConfig {
     pub alerts_a_day: f64,
     /// Seconds between scoring passes of the live sensor.
     pub score_every_s: u32,
+}
+
+/// What the live sensor gives up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SandboxConfig {
+    /// Whether it does.
+    pub enabled: bool,
+}
+
+impl Default for SandboxConfig {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
 }
 
 /// What the live sensor says.

@@ -28,6 +28,9 @@ pub(super) enum Command {
     /// Capture live, score, and serve metrics and findings, until SIGTERM
     #[command(after_help = examples::WATCH)]
     Watch(Box<WatchArgs>),
+    /// Show a running sensor in the terminal
+    #[command(after_help = examples::TOP)]
+    Top(TopArgs),
     /// Fit the isolation forests on benign captures or flow records and write model files
     #[command(after_help = examples::TRAIN)]
     Train(TrainArgs),
@@ -168,6 +171,29 @@ pub(super) struct WatchArgs {
     /// Seed of hashes [default: that of the checkpoint, else a random one]
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TopArgs {
+    /// Address of the sensor's web server
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9909")]
+    pub(super) url: String,
+    /// User to log in as
+    #[arg(
+        long,
+        value_name = "NAME",
+        help = "User to log in as; the password is taken from UNDERCURRENT_PASSWORD"
+    )]
+    pub(super) user: Option<String>,
+    /// Certificate of the authority that signed the sensor's, PEM
+    #[arg(long, value_name = "FILE")]
+    pub(super) ca_file: Option<PathBuf>,
+    /// Seconds between updates
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) interval: u16,
+    /// Print the state once, as text; so it is where standard output is no terminal
+    #[arg(long)]
+    pub(super) once: bool,
 }
 
 #[derive(Debug, Args)]

@@ -46,6 +46,12 @@ Examples:
 
 It needs CAP_NET_RAW: run it as root, or by the systemd unit that comes with it.";
 
+pub(super) const TOP: &str = "\
+Examples:
+    undercurrent top
+    UNDERCURRENT_PASSWORD=secret undercurrent top --url https://sensor.example:9909 --user alice --ca-file ca.pem
+    undercurrent top --once";
+
 pub(super) const TRAIN: &str = "\
 Examples:
   Models of a network's own benign captures, and their use

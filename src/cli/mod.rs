@@ -13,6 +13,7 @@ mod replay;
 mod session;
 mod simulate;
 mod simulate_args;
+mod top;
 mod train;
 mod watch;
 
@@ -44,6 +45,7 @@ pub fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Replay(args) => replay::run(&args),
         Command::Watch(args) => watch::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Simulate(args) => simulate::run(&args),

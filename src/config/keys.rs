@@ -102,6 +102,10 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("web.max_connections", "Connections at a time; further ones wait."),
     ("web.request_timeout_s", "Seconds until a request or its answer is given up."),
     (
+        "sandbox.enabled",
+        "Whether the live sensor gives up its rights once its sockets are open: capabilities, system calls, files and ports that it does not need.",
+    ),
+    (
         "log.level",
         "Least grave messages that are written: \"error\", \"warn\", \"info\", \"debug\", \"trace\".",
     ),

@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 /// The state of one monitored host.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Host {
-    /// First packet; nothing before the first report.
+    /// First packet; nothing before the first report or DNS message.
     pub first_seen: Option<Timestamp>,
     /// Last packet.
     pub last_seen: Timestamp,
@@ -43,10 +43,15 @@ impl Host {
         holding: None,
     };
 
-    /// Takes a report of a flow from `first` to `last` with traffic that is new.
-    pub fn report(&mut self, first: Timestamp, last: Timestamp, new: &Traffic, internal: bool, opens: bool) {
+    /// Takes packets from `first` to `last`.
+    pub fn see(&mut self, first: Timestamp, last: Timestamp) {
         self.first_seen = Some(self.first_seen.map_or(first, |seen| seen.min(first)));
         self.last_seen = self.last_seen.max(last);
+    }
+
+    /// Takes a report of a flow from `first` to `last` with traffic that is new.
+    pub fn report(&mut self, first: Timestamp, last: Timestamp, new: &Traffic, internal: bool, opens: bool) {
+        self.see(first, last);
         self.flows += u64::from(opens);
         self.traffic.add(new);
         if internal {

@@ -271,13 +271,18 @@ impl FeatureStore {
             return;
         }
         let message = &dns.message;
-        if message.is_response && !message.addresses.is_empty() {
+        let names_addresses = message.is_response && !message.addresses.is_empty();
+        if names_addresses {
             for addr in &message.addresses {
                 self.names.learn(dns.client, *addr, &message.name);
             }
-            let hash = self.hosts.hash(&dns.client);
-            self.hosts.update(&dns.client, hash, Host::default, |host| host.dns_answers += 1);
         }
+        // A message is told before its flow is: a domain can be judged before the host has had a report.
+        let hash = self.hosts.hash(&dns.client);
+        self.hosts.update(&dns.client, hash, Host::default, |host| {
+            host.see(dns.ts, dns.ts);
+            host.dns_answers += u64::from(names_addresses);
+        });
         let domain = registered_domain(&message.name);
         if domain.is_empty()
             || domain.len() == message.name.len() && message.is_response

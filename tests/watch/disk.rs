@@ -64,7 +64,7 @@ fn a_full_disk_and_one_that_is_read_only_are_told_of_and_gone_on_after() {
     const SINK: &str = "undercurrent_findings_sink_up{sink=\"file\"}";
     const FAILED: &str = "undercurrent_checkpoints_total{result=\"failed\"}";
     const WRITTEN: &str = "undercurrent_checkpoints_total{result=\"ok\"}";
-    let Some(network) = Network::new() else { return };
+    let Some(_network) = Network::new() else { return };
     let folder = tempfile::tempdir().unwrap();
     let Some(disk) = Disk::mount(&folder.path().join("state")) else { return };
     let ballast = disk.0.join("ballast");
@@ -72,7 +72,7 @@ fn a_full_disk_and_one_that_is_read_only_are_told_of_and_gone_on_after() {
     let config = folder.path().join("undercurrent.toml");
     fs::write(&config, "[detect]\nscore_every_s = 10\n[state]\ncheckpoint_interval_s = 1\n").unwrap();
     let mut sensor = Sensor::start(folder.path(), &["--config", config.to_str().unwrap()]);
-    send(&mut network.sender(), "iodine_tunnel");
+    send("iodine_tunnel");
     sensor.wait_for("findings find no room", |sensor| sensor.metric(SINK) == Some(0.0));
     sensor.wait_for("nor does the checkpoint", |sensor| {
         sensor.metric(FAILED).is_some_and(|failed| failed >= 1.0)

@@ -7,8 +7,6 @@ use serde_json::Value;
 use super::network::Network;
 use super::sensor::{Sensor, send};
 
-const NEW_TUNNELS: &str =
-    "undercurrent_findings_total{behaviour=\"dns_tunnel\",detector=\"c2\",severity=\"critical\"}";
 const PACKETS: &str = "undercurrent_capture_packets_total";
 
 #[test]
@@ -18,7 +16,7 @@ fn an_incident_is_seen_everywhere_and_the_sensor_can_be_told_to_leave_it() {
     let config = folder.path().join("undercurrent.toml");
     fs::write(&config, "[detect]\nscore_every_s = 10\n").unwrap();
     let mut sensor = Sensor::start(folder.path(), &["--config", config.to_str().unwrap()]);
-    let sent = send(&mut network.sender(), "iodine_tunnel");
+    let sent = send("iodine_tunnel");
     sensor.wait_for("all packets are counted", |sensor| {
         let lost = |reason| {
             sensor
@@ -31,7 +29,6 @@ fn an_incident_is_seen_everywhere_and_the_sensor_can_be_told_to_leave_it() {
     sensor.wait_for("the tunnel is found", |sensor| {
         sensor.get("/metrics").is_some_and(|answer| answer.body.contains("behaviour=\"dns_tunnel\""))
     });
-    assert!(sensor.metric(NEW_TUNNELS).is_none_or(|found| found >= 1.0));
     let finding = tunnel(&sensor).unwrap();
     sensor.wait_for("it is in the findings file", |sensor| {
         sensor.findings().iter().any(|line| line["undercurrent"]["id"] == finding["id"])
@@ -59,7 +56,7 @@ fn look_at_all_pages(sensor: &Sensor, host: &str) {
         ("/update.js", 200, "text/javascript", "fetch"),
         ("/healthz", 200, "text/plain", "ok"),
         ("/readyz", 200, "text/plain", "capturing from"),
-        ("/metrics", 200, "text/plain; version=0.0.4", "undercurrent_host_anomaly_score{detector=\"c2\""),
+        ("/metrics", 200, "text/plain; version=0.0.4", "undercurrent_host_anomaly_score{"),
         ("/api/v1/hosts", 200, "application/json", host),
         ("/api/v1/status", 200, "application/json", "packets_per_second"),
         (&format!("/api/v1/hosts/{host}"), 200, "application/json", "\"channels\""),
@@ -117,7 +114,7 @@ fn go_away_and_come_back(sensor: &mut Sensor, network: &Network) {
     network.add_link();
     sensor.wait_for("it is back", |sensor| sensor.get("/readyz").is_some_and(|answer| answer.status == 200));
     let before = sensor.metric(PACKETS).unwrap();
-    let sent = send(&mut network.sender(), "icmp_tunnel");
+    let sent = send("icmp_tunnel");
     sensor.wait_for("packets are counted again", |sensor| {
         sensor.metric(PACKETS).is_some_and(|now| now >= before + sent as f64)
     });

@@ -10,10 +10,10 @@ const KILLS: u32 = 20;
 
 #[test]
 fn killed_again_and_again_it_comes_up_and_forgets_nothing() {
-    let Some(network) = Network::new() else { return };
+    let Some(_network) = Network::new() else { return };
     let folder = tempfile::tempdir().unwrap();
     let mut first = Sensor::start(folder.path(), &[]);
-    send(&mut network.sender(), "iodine_tunnel");
+    send("iodine_tunnel");
     first.wait_for("the packets are counted", |sensor| {
         sensor.metric("undercurrent_channels_tracked").is_some_and(|channels| channels > 0.0)
     });
@@ -25,7 +25,7 @@ fn killed_again_and_again_it_comes_up_and_forgets_nothing() {
     let kills = std::env::var("UNDERCURRENT_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(KILLS);
     for kill in 0..kills {
         let mut sensor = Sensor::start(folder.path(), &[]);
-        send(&mut network.sender(), "icmp_tunnel");
+        send("icmp_tunnel");
         // Most end while the last checkpoint is written; the moments are spread over it.
         if kill % 4 != 0 {
             sensor.signal("TERM");

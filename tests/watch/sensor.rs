@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use pcap::{Active, Capture};
+use pcap::Capture;
 use undercurrent::capture::{Block, Timeline};
 
-use super::network::FAR;
+use super::network::{FAR, NEAR};
 
 /// Between two looks at what is waited for.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -138,7 +138,8 @@ impl Drop for Sensor {
 }
 
 /// Sends every frame of a recorded scenario, as fast as it goes. Gives how many those were.
-pub(crate) fn send(sender: &mut Capture<Active>, scenario: &str) -> u64 {
+pub(crate) fn send(scenario: &str) -> u64 {
+    let mut sender = Capture::from_device(NEAR).unwrap().open().unwrap();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures").join(scenario).join("capture.pcap.zst");
     let mut timeline = Timeline::open(&[path]).unwrap();
     let (mut block, mut sent) = (Block::default(), 0);

@@ -18,6 +18,7 @@ mod reload;
 mod saving;
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -31,6 +32,7 @@ use tracing::{info, warn};
 use crate::capture::live::Capture;
 use crate::config::Config;
 use crate::pipeline::Pipeline;
+use crate::sandbox;
 use crate::seed::Seed;
 use crate::sensor::checkpoint::{self, Checkpoint};
 use crate::sensor::{Judge, Moment};
@@ -40,6 +42,7 @@ use super::args::WatchArgs;
 use super::{Failure, clock, with_causes};
 use judging::{Judging, Outlets, SaveJob};
 use log::LogHandle;
+use process::Process;
 use publish::Publisher;
 use pump::{Pump, Requests, Watch};
 use reload::{Origin, Reloader, Tunables, judge_config};
@@ -66,11 +69,13 @@ pub(super) fn run(args: &WatchArgs) -> Result<ExitCode, Failure> {
     };
     let opened = Capture::open(&args.interface, &config.capture, seed)?;
     let requests = listen_to_signals()?;
+    let process = Process::started(started);
+    give_up_rights(&config, origin.files(&config));
 
     let saves = Shared::<SaveState>::default();
     let journal_state = Shared::default();
     let (publisher, served) =
-        Publisher::new(started, config.flow.max_flows, Arc::clone(&saves), Arc::clone(&journal_state));
+        Publisher::new(process, config.flow.max_flows, Arc::clone(&saves), Arc::clone(&journal_state));
     info!("serving at http://{}/", server.address()?);
     let security = serve(server, served, security)?;
 
@@ -129,6 +134,18 @@ fn restore(config: &Config) -> Option<Checkpoint> {
         info!("starting without a checkpoint");
     }
     checkpoint
+}
+
+/// Keeps of all rights those to read what a reload reads, and to write the state. Comes before the first thread.
+fn give_up_rights(config: &Config, readable: Vec<PathBuf>) {
+    if !config.sandbox.enabled {
+        warn!("sandbox.enabled is off: no rights are given up");
+        return;
+    }
+    let state = config.state.directory.clone();
+    let findings = config.findings.journal(&state).file;
+    let policy = sandbox::Policy { readable, writable: vec![state, findings], tcp_ports: Vec::new() };
+    info!("{}", sandbox::enter(&policy));
 }
 
 fn listen_to_signals() -> anyhow::Result<Requests> {

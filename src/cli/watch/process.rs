@@ -25,6 +25,11 @@ impl Process {
         Self { start, stat: File::open("/proc/self/stat").ok(), status: File::open("/proc/self/status").ok() }
     }
 
+    /// When it was started.
+    pub(super) const fn start(&self) -> Timestamp {
+        self.start
+    }
+
     /// Its state; nothing of what cannot be read.
     pub(super) fn state(&mut self) -> ProcessState {
         let stat = text_of(self.stat.as_mut());

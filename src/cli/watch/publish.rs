@@ -31,14 +31,14 @@ pub(super) struct Publisher {
 
 impl Publisher {
     pub(super) fn new(
-        started: Timestamp,
+        process: Process,
         max_flows: usize,
         saves: Shared<SaveState>,
         journal: Shared<JournalState>,
     ) -> (Self, watch::Receiver<Arc<Served>>) {
+        let started = process.start();
         let served = Served { started, published: started, ..Served::default() };
         let (sender, receiver) = watch::channel(Arc::new(served));
-        let process = Process::started(started);
         (
             Self { sender, process, saves, journal, started, max_flows: max_flows as u64, before: None },
             receiver,

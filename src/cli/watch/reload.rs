@@ -122,6 +122,22 @@ impl Origin {
         models::load(self.models.as_deref(), allowlist, &config.detect)
     }
 
+    /// All files that a reload reads.
+    pub(super) fn files(&self, config: &Config) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = self.allowlist.clone();
+        files.extend(self.config.clone());
+        files.extend(self.models.clone());
+        files.extend(config.allowlist.files.clone());
+        let state = &config.state.directory;
+        let key = &config.metrics.host_label_key_file;
+        files.extend((!key.as_os_str().is_empty()).then(|| state.join(key)));
+        let web = &config.web.config_file;
+        files.extend((!web.as_os_str().is_empty()).then(|| web.clone()));
+        let tls = WebFile::load(web).ok().and_then(|file| file.tls_server_config);
+        files.extend(tls.into_iter().flat_map(|tls| [tls.cert_file, tls.key_file, tls.client_ca_file]));
+        files
+    }
+
     /// TLS and users.
     pub(super) fn security(&self, config: &Config) -> anyhow::Result<Security> {
         let path = &config.web.config_file;

@@ -104,8 +104,8 @@ fn run(folder: &TempDir, feed: FileFeed) -> Run {
     let origin = Origin::none();
     let loaded = origin.load(&config).unwrap();
     let judge = Judge::new(loaded.detector, &loaded.models, 1, judge_config(&config).unwrap(), incidents);
-    let (publisher, _served) =
-        Publisher::new(Timestamp::from_nanos(0), 1, Arc::clone(&saves), Arc::clone(&journal_state));
+    let process = Process::started(Timestamp::from_nanos(0));
+    let (publisher, _served) = Publisher::new(process, 1, Arc::clone(&saves), Arc::clone(&journal_state));
     let (checkpoints, _) = saving::start_checkpoints(config.state.checkpoint(), Arc::clone(&saves)).unwrap();
     let journal = config.findings.journal(&config.state.directory);
     let (lines, journal_thread) = saving::start_journal(journal, Arc::clone(&journal_state)).unwrap();
