@@ -1,22 +1,24 @@
-"""Asks a real Prometheus, loaded with replayed incidents, for what each panel of each dashboard shows, and writes it as JSON.
+"""Asks a real Prometheus for what each panel of each dashboard shows, and writes it as JSON: incidents of replays, and for the health of the
+sensor a live one, where one can be started.
 
     collect.py OUTPUT_FOLDER    a file a dashboard: the dashboard, the time that is shown, the answers by panel and query
 """
 
+import contextlib
 import json
 import pathlib
 import sys
 import tempfile
+import time
+import typing
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
 
 import dashboards  # noqa: E402
 import history  # noqa: E402
+import live  # noqa: E402
 import servers  # noqa: E402
 
-STEP_S = 60
-# Long enough for rates: the points of a history are minutes apart where few packets come.
-RATE_INTERVAL_S = 600
 OFFICE = "office_day_incident"
 UPLOAD = "https_bulk_upload"
 # What each dashboard shows: a scenario of captures/, and the host that is chosen.
@@ -27,52 +29,90 @@ SHOWN = {
     "host.json": (OFFICE, "10.20.30.17"),
     "exfiltration.json": (UPLOAD, ".*"),
 }
+# What is sent to the live sensor, one after another, and the seconds between.
+SENT = ["benign_browsing", "iodine_tunnel", OFFICE, UPLOAD]
+PAUSE_S = 20
 
 
-def ask(prometheus, expression, times, host, instant=False, step=STEP_S):
-    first, last = times
-    query = dashboards.fill_in(expression.replace("$host", host), f"{RATE_INTERVAL_S}s", f"{int(last - first)}s")
+class Window(typing.NamedTuple):
+    """A time that is shown, in seconds: its ends, the step between points, and the range of rates."""
+
+    first: float
+    last: float
+    step: int
+    rate: int
+
+
+def of_replay(path):
+    points = history.points(path)
+    # Rates over long: the points of a history are minutes apart where few packets come.
+    return Window(points[0][0], points[-1][0], step=60, rate=600)
+
+
+def of_sensor(prometheus, interface):
+    first = time.time()
+    for scenario in SENT:
+        live.send(scenario, interface)
+        scrapes = prometheus.scrapes("tap") + PAUSE_S
+        servers.until(lambda enough=scrapes: prometheus.scrapes("tap") >= enough, "the sensor to be scraped")
+    return Window(first, time.time(), step=1, rate=15)
+
+
+def ask(prometheus, expression, window, host, instant=False, step=None):
+    whole = f"{int(window.last - window.first)}s"
+    query = dashboards.fill_in(expression.replace("$host", host), f"{window.rate}s", whole)
     if instant:
-        return prometheus.get("query", query=query, time=last)["result"]
-    return prometheus.get("query_range", query=query, start=first, end=last, step=step)["result"]
+        return prometheus.get("query", query=query, time=window.last)["result"]
+    times = {"start": window.first, "end": window.last, "step": step or window.step}
+    return prometheus.get("query_range", query=query, **times)["result"]
 
 
-def answers(prometheus, dashboard, times, host):
+def answers(prometheus, dashboard, window, host):
     """The answers by the id of the panel, in the order of its queries."""
     found = {}
     for panel in dashboard["panels"]:
-        step = RATE_INTERVAL_S if "maxDataPoints" in panel else STEP_S
+        # Bars do not overlap.
+        step = window.rate if "maxDataPoints" in panel else window.step
         found[panel["id"]] = [
-            ask(prometheus, target["expr"], times, host, target["instant"], step) for target in panel["targets"]
+            ask(prometheus, target["expr"], window, host, target["instant"], step) for target in panel["targets"]
         ]
     return found
 
 
+def shown(prometheus, dashboard, window, host):
+    annotations = dashboard["annotations"]["list"]
+    return {
+        "dashboard": dashboard,
+        "range": [window.first, window.last],
+        "answers": answers(prometheus, dashboard, window, host),
+        "annotations": [series for of in annotations for series in ask(prometheus, of["expr"], window, host)],
+    }
+
+
 def main(output):
     program = servers.undercurrent()
-    with tempfile.TemporaryDirectory() as folder:
-        prometheus = servers.Prometheus({})
-        times = {}
-        for scenario in sorted({scenario for scenario, _ in SHOWN.values()}):
-            path = pathlib.Path(folder) / f"{scenario}.om"
+    with contextlib.ExitStack() as stack:
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        targets, interface = {}, None
+        if live.missing():
+            print(f"the dashboard of the sensor shows a replay: {live.missing()}")
+        else:
+            stack.enter_context(live.own_network())
+            interface, far = live.add_link(0)
+            targets["tap"] = stack.enter_context(live.Sensor(program, far)).address
+        prometheus = servers.Prometheus(targets)
+        windows = {}
+        for scenario in [OFFICE, UPLOAD]:
+            path = folder / f"{scenario}.om"
             history.write(program, scenario, path)
-            points = history.points(path)
-            times[scenario] = (points[0][0], points[-1][0])
+            windows[scenario] = of_replay(path)
             prometheus.load(path)
-        with prometheus:
-            for name, dashboard in dashboards.all_dashboards():
-                scenario, host = SHOWN[name]
-                shown = {
-                    "dashboard": dashboard,
-                    "range": times[scenario],
-                    "answers": answers(prometheus, dashboard, times[scenario], host),
-                    "annotations": [
-                        series
-                        for annotation in dashboard["annotations"]["list"]
-                        for series in ask(prometheus, annotation["expr"], times[scenario], host)
-                    ],
-                }
-                (output / name).write_text(json.dumps(shown), encoding="utf-8")
+        stack.enter_context(prometheus)
+        of_the_sensor = of_sensor(prometheus, interface) if targets else windows[OFFICE]
+        for name, dashboard in dashboards.all_dashboards():
+            scenario, host = SHOWN[name]
+            window = of_the_sensor if name == "sensor.json" else windows[scenario]
+            (output / name).write_text(json.dumps(shown(prometheus, dashboard, window, host)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 RULES = ROOT / "dashboards" / "prometheus"
 
 # How long anything may take to come about before a test fails.
-PATIENCE_S = 60
+PATIENCE_S = 180
 
 
 def tool(*names):
