@@ -23,6 +23,10 @@ const LONG_CONNECTION_S: f64 = 600.0;
 const TUNNEL_NAMES: u64 = 40;
 /// Mean bytes of a name left of its domain that can carry data.
 const TUNNEL_LABEL_BYTES: f64 = 16.0;
+/// Distinct names that are a tunnel however short they are: nobody has so many, and asks for each of them about once.
+const BUSY_TUNNEL_NAMES: u64 = 4_000;
+/// Share of letters from which names are not addresses, as they are asked for in block lists (RFC 5782).
+const NAME_LETTERS: f64 = 0.5;
 /// ICMP payload, both ways, that can carry data.
 const ICMP_BYTES: u64 = 4_000;
 /// Payload of a ping at most, unless somebody asks for more (Linux 56 bytes, Windows 32; monitoring up to 128).
@@ -88,8 +92,9 @@ fn c2_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
         let (names, label) = (dns.distinct_names(), dns.mean_label_bytes());
         let unusual = dns.unusual_type_share() > 0.5 && dns.mean_answer_bytes() >= TUNNEL_LABEL_BYTES;
         let carries = label >= TUNNEL_LABEL_BYTES || unusual && label >= TUNNEL_LABEL_BYTES / 2.0;
+        let busy = names >= BUSY_TUNNEL_NAMES && dns.letter_share() >= NAME_LETTERS;
         let fresh = names >= TUNNEL_NAMES && names * 2 > dns.queries;
-        return (carries && fresh).then_some(Behaviour::DnsTunnel);
+        return ((carries || busy) && fresh).then_some(Behaviour::DnsTunnel);
     }
     if view.is_icmp() {
         return carries_icmp(view).then_some(Behaviour::IcmpTunnel);

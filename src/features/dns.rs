@@ -12,6 +12,9 @@ const USUAL_TYPES: [u16; 8] = [1, 28, 65, 64, 12, 6, 2, 33];
 /// Symbols whose entropy is taken: letters, digits, hyphen; all others share one.
 const SYMBOLS: usize = 38;
 
+/// The first of them are the letters.
+const LETTERS: usize = 26;
+
 /// Questions and answers under one registered domain, in a bounded number of bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DomainState {
@@ -84,6 +87,13 @@ impl DomainState {
         self.answer_bytes as f64 / self.responses.max(1) as f64
     }
 
+    /// Share of letters among the symbols of the names. Addresses in names (block lists, RFC 5782) have few.
+    pub fn letter_share(&self) -> f64 {
+        let sum = |counts: &[u32]| counts.iter().map(|count| f64::from(*count)).sum::<f64>();
+        let letters = sum(self.symbols.get(..LETTERS).unwrap_or_default());
+        letters / sum(&self.symbols).max(1.0)
+    }
+
     /// Entropy of the symbols of the names, in bits a symbol: base-32 text has 5, English words about 4.
     pub fn entropy_bits(&self) -> f64 {
         let total: f64 = self.symbols.iter().map(|c| f64::from(*c)).sum();
@@ -131,9 +141,21 @@ mod tests {
     }
 
     #[test]
+    fn addresses_in_names_have_few_letters() {
+        let share = |labels: &str| {
+            let mut state = DomainState::default();
+            state.add(&query(1), labels, 1);
+            state.letter_share()
+        };
+        assert!(share("7.113.0.203.zen") < 0.3 && share("mzxw6ytboi") > 0.7);
+    }
+
+    #[test]
     fn nothing_asked_gives_finite_numbers() {
         let empty = DomainState::default();
-        for value in [empty.mean_label_bytes(), empty.entropy_bits(), empty.mean_answer_bytes()] {
+        let values =
+            [empty.mean_label_bytes(), empty.entropy_bits(), empty.mean_answer_bytes(), empty.letter_share()];
+        for value in values {
             assert!(value.abs() < f64::EPSILON);
         }
     }

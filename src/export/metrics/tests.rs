@@ -126,9 +126,11 @@ fn every_metric_of_the_catalog_can_be_served() {
 fn a_sensor_has_no_more_series_than_the_page_says() {
     let mut snapshot = full();
     let (limit, all) = (TopKConfig::default().limit, || Kind::ALL.into_iter());
-    let hosts = |kind: Kind| (0..limit).map(move |n| Addr::from_v4([10, kind as u8, 0, u8::try_from(n).unwrap()]));
-    snapshot.host_scores =
-        all().flat_map(|detector| hosts(detector).map(move |host| HostScore { host, detector, score: 0.5 })).collect();
+    let hosts =
+        |kind: Kind| (0..limit).map(move |n| Addr::from_v4([10, kind as u8, 0, u8::try_from(n).unwrap()]));
+    snapshot.host_scores = all()
+        .flat_map(|detector| hosts(detector).map(move |host| HostScore { host, detector, score: 0.5 }))
+        .collect();
     snapshot.host_volumes =
         all().flat_map(hosts).map(|host| HostVolume { host, ..HostVolume::default() }).collect();
     let severities = || all().flat_map(|kind| Severity::ALL.map(move |severity| (kind, severity)));
@@ -141,7 +143,8 @@ fn a_sensor_has_no_more_series_than_the_page_says() {
     snapshot.dropped_packets = (0..24).map(|n| (format!("reason {n}"), 1)).collect();
     let sensor = snapshot.sensor.as_mut().unwrap();
     sensor.findings_active = severities().map(|key| (key, 1)).collect();
-    sensor.sinks = ["file", "webhook", "alertmanager", "syslog"].map(|name| (name, SinkState::default())).into();
+    sensor.sinks =
+        ["file", "webhook", "alertmanager", "syslog"].map(|name| (name, SinkState::default())).into();
     sensor.interfaces = (0..8).map(|n| (format!("eth{n}"), true)).collect();
     let text = render_text(&snapshot).unwrap();
     let series = text.lines().filter(|line| !line.starts_with('#')).count();
