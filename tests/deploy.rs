@@ -68,3 +68,23 @@ fn capabilities_are_no_more_than_the_one_that_captures() {
         assert!(fs::read_to_string(path(file)).unwrap().contains(needed), "{file}");
     }
 }
+
+#[test]
+fn files_that_are_mounted_or_packed_are_there() {
+    let compose = fs::read_to_string(path("deploy/container/compose.yaml")).unwrap();
+    let mounted = compose.lines().filter_map(|line| line.trim().strip_prefix("- .")).map(|rest| {
+        let host = rest.split(':').next().unwrap();
+        format!("deploy/container/.{host}")
+    });
+    let manifest = fs::read_to_string(path("Cargo.toml")).unwrap();
+    let packed = manifest.lines().filter_map(|line| line.trim().strip_prefix("[\"")).filter_map(|line| {
+        let file = line.split('"').next().unwrap();
+        // The rest is made when the package is.
+        (!file.starts_with("target/") && !file.contains('*')).then(|| file.to_owned())
+    });
+    let all: Vec<String> = mounted.chain(packed).collect();
+    assert!(all.len() > 5, "{all:?}");
+    for file in all {
+        assert!(path(&file).exists(), "{file}");
+    }
+}
