@@ -146,8 +146,9 @@ mod tests {
         Addr::from(text.parse::<std::net::IpAddr>().unwrap())
     }
 
-    fn megabytes(holding: Option<Holding>, now: Timestamp) -> f64 {
-        holding.map_or(0.0, |held| (held.at(now) / MB as f64 * 1000.0).round() / 1000.0)
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small sums of megabytes")]
+    fn megabytes(holding: Option<Holding>, now: Timestamp) -> u64 {
+        holding.map_or(0, |held| (held.at(now) / MB as f64).round() as u64)
     }
 
     #[test]
@@ -171,15 +172,15 @@ mod tests {
     #[test]
     fn reading_is_passed_on_but_does_not_multiply() {
         let first = Holding::after_reading(None, 100 * MB, at(0), Some(3), None);
-        assert_eq!(megabytes(first, at(0)), 100.0);
+        assert_eq!(megabytes(first, at(0)), 100);
         let more = Holding::after_reading(first, 50 * MB, at(0), Some(3), None);
-        assert_eq!(megabytes(more, at(0)), 150.0);
+        assert_eq!(megabytes(more, at(0)), 150);
         let second = Holding::after_reading(None, 900 * MB, at(0), None, more);
-        assert_eq!((megabytes(second, at(0)), second.unwrap().hops), (150.0, 2));
+        assert_eq!((megabytes(second, at(0)), second.unwrap().hops), (150, 2));
         let again = Holding::after_reading(second, 900 * MB, at(0), None, more);
-        assert_eq!(megabytes(again, at(0)), 150.0, "the same, read twice");
+        assert_eq!(megabytes(again, at(0)), 150, "the same, read twice");
         let third = Holding::after_reading(None, 20 * MB, at(0), None, second);
-        assert_eq!((megabytes(third, at(0)), third.unwrap().hops), (20.0, 3));
+        assert_eq!((megabytes(third, at(0)), third.unwrap().hops), (20, 3));
         assert_eq!(Holding::after_reading(None, 900 * MB, at(0), None, None), None);
         assert_eq!(Holding::after_reading(None, 0, at(0), Some(1), None), None);
     }
@@ -207,16 +208,16 @@ mod tests {
             let holding = store.hosts().get(&host, store.hosts().hash(&host)).unwrap().holding;
             (megabytes(holding, at(0)), holding.map_or(0, |held| held.hops))
         };
-        let expected = [(80.0, 1), (50.0, 2), (50.0, 3), (0.0, 0), (0.0, 0)];
+        let expected = [(80, 1), (50, 2), (50, 3), (0, 0), (0, 0)];
         assert_eq!(["10.1.0.1", "10.2.0.1", "10.3.0.1", "10.4.0.1", "10.9.0.1"].map(held), expected);
     }
 
     #[test]
     fn what_was_read_long_ago_weighs_little() {
         let held = Holding::after_reading(None, 100 * MB, at(0), Some(0), None);
-        assert_eq!([0, 3, 6].map(|day| megabytes(held, at(day))), [100.0, 50.0, 25.0]);
+        assert_eq!([0, 3, 6].map(|day| megabytes(held, at(day))), [100, 50, 25]);
         let more = Holding::after_reading(held, 10 * MB, at(3), Some(0), None);
-        assert_eq!(megabytes(more, at(3)), 60.0);
-        assert_eq!(megabytes(more, at(-9)), 60.0, "a clock that goes back takes nothing away");
+        assert_eq!(megabytes(more, at(3)), 60);
+        assert_eq!(megabytes(more, at(-9)), 60, "a clock that goes back takes nothing away");
     }
 }

@@ -152,7 +152,9 @@ fn subtract_custom(uploads: &mut [Upload<'_>], has_custom: bool) {
         let sum: f64 = of_host.iter().map(|upload| upload.bytes).sum();
         let own = if has_custom { custom_of_its_own(of_host) } else { 0.0 };
         let left = (1.0 - custom_of_others(&sums, sum).max(own) / sum).max(0.0);
-        of_host.iter_mut().for_each(|upload| upload.unusual = upload.bytes * left);
+        for upload in of_host.iter_mut() {
+            upload.unusual = upload.bytes * left;
+        }
     }
 }
 
