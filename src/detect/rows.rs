@@ -31,7 +31,8 @@ pub(super) struct Parts<'a> {
     host: &'a Host,
     observed: Observed,
     hosts_of_peer: usize,
-    outflow: Outflow,
+    /// Only of those that send out: few do.
+    outflow: Option<Box<Outflow>>,
     assets: &'a Assets,
 }
 
@@ -54,13 +55,13 @@ pub(super) fn channels_of<'a>(store: &'a FeatureStore, known: &Allowlist) -> Vec
         if sends_out(key, channel) {
             senders.push((at, *key, *channel));
         }
-        let (outflow, assets) = (Outflow::default(), store.assets());
+        let (outflow, assets) = (None, store.assets());
         parts.push(Parts { key, channel, host, observed, hosts_of_peer, outflow, assets });
     }
     senders.retain(|(_, key, channel)| !known.covers_channel(key, channel));
     for (at, outflow) in outflows(&senders, observed) {
         if let Some(part) = parts.get_mut(at) {
-            part.outflow = outflow;
+            part.outflow = Some(Box::new(outflow));
         }
     }
     parts
@@ -68,7 +69,8 @@ pub(super) fn channels_of<'a>(store: &'a FeatureStore, known: &Allowlist) -> Vec
 
 impl<'a> Parts<'a> {
     fn view(&self) -> ChannelView<'a> {
-        let &Self { key, channel, host, observed, hosts_of_peer, outflow, assets } = self;
+        let &Self { key, channel, host, observed, hosts_of_peer, assets, .. } = self;
+        let outflow = self.outflow.as_deref().copied().unwrap_or_default();
         ChannelView::new(key, channel, host, observed, hosts_of_peer, outflow, assets)
     }
 }

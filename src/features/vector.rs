@@ -96,7 +96,7 @@ pub const C2: &[Feature] = &[
         Larger,
         Linear,
         1.0,
-        "share of the observed time in which the channel lived and was active",
+        "share of the observed time, a day at most, in which the channel lived and was active",
         |v| v.persistence()
     ),
     feature!(

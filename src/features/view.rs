@@ -79,9 +79,11 @@ impl<'a> ChannelView<'a> {
         self.channel.last_seen - self.channel.first_seen
     }
 
-    /// Share of the observed time in which the channel was alive and active, at the resolution of its own pace.
+    /// Share of the observed time, of its last day where it is longer, in which the channel was alive and active, at the resolution of
+    /// its own pace. A sensor that has run for months must notice what began this morning.
     pub fn persistence(&self) -> f64 {
-        let observed = (self.observed.last - self.observed.first).as_secs_f64();
+        const DAY: Span = Span::from_secs(86_400);
+        let observed = (self.observed.last - self.observed.first).min(DAY).as_secs_f64();
         if observed <= 0.0 {
             return 0.0;
         }
