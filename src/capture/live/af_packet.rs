@@ -10,6 +10,7 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::absence::Absence;
 use super::config::Config;
 use super::error::LiveError;
 use super::kernel_filter::{KernelFilter, keep};
@@ -43,7 +44,7 @@ pub(super) struct AfPacket {
     ring: Ring,
     bound: Option<Bound>,
     /// Whether the caller knows that nothing can be received.
-    told_down: bool,
+    absence: Absence,
     spares: Vec<Socket>,
     /// Whether the socket is in the fanout group, where it cannot be bound to another interface.
     joined: bool,
@@ -80,7 +81,7 @@ impl AfPacket {
             socket: first,
             ring,
             bound: None,
-            told_down: false,
+            absence: Absence::default(),
             spares: (0..spares).map(|_| socket()).collect::<Result<_, _>>()?,
             joined: false,
             stats: LiveStats::default(),
@@ -98,7 +99,7 @@ impl AfPacket {
             return Ok(Poll::Frames);
         }
         if self.bound.is_none() && self.bind()? {
-            return Ok(self.came_back());
+            return Ok(self.absence.end());
         }
         if self.wait(timeout)? && self.take(block) {
             return Ok(Poll::Frames);
@@ -154,29 +155,13 @@ impl AfPacket {
         let link = self.socket.link(&self.interface).ok();
         let index = self.bound.as_ref().map(|bound| bound.index);
         match link {
-            Some(Link { index: now, up: true, .. }) if index == Some(now) && self.told_down => {
-                self.came_back()
-            }
-            Some(Link { index: now, up: true, .. }) if index == Some(now) => Poll::Idle,
-            Some(Link { index: now, .. }) if index == Some(now) => self.went_down(),
+            Some(Link { index: now, up: true, .. }) if index == Some(now) => self.absence.end(),
+            Some(Link { index: now, .. }) if index == Some(now) => self.absence.begin(&mut self.stats),
             _ => {
                 self.bound = None;
-                self.went_down()
+                self.absence.begin(&mut self.stats)
             }
         }
-    }
-
-    fn went_down(&mut self) -> Poll {
-        if self.told_down {
-            return Poll::Idle;
-        }
-        self.told_down = true;
-        self.stats.interface_losses += 1;
-        Poll::Down
-    }
-
-    fn came_back(&mut self) -> Poll {
-        if std::mem::take(&mut self.told_down) { Poll::Back } else { Poll::Idle }
     }
 
     /// Binds to the interface, if it is there and up. False where it is not, or a member of its old fanout group is

@@ -12,6 +12,7 @@ use std::time::Duration;
 use pcap::{Active, Capture, Device, Packet, Precision};
 
 use super::Poll;
+use super::absence::Absence;
 use super::config::Config;
 use super::error::LiveError;
 use super::losses::InterfaceLosses;
@@ -31,7 +32,7 @@ pub(super) struct Libpcap {
     config: Config,
     handle: Option<Handle>,
     /// Whether the caller knows that nothing can be received.
-    told_down: bool,
+    absence: Absence,
     stats: LiveStats,
     losses: InterfaceLosses,
 }
@@ -51,7 +52,7 @@ impl Libpcap {
             interface: interface.to_owned(),
             config: config.clone(),
             handle: None,
-            told_down: false,
+            absence: Absence::default(),
             stats: LiveStats::default(),
             losses: InterfaceLosses::new(interface),
         };
@@ -74,10 +75,10 @@ impl Libpcap {
         self.look();
         // A handle that does not block is not told that its interface went down.
         match self.is_up() {
-            Some(true) if taken && !self.told_down => return Ok(Poll::Idle),
+            Some(true) if taken && !self.absence.is_told() => return Ok(Poll::Idle),
             Some(true) => {
                 self.reopen(taken)?;
-                return Ok(self.came_back());
+                return Ok(self.absence.end());
             }
             Some(false) => {}
             None => self.handle = None,
@@ -85,7 +86,7 @@ impl Libpcap {
         if !taken {
             wait(None, timeout).map_err(|source| self.refused(source))?;
         }
-        Ok(self.went_down())
+        Ok(self.absence.begin(&mut self.stats))
     }
 
     /// The counters so far.
@@ -145,19 +146,6 @@ impl Libpcap {
         let devices = Device::list().unwrap_or_default();
         let device = devices.iter().find(|device| device.name == self.interface);
         device.map(|device| device.flags.is_up())
-    }
-
-    fn went_down(&mut self) -> Poll {
-        if self.told_down {
-            return Poll::Idle;
-        }
-        self.told_down = true;
-        self.stats.interface_losses += 1;
-        Poll::Down
-    }
-
-    fn came_back(&mut self) -> Poll {
-        if std::mem::take(&mut self.told_down) { Poll::Back } else { Poll::Idle }
     }
 
     fn refused(&self, source: std::io::Error) -> LiveError {

@@ -10,6 +10,7 @@
 //! A source waits at most as long as it is asked to. An interface that is missing, down, or removed is waited for, and
 //! that it went and came back is told. Packet times are the kernel's.
 
+mod absence;
 #[cfg(target_os = "linux")]
 mod af_packet;
 mod config;
