@@ -129,7 +129,7 @@ pub(super) struct OutputArgs {
     /// Write every channel (host, peer, service): features and scores (.csv, .jsonl or .parquet)
     #[arg(long, help_heading = "Results", value_name = "FILE")]
     pub(super) channels: Option<PathBuf>,
-    /// Write every flow with Zeek's conn.log names (.csv, .jsonl or .parquet)
+    /// Write every flow with Zeek's conn.log names (.csv, .jsonl or .parquet; .log for Zeek's own format)
     #[arg(long, help_heading = "Results", value_name = "FILE")]
     pub(super) flows: Option<PathBuf>,
     /// Write one self-contained HTML page
@@ -262,6 +262,12 @@ pub(super) struct EvaluateArgs {
     /// How the outcome is printed
     #[arg(long, help_heading = "Evaluation", value_enum, default_value_t = EvaluateFormat::Table)]
     pub(super) format: EvaluateFormat,
+    /// Write one self-contained HTML page: precision against recall, detection against jitter, the tables
+    #[arg(long, help_heading = "Evaluation", value_name = "FILE.html")]
+    pub(super) report: Option<PathBuf>,
+    /// Write measures.csv, curves.csv, sweep.csv and incidents.csv into a folder
+    #[arg(long, help_heading = "Evaluation", value_name = "DIR")]
+    pub(super) csv: Option<PathBuf>,
     /// Model directory [default: the shipped models]
     #[arg(long, help_heading = "Evaluation", value_name = "DIR")]
     pub(super) models: Option<PathBuf>,

@@ -10,9 +10,10 @@ use ipnet::IpNet;
 
 use crate::detect::{Allowlist, Detector};
 use crate::evaluate::folds::Folds;
-use crate::evaluate::{FlowObserver, Label, Labels, OtherAttack, ScoredInput, evaluate};
-use crate::export::evaluation::{write_json, write_markdown, write_table};
+use crate::evaluate::{Evaluation, FlowObserver, Label, Labels, OtherAttack, ScoredInput, evaluate};
+use crate::export::evaluation::{render_page, write_json, write_markdown, write_table, write_tables};
 use crate::export::findings::TableStyle;
+use crate::export::write_file;
 use crate::features::LocalNetworks;
 use crate::flow::FlowRecord;
 use crate::model::Params;
@@ -51,6 +52,7 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode, Failure> {
         scored.push(score(&mut settings, group, detectors.of(index))?);
     }
     let outcome = evaluate(scored, args.budget, args.common.seed)?;
+    write_files(args, &groups, &outcome)?;
     let mut out = BufWriter::new(stdout().lock());
     match args.format {
         EvaluateFormat::Table => write_table(&mut out, &outcome, TableStyle::of_stdout())?,
@@ -59,6 +61,23 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode, Failure> {
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The page and the tables, where they are asked for.
+fn write_files(args: &EvaluateArgs, groups: &[Group], outcome: &Evaluation) -> Result<(), Failure> {
+    const NAMES: usize = 3;
+    if let Some(path) = &args.report {
+        let names: Vec<&str> = groups.iter().map(|group| group.network.name.as_str()).take(NAMES).collect();
+        let more = groups.len().saturating_sub(NAMES);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        write_file(path, render_page(outcome, &format!("{}{more}", names.join(", "))).as_bytes())?;
+    }
+    if let Some(folder) = &args.csv {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        write_tables(folder, outcome)?;
+    }
+    Ok(())
 }
 
 enum Detectors {
