@@ -61,8 +61,7 @@ mod tests {
 
     #[test]
     fn is_read_back_as_it_was() {
-        let mut config = Config::default();
-        config.local = vec!["10.9.0.0/16".parse().unwrap()];
+        let mut config = Config { local: vec!["10.9.0.0/16".parse().unwrap()], ..Config::default() };
         config.allowlist.entries = vec!["*.example.com:443".to_owned()];
         config.detect.alerts_a_day = 0.1 + 0.2;
         config.flow.max_flows = 1234;

@@ -19,24 +19,21 @@ pub(super) struct Files {
 impl Files {
     /// A file for each output of which a digest is known, under the ending that says its format.
     pub(super) fn of(outputs: &[OutputSummary], folder: Option<&Path>) -> anyhow::Result<Self> {
-        let (folder, scratch) = match folder {
-            Some(folder) => {
-                std::fs::create_dir_all(folder)
-                    .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-                (folder.to_owned(), None)
-            }
-            None => {
-                let scratch = TempDir::with_prefix("undercurrent-")
-                    .context("cannot make a folder for what is compared: set TMPDIR, or give --output DIR")?;
-                (scratch.path().to_owned(), Some(scratch))
-            }
-        };
+        let scratch = if folder.is_none() { Some(scratch()?) } else { None };
+        let folder = folder.or(scratch.as_ref().map(TempDir::path)).unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let mut args = OutputArgs::default();
         for output in outputs.iter().filter(|output| output.sha256.is_some()) {
             *place_of(&mut args, &output.flag)? = Some(folder.join(file_name(output)));
         }
         Ok(Self { args, _scratch: scratch })
     }
+}
+
+fn scratch() -> anyhow::Result<TempDir> {
+    TempDir::with_prefix("undercurrent-")
+        .context("cannot make a folder for what is compared: set TMPDIR, or give --output DIR")
 }
 
 /// The flag's name with the ending of the file: no two outputs are called alike.

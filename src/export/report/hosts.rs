@@ -77,8 +77,9 @@ fn row(page: &mut Page, host: &HostRow, found: Option<(u64, Option<&str>)>) {
     page.raw("</td>");
     for (score, p_value) in [(host.c2_score, host.c2_p_value), (host.exfil_score, host.exfil_p_value)] {
         // What could not be judged is below what is least suspicious.
-        number(page, score.unwrap_or(-1.0), score.map(|s| format!("{s:.3}")));
-        number(page, p_value.unwrap_or(2.0), p_value.map(text::probability));
+        let nothing = || "–".to_owned();
+        number(page, score.unwrap_or(-1.0), &score.map_or_else(nothing, |score| format!("{score:.3}")));
+        number(page, p_value.unwrap_or(2.0), &p_value.map_or_else(nothing, text::probability));
     }
     for (value, shown) in [
         (host.bytes_out, text::bytes(host.bytes_out)),
@@ -86,7 +87,7 @@ fn row(page: &mut Page, host: &HostRow, found: Option<(u64, Option<&str>)>) {
         (host.flows, text::count(host.flows)),
         (host.peers, text::count(host.peers)),
     ] {
-        number(page, value, Some(shown));
+        number(page, value, &shown);
     }
     for ts in [host.first_seen, host.last_seen] {
         // To the minute: the width of the table is short.
@@ -97,7 +98,7 @@ fn row(page: &mut Page, host: &HostRow, found: Option<(u64, Option<&str>)>) {
 }
 
 /// A cell that is ordered by a value, and shown as people read it.
-fn number(page: &mut Page, value: impl std::fmt::Display, shown: Option<String>) {
+fn number(page: &mut Page, value: impl std::fmt::Display, shown: &str) {
     page.raw("<td class=\"n\" data-v=\"").text(value).raw("\">");
-    page.text(shown.as_deref().unwrap_or("–")).raw("</td>");
+    page.text(shown).raw("</td>");
 }

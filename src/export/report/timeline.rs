@@ -15,7 +15,7 @@ const BINS: usize = 120;
 // User units.
 const LEFT: f64 = 150.0;
 const WIDTH: f64 = 570.0;
-const ROW: f64 = 15.0;
+const ROW: f64 = 10.0;
 const DENSITY: f64 = 40.0;
 
 /// The time that is shown.
@@ -42,8 +42,8 @@ pub(super) fn render(page: &mut Page, data: &ReportData<'_>) {
     let (Some(first), Some(last), true) = (begin, end, findings.len() > 1) else { return };
     let axis = Axis { first, length_s: (last - first).as_secs_f64().max(1e-3) };
     let shown = findings.get(..BARS).unwrap_or(findings);
-    let top = if findings.len() > BARS { DENSITY + 14.0 } else { 4.0 };
-    let height = top + shown.len() as f64 * ROW + 18.0;
+    let top = if findings.len() > BARS { DENSITY + 10.0 } else { 2.0 };
+    let height = top + shown.len() as f64 * ROW + 14.0;
     page.raw("<figure class=\"timeline\"><figcaption>When they were");
     if findings.len() > BARS {
         page.raw(": how many at a time, and the ").text(BARS).raw(" with the highest scores");
@@ -63,24 +63,22 @@ pub(super) fn render(page: &mut Page, data: &ReportData<'_>) {
 fn bar(page: &mut Page, finding: &Finding, axis: &Axis, y: f64) {
     let (from, to) = (axis.x(finding.first_seen), axis.x(finding.last_seen));
     // Every finding has a card or, beyond those, a row: both have its anchor.
-    page.raw("<a href=\"#f-").text(&finding.id).raw("\" aria-label=\"").text(finding.host).raw(" to ");
-    page.text(peer_lines(&finding.peer).0).raw(", ").text(headline(finding)).raw("\">");
-    page.raw("<text class=\"mono end\" x=\"142\" y=\"")
-        .text(y + 10.5)
-        .raw("\">")
-        .text(short(&finding.host.to_string()));
-    page.raw("</text><rect class=\"")
-        .text(finding.severity.name())
-        .raw("\" rx=\"2\" height=\"9\" y=\"")
-        .text(y + 2.0);
-    page.raw("\" x=\"").text(format_args!("{from:.1}")).raw("\" width=\"");
-    page.text(format_args!("{:.1}", (to - from).max(2.0))).raw("\"><title>").text(finding.host).raw(" → ");
-    page.text(peer_lines(&finding.peer).0).raw("</title></rect></a>");
+    page.raw("<a href=\"#f-")
+        .text(&finding.id)
+        .raw("\"><text class=\"mono end\" x=\"142\" y=\"")
+        .text(y + 7.5);
+    page.raw("\">")
+        .text(short(&finding.host.to_string()))
+        .raw("</text><rect class=\"")
+        .text(finding.severity.name());
+    page.raw("\" rx=\"2\" height=\"6\" y=\"").text(y + 2.0).raw("\" x=\"").text(format_args!("{from:.1}"));
+    page.raw("\" width=\"").text(format_args!("{:.1}", (to - from).max(2.0))).raw("\"><title>to ");
+    page.text(peer_lines(&finding.peer).0).raw(", ").text(headline(finding)).raw("</title></rect></a>");
 }
 
 /// An address that fits beside its bar.
 fn short(address: &str) -> String {
-    const ROOM: usize = 20;
+    const ROOM: usize = 28;
     if address.len() <= ROOM {
         return address.to_owned();
     }
@@ -115,7 +113,7 @@ fn density(page: &mut Page, findings: &[Finding], axis: &Axis) {
     let most = counts.iter().copied().max().unwrap_or(1).max(1);
     let heights: Vec<f64> = counts.iter().map(|count| *count as f64 / most as f64 * DENSITY).collect();
     page.raw("<text class=\"end\" x=\"142\" y=\"12\">at most ")
-        .text(most)
+        .text(text::count(most.unsigned_abs()))
         .raw("</text><path class=\"fill\" d=\"");
     page.text(bars(&heights, LEFT, WIDTH / BINS as f64, DENSITY))
         .raw("\"/><path class=\"axis\" d=\"M150 40.5h570\"/>");
