@@ -1,9 +1,5 @@
 //! `reproduce`: a run is made again from its summary, elsewhere, and what differs is told.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that fails here has found something"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that fails here has found something")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
