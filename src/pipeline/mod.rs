@@ -169,6 +169,11 @@ impl Pipeline {
         workers.sweep(None, &mut |events| apply(store, Events::in_order(events), observer));
     }
 
+    /// Ends the threads; gives the state of hosts and channels.
+    pub fn into_store(self) -> FeatureStore {
+        self.store
+    }
+
     /// State of hosts and channels, as of the last tick.
     pub fn store(&self) -> &FeatureStore {
         &self.store

@@ -13,12 +13,13 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-use crate::detect::{Scores, Severity};
+use crate::detect::{Finding, Scores, Severity};
 use crate::export::ExportError;
 use crate::export::findings::{Scored, TableStyle, write_json, write_jsonl, write_table};
 use crate::export::metrics::{MetricsHistory, render_text};
 use crate::export::scored::{channel_row, host_row};
 use crate::export::table::TableWriter;
+use crate::features::FeatureStore;
 use crate::features::rita::RitaPairs;
 use crate::sensor::Measure;
 use crate::time::Span;
@@ -70,8 +71,11 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     }
     write_hosts(outputs.hosts, &scores)?;
     write_channels(outputs.channels, &scores, rita.as_ref())?;
-    print(args.format, &scores, store.channels().len()).context("cannot write to standard output")?;
-    Ok(exit_code(args.fail_on.map(Severity::from), &reading, &scores))
+    print(args.format, &scores.findings, store).context("cannot write to standard output")?;
+    let code = exit_code(args.fail_on.map(Severity::from), &reading, &scores);
+    // The process ends, which is the quick way to give back the memory of many channels.
+    std::mem::forget(reading.pipeline.into_store());
+    Ok(code)
 }
 
 /// What is wrong usage of an output ends with 2, what failed with 1.
@@ -94,6 +98,7 @@ fn watcher<'a>(
         flows: FlowFile::create(args.flows.as_deref())?,
         rita: args.channels.is_some().then(|| RitaPairs::new(settings.config.pipeline().local)),
         measure: measured.then(|| Measure::new(&loaded.detector, &loaded.models, max_flows)),
+        hosts: args.hosts.is_some() || args.report.is_some(),
         passes: scheduled.then(|| Passes::new(&loaded.detector, Schedule::new(every), history)),
     })
 }
@@ -107,14 +112,15 @@ fn exit_code(fail_on: Option<Severity>, reading: &Reading, scores: &Scores) -> E
     if failed { ExitCode::from(3) } else { ExitCode::SUCCESS }
 }
 
-fn print(format: Format, scores: &Scores, channels: usize) -> std::io::Result<()> {
+fn print(format: Format, findings: &[Finding], store: &FeatureStore) -> std::io::Result<()> {
     let mut out = BufWriter::new(stdout().lock());
     match format {
-        Format::Json => write_json(&mut out, &scores.findings)?,
-        Format::Jsonl => write_jsonl(&mut out, &scores.findings)?,
+        Format::Json => write_json(&mut out, findings)?,
+        Format::Jsonl => write_jsonl(&mut out, findings)?,
         Format::Table => {
-            let scored = Scored { hosts: scores.hosts.len() as u64, channels: channels as u64 };
-            write_table(&mut out, &scores.findings, scored, TableStyle::of_stdout())?;
+            let scored =
+                Scored { hosts: store.hosts().len() as u64, channels: store.channels().len() as u64 };
+            write_table(&mut out, findings, scored, TableStyle::of_stdout())?;
         }
     }
     out.flush()
