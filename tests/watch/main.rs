@@ -9,6 +9,7 @@
 )]
 
 mod disk;
+mod flood;
 mod incident;
 mod kills;
 #[path = "../live/network.rs"]
