@@ -140,6 +140,11 @@ impl Pipeline {
         self.next_tick = Some(to.floor_to(TICK) + TICK);
     }
 
+    /// Follows these assets from now on.
+    pub fn set_assets(&mut self, assets: Assets) {
+        self.store.set_assets(assets);
+    }
+
     /// Takes over the state of hosts and channels of an earlier run with the same seed.
     pub fn restore(&mut self, saved: SavedFeatures) {
         self.store.restore(saved);
