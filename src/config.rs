@@ -2,6 +2,7 @@
 
 mod env;
 mod keys;
+mod replay;
 mod unknown;
 
 use std::fmt::Write as _;

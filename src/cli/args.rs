@@ -25,6 +25,9 @@ pub(super) enum Command {
     /// Score captures or flow records offline, on packet time
     #[command(after_help = examples::REPLAY)]
     Replay(ReplayArgs),
+    /// Run a replay again from its summary, and say what differs
+    #[command(after_help = examples::REPRODUCE)]
+    Reproduce(ReproduceArgs),
     /// Capture live, score, and serve metrics and findings, until SIGTERM
     #[command(after_help = examples::WATCH)]
     Watch(Box<WatchArgs>),
@@ -97,6 +100,29 @@ pub(super) struct ReplayArgs {
     /// How findings are printed
     #[arg(long, help_heading = "Results", value_enum, default_value_t = Format::Table)]
     pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) outputs: OutputArgs,
+    /// Score every so many seconds of packet time as well, and tell when each finding was made; for --metrics-history the
+    /// interval of its points [default: at the end only; for --metrics-history 60, more after 12 hours]
+    #[arg(long, help_heading = "Results", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) score_every: Option<u32>,
+    /// Write the counters of the run, and all that `reproduce` needs to run it again
+    #[arg(long, help_heading = "Results", value_name = "FILE.json")]
+    pub(super) summary: Option<PathBuf>,
+    /// Model directory [default: the shipped models]
+    #[arg(long, value_name = "DIR", help_heading = "Verdicts")]
+    pub(super) models: Option<PathBuf>,
+    /// File of what is known to be fine, repeatable
+    #[arg(long, value_name = "FILE", help_heading = "Verdicts")]
+    pub(super) allowlist: Vec<PathBuf>,
+    /// Exit with 3 when a finding of this severity or above was made
+    #[arg(long, value_enum, value_name = "SEVERITY", help_heading = "Verdicts")]
+    pub(super) fail_on: Option<SeverityArg>,
+}
+
+/// The files of a replay that its inputs and settings decide to the last byte.
+#[derive(Debug, Default, Args)]
+pub(super) struct OutputArgs {
     /// Write every monitored host: features and scores (.csv, .jsonl or .parquet)
     #[arg(long, help_heading = "Results", value_name = "FILE")]
     pub(super) hosts: Option<PathBuf>,
@@ -115,22 +141,30 @@ pub(super) struct ReplayArgs {
     /// Write metrics over packet time (OpenMetrics, for promtool tsdb create-blocks-from)
     #[arg(long, help_heading = "Results", value_name = "FILE")]
     pub(super) metrics_history: Option<PathBuf>,
-    /// Score every so many seconds of packet time as well, and tell when each finding was made; for --metrics-history the
-    /// interval of its points [default: at the end only; for --metrics-history 60, more after 12 hours]
-    #[arg(long, help_heading = "Results", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) score_every: Option<u32>,
-    /// Write the counters of the run
-    #[arg(long, help_heading = "Results", value_name = "FILE.json")]
-    pub(super) summary: Option<PathBuf>,
-    /// Model directory [default: the shipped models]
-    #[arg(long, value_name = "DIR", help_heading = "Verdicts")]
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReproduceArgs {
+    /// What `replay --summary` wrote
+    pub(super) summary: PathBuf,
+    /// Where the inputs are, a folder or a file, repeatable [default: where they were, and beside the summary]
+    #[arg(long, value_name = "DIR")]
+    pub(super) inputs: Vec<PathBuf>,
+    /// Where the models are, when they are not the shipped ones [default: where they were]
+    #[arg(long, value_name = "DIR")]
     pub(super) models: Option<PathBuf>,
-    /// File of what is known to be fine, repeatable
-    #[arg(long, value_name = "FILE", help_heading = "Verdicts")]
-    pub(super) allowlist: Vec<PathBuf>,
-    /// Exit with 3 when a finding of this severity or above was made
-    #[arg(long, value_enum, value_name = "SEVERITY", help_heading = "Verdicts")]
-    pub(super) fail_on: Option<SeverityArg>,
+    /// Folder in which the files of the run are written again and kept [default: they are only compared]
+    #[arg(long, value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
+    /// Threads in all; the outcome is the same for any number
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(super) threads: u16,
+    /// Print errors and differences only
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+    /// Draw no progress bar
+    #[arg(long)]
+    pub(super) no_progress: bool,
 }
 
 #[derive(Debug, Args)]

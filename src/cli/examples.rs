@@ -31,6 +31,16 @@ Examples:
   In a script: exit code 3 where something high or critical was found
     undercurrent replay --quiet --fail-on high capture.pcap";
 
+pub(super) const REPRODUCE: &str = "\
+Examples:
+    undercurrent replay --summary run.json --hosts hosts.csv capture.pcap
+    undercurrent reproduce run.json
+
+  On another machine, with the inputs in a folder of its own, whatever their names
+    undercurrent reproduce --inputs ~/captures run.json
+
+Exit codes: 0 all the same; 1 something differs, or the run could not be repeated; 2 wrong usage.";
+
 pub(super) const WATCH: &str = "\
 Examples:
   Watch a tap; metrics, health and a page for people at http://127.0.0.1:9909/

@@ -1,17 +1,20 @@
 //! Reading inputs through the pipeline: what `replay`, `train` and `evaluate` share.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
 use crate::capture::{Block, CaptureStats, Filter, Timeline};
-use crate::config::Config;
+use crate::config::{AllowlistConfig, Config};
+use crate::detect::{Allowlist, AllowlistError};
 use crate::export::text;
 use crate::pipeline::{Observer, Pipeline, Stats};
 use crate::records::{Inputs, LogFile, RecordStats, RecordTimeline};
 use crate::seed::Seed;
 
-use super::args::CommonArgs;
+use super::args::{CommonArgs, ReproduceArgs};
+use super::digest::{Digests, FileDigest};
 use super::{Failure, progress, with_causes};
 
 /// The settings of a run: flags over configuration over defaults.
@@ -19,7 +22,9 @@ pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) seed: Seed,
     pub(super) threads: usize,
-    filter: Option<String>,
+    pub(super) filter: Option<String>,
+    /// Whether the digests of the inputs are wanted.
+    pub(super) digest: bool,
     progress: bool,
     quiet: bool,
 }
@@ -29,6 +34,8 @@ pub(super) struct Reading {
     pub(super) pipeline: Pipeline,
     pub(super) capture: CaptureStats,
     pub(super) inputs: Vec<(String, CaptureStats)>,
+    /// Those of the inputs, by their names, where they are wanted and can be made.
+    pub(super) digests: BTreeMap<String, FileDigest>,
     warnings: Vec<String>,
     /// Flow records that came out of order.
     late: u64,
@@ -67,20 +74,52 @@ impl Settings {
             seed: Seed(args.seed),
             threads: usize::from(args.threads),
             filter: args.filter.clone(),
+            digest: false,
             progress: !args.quiet && !args.no_progress,
             quiet: args.quiet,
         })
+    }
+
+    /// The settings of an earlier run, of which a configuration, a seed and a filter are known.
+    pub(super) fn again(config: Config, seed: u64, filter: Option<String>, args: &ReproduceArgs) -> Self {
+        Self {
+            config,
+            seed: Seed(seed),
+            threads: usize::from(args.threads),
+            filter,
+            digest: true,
+            progress: !args.quiet && !args.no_progress,
+            quiet: args.quiet,
+        }
+    }
+
+    /// The allowlist of the configuration with that of files, all of which is the configuration's from now on.
+    pub(super) fn take_allowlist(&mut self, files: &[PathBuf]) -> Result<Allowlist, Failure> {
+        let usage = |e: AllowlistError| Failure::Usage(e.into());
+        let mut allowlist = self.config.allowlist().map_err(|e| Failure::Usage(e.into()))?;
+        for file in files {
+            allowlist.add_file(file).map_err(usage)?;
+        }
+        let entries = allowlist.entries().map(str::to_owned).collect();
+        self.config.allowlist = AllowlistConfig { entries, files: Vec::new() };
+        Ok(allowlist)
     }
 
     /// Reads the inputs as one timeline, up to the end or until the watcher fails.
     pub(super) fn read(&self, inputs: &[PathBuf], watcher: &mut dyn Watch) -> Result<Reading, Failure> {
         let inputs = Inputs::of(inputs)?;
         self.tell_unread(&inputs);
-        let reading = if inputs.are_records() {
-            self.read_records(inputs.logs, watcher)?
+        let logs = inputs.logs.iter().map(|log| log.path.clone());
+        let digests =
+            self.digest.then(|| Digests::begin(inputs.captures.iter().cloned().chain(logs).collect()));
+        let read = if inputs.are_records() {
+            self.read_records(inputs.logs, watcher)
         } else {
-            self.read_captures(&inputs.captures, watcher)?
+            self.read_captures(&inputs.captures, watcher)
         };
+        let digests = digests.map(|digests| digests.finish(read.is_err() || watcher.failed()));
+        let mut reading = read?;
+        reading.digests = digests.unwrap_or_default();
         self.warn(&reading);
         Ok(reading)
     }
@@ -106,6 +145,7 @@ impl Settings {
         Ok(Reading {
             pipeline,
             inputs: timeline.per_log().map(|(name, stats)| (name, counters(&stats))).collect(),
+            digests: BTreeMap::new(),
             warnings: stats.warnings.iter().map(ToString::to_string).collect(),
             capture: counters(&stats),
             late: timeline.late(),
@@ -143,6 +183,7 @@ impl Settings {
         Ok(Reading {
             pipeline,
             inputs: timeline.per_input().map(|(name, stats)| (name.to_owned(), stats.clone())).collect(),
+            digests: BTreeMap::new(),
             warnings: stats.warnings.iter().map(ToString::to_string).collect(),
             capture: stats,
             late: 0,

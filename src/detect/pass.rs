@@ -356,8 +356,8 @@ fn find_worst(scores: &mut Scores) {
     }
 }
 
-/// Stable across reruns: 64 bits of a hash of what the finding is about.
-fn finding_id(kind: Kind, key: &ChannelKey) -> String {
+/// What a finding of a channel is called, stable across reruns: 64 bits of a hash of what it is about.
+pub fn finding_id(kind: Kind, key: &ChannelKey) -> String {
     let peer = match &key.peer {
         ChannelPeer::Addr(addr) => addr.to_string(),
         ChannelPeer::Domain(domain) => domain.to_string(),

@@ -160,6 +160,12 @@ impl LifeHistogram {
         Span::from_secs(1_i64 << self.log2_width)
     }
 
+    /// Begin of each bin, and the bursts in it.
+    pub fn bins(&self) -> impl Iterator<Item = (Timestamp, u16)> {
+        let begins = std::iter::successors(Some(self.origin), |begin| Some(*begin + self.bin_width()));
+        begins.zip(self.counts)
+    }
+
     /// Bursts a bin, from the origin on.
     pub fn counts(&self) -> &[u16; Self::BINS] {
         &self.counts

@@ -109,7 +109,10 @@ impl Inputs {
 }
 
 /// The files of a folder and of the folders in it, in the order of their paths. Hidden ones and links to folders are left out.
-fn files_of(folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
+///
+/// # Errors
+/// Where a folder cannot be listed, or there are too many files.
+pub fn files_of(folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
     let failed = |at: &Path, source| RecordError::Folder { folder: at.display().to_string(), source };
     let mut waiting = vec![(folder.to_owned(), 0)];
     let mut files = Vec::new();

@@ -28,7 +28,7 @@ mod tsv;
 mod value;
 
 pub use error::RecordError;
-pub use inputs::{Inputs, LogFile};
+pub use inputs::{Inputs, LogFile, files_of};
 pub use kind::LogKind;
 pub use labels::{FlowLabels, LabelledEnds, LabelledFlows};
 pub use stats::{RecordStats, RecordWarning};
