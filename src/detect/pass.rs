@@ -299,9 +299,12 @@ struct Found<'a> {
 impl Found<'_> {
     /// Whether another finding stands for this one too: what a host sends to many destinations is one incident.
     fn is_told_by_another(&self) -> bool {
-        let outflow = &self.view.outflow;
-        let of_an_asset = self.view.asset_outflow() > 0.0;
-        if of_an_asset { outflow.sent.is_told_by_another() } else { outflow.unusual.is_told_by_another() }
+        let (outflow, of_an_asset) = (&self.view.outflow, self.view.asset_outflow());
+        if of_an_asset > 0.0 {
+            outflow.is_told_by_another(of_an_asset)
+        } else {
+            outflow.unusual.is_told_by_another()
+        }
     }
 }
 

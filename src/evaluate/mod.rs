@@ -11,6 +11,7 @@
 //! Days of benign traffic are counted in minutes in which a flow was open, so that neither a pause of years between two packets nor a
 //! capture of seconds counts for what it is not.
 
+mod detection;
 mod flow_labels;
 mod incident;
 mod input;
@@ -27,6 +28,7 @@ mod unit;
 
 pub mod folds;
 
+pub use detection::{Detection, DetectionTimes, Detections};
 pub use flow_labels::{Meaning, OtherAttack, meaning_of};
 pub use incident::{IncidentRow, Match};
 pub use input::ScoredInput;

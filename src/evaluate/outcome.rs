@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{AtThreshold, IncidentRow, PeerPattern, Scorer};
+use super::{AtThreshold, DetectionTimes, IncidentRow, PeerPattern, Scorer};
 use crate::detect::{Finding, Kind, Peer, Severity};
 
 /// Which units a row is about.
@@ -41,7 +41,7 @@ pub struct GroupRow {
 }
 
 /// Detections of one labelled behaviour.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BehaviourRow {
     /// The labelled kind.
     pub kind: Kind,
@@ -61,6 +61,8 @@ pub struct BehaviourRow {
     pub within_budget: usize,
     /// Those of which only the other detector has a finding.
     pub other_kind_only: usize,
+    /// When scheduled passes found them.
+    pub times: DetectionTimes,
 }
 
 /// Findings of one severity that no label accounts for.
@@ -127,6 +129,8 @@ pub struct Evaluation {
     pub budget_a_day: f64,
     /// The same in these inputs.
     pub allowed_false_alerts: usize,
+    /// Whether there were scoring passes before the end of the inputs, which tell when incidents are found.
+    pub passes: bool,
     /// Measures by group and scorer.
     pub groups: Vec<GroupRow>,
     /// Detections by behaviour.
@@ -156,6 +160,7 @@ impl BehaviourRow {
             high: 0,
             within_budget: 0,
             other_kind_only: 0,
+            times: DetectionTimes::default(),
         }
     }
 }
