@@ -237,6 +237,9 @@ pub(super) struct TrainArgs {
     /// Where the model files go
     #[arg(long, help_heading = "Models", value_name = "DIR", default_value = "models")]
     pub(super) output: PathBuf,
+    /// Go on from the models in that folder: add these inputs to the benign rows that are kept beside them
+    #[arg(long, help_heading = "Models")]
+    pub(super) update: bool,
     /// Trees of each forest
     #[arg(long, help_heading = "Models", value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub(super) trees: u16,
@@ -280,6 +283,9 @@ pub(super) struct EvaluateArgs {
     /// False alerts a day at which recall is told
     #[arg(long, help_heading = "Evaluation", value_name = "ALERTS", default_value_t = 1.0, value_parser = parse_budget)]
     pub(super) budget: f64,
+    /// Score every so many seconds of packet time as well, and tell when each incident is found and how many bytes had left
+    #[arg(long, help_heading = "Evaluation", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) score_every: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Context;
 use sha2::{Digest, Sha256};
 
-use crate::detect::{BenignCapture, Kind, train};
+use crate::detect::{Baseline, BenignCapture, Kind, train};
 use crate::export::write_file;
 use crate::model::Params;
 
@@ -16,8 +16,13 @@ use super::networks::{Network, networks_of};
 use super::session::Settings;
 use super::{Failure, digest, models};
 
+/// The benign rows of all trainings, beside the models.
+const ROWS_FILE: &str = "benign.ucrows";
+
 pub(super) fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
     let settings = Settings::new(&args.common)?;
+    let rows_path = args.output.join(ROWS_FILE);
+    let mut baseline = if args.update { read_baseline(&rows_path)? } else { Baseline::default() };
     let networks = networks_of(&args.common.inputs)?;
     let captures = networks
         .iter()
@@ -27,7 +32,12 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
         Params { trees: usize::from(args.trees), sample: usize::from(args.sample), seed: args.common.seed };
     std::fs::create_dir_all(&args.output)
         .with_context(|| format!("cannot make the folder {}", args.output.display()))?;
-    let captures: Vec<&BenignCapture> = captures.iter().collect();
+    let dropped = baseline.add(captures);
+    if dropped > 0 && !args.common.quiet {
+        let most = Baseline::MAX_CAPTURES;
+        eprintln!("undercurrent: the rows of the {dropped} oldest captures are left out: {most} are kept");
+    }
+    let captures = baseline.captures();
     for kind in Kind::ALL {
         let model = train(kind, &captures, params, &args.model_version, &args.notes).with_context(|| {
             format!(
@@ -49,7 +59,18 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
             );
         }
     }
+    write_file(&rows_path, &baseline.to_bytes()?)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
+    let bytes = std::fs::read(path).with_context(|| {
+        format!(
+            "cannot read {}, the benign rows that --update goes on from; `undercurrent train` without it writes them",
+            path.display()
+        )
+    })?;
+    Ok(Baseline::from_bytes(&bytes).with_context(|| path.display().to_string())?)
 }
 
 /// Reads one network by itself: hosts of different captures have nothing to do with each other.

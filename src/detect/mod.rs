@@ -1,6 +1,7 @@
 //! Vectors and scores to findings: which channels are judged, how odd they are, what they do, how grave it is, and why.
 
 mod allowlist;
+mod baseline;
 mod drift;
 mod explain;
 mod finding;
@@ -14,6 +15,7 @@ mod threshold;
 mod training;
 
 pub use allowlist::{Allowlist, AllowlistError};
+pub use baseline::{Baseline, BaselineError};
 pub use drift::drift_ratio;
 pub use finding::{Behaviour, Evidence, Finding, Kind, Peer, Severity};
 pub use gate::{behaviour_of, can_judge};

@@ -12,6 +12,7 @@
 //! capture of seconds counts for what it is not.
 
 mod curve;
+mod detection;
 mod flow_labels;
 mod incident;
 mod input;
@@ -30,6 +31,7 @@ mod unit;
 pub mod folds;
 
 pub use curve::{CurvePoint, curve};
+pub use detection::{Detection, DetectionTimes, Detections};
 pub use flow_labels::{Meaning, OtherAttack, meaning_of};
 pub use incident::{IncidentRow, Match};
 pub use input::ScoredInput;

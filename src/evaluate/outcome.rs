@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{AtThreshold, CurvePoint, IncidentRow, PeerPattern, Scorer, SweepRow};
+use super::{AtThreshold, CurvePoint, DetectionTimes, IncidentRow, PeerPattern, Scorer, SweepRow};
 use crate::detect::{Finding, Kind, Peer, Severity};
 
 /// Which units a row is about.
@@ -43,7 +43,7 @@ pub struct GroupRow {
 }
 
 /// Detections of one labelled behaviour.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BehaviourRow {
     /// The labelled kind.
     pub kind: Kind,
@@ -63,6 +63,8 @@ pub struct BehaviourRow {
     pub within_budget: usize,
     /// Those of which only the other detector has a finding.
     pub other_kind_only: usize,
+    /// When scheduled passes found them.
+    pub times: DetectionTimes,
 }
 
 /// Findings of one severity that no label accounts for.
@@ -129,6 +131,8 @@ pub struct Evaluation {
     pub budget_a_day: f64,
     /// The same in these inputs.
     pub allowed_false_alerts: usize,
+    /// Whether there were scoring passes before the end of the inputs, which tell when incidents are found.
+    pub passes: bool,
     /// Measures by group and scorer.
     pub groups: Vec<GroupRow>,
     /// Detections by behaviour.
@@ -160,6 +164,7 @@ impl BehaviourRow {
             high: 0,
             within_budget: 0,
             other_kind_only: 0,
+            times: DetectionTimes::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::detection::DetectionTimes;
 use super::outcome::{BehaviourRow, CalibrationRow, Evaluation, FalseFinding, Group, GroupRow, SeverityRow};
 use super::scorers::{ScoreSet, plain_scores};
 use super::unit::Subject;
@@ -59,6 +60,7 @@ pub fn evaluate(
         benign_days,
         budget_a_day,
         allowed_false_alerts: allowed,
+        passes: inputs.iter().any(|input| input.passes),
         behaviours: behaviours(&inputs),
         groups,
         sweep: sweep(&incidents),
@@ -165,6 +167,11 @@ fn behaviours(inputs: &[ScoredInput]) -> Vec<BehaviourRow> {
             .entry((incident.kind, &incident.behaviour))
             .or_insert_with(|| BehaviourRow::new(incident.kind, &incident.behaviour));
         count(row, incident);
+    }
+    for ((kind, behaviour), row) in &mut rows {
+        let all = inputs.iter().flat_map(|input| &input.incidents);
+        let of_row = all.filter(|incident| incident.kind == *kind && incident.behaviour == *behaviour);
+        row.times = DetectionTimes::of(of_row.map(|incident| &incident.detection));
     }
     rows.into_values().collect()
 }

@@ -90,6 +90,7 @@ mod tests {
             judged: 1,
             p_value: 0.5,
             found: None,
+            detection: None,
             within_budget: within.to_vec(),
         };
         let rows = sweep(&[

@@ -140,6 +140,11 @@ impl Pipeline {
         self.next_tick = Some(to.floor_to(TICK) + TICK);
     }
 
+    /// Follows these assets from now on.
+    pub fn set_assets(&mut self, assets: Assets) {
+        self.store.set_assets(assets);
+    }
+
     /// Takes over the state of hosts and channels of an earlier run with the same seed.
     pub fn restore(&mut self, saved: SavedFeatures) {
         self.store.restore(saved);
@@ -167,6 +172,11 @@ impl Pipeline {
     pub fn finish(&mut self, observer: &mut dyn Observer) {
         let Self { workers, store, .. } = self;
         workers.sweep(None, &mut |events| apply(store, Events::in_order(events), observer));
+    }
+
+    /// Ends the threads; gives the state of hosts and channels.
+    pub fn into_store(self) -> FeatureStore {
+        self.store
     }
 
     /// State of hosts and channels, as of the last tick.

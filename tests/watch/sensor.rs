@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use pcap::Capture;
 use undercurrent::capture::{Block, Timeline};
+use undercurrent::time::Timestamp;
 
 use super::network::{FAR, NEAR};
 
@@ -140,13 +141,21 @@ impl Drop for Sensor {
 
 /// Sends every frame of a recorded scenario, as fast as it goes. Gives how many those were.
 pub(crate) fn send(scenario: &str) -> u64 {
+    send_between(scenario, Timestamp::MIN, Timestamp::from_nanos(i64::MAX))
+}
+
+/// Sends the frames that were recorded from a time on until before another.
+pub(crate) fn send_between(scenario: &str, from: Timestamp, until: Timestamp) -> u64 {
     let mut sender = Capture::from_device(NEAR).unwrap().open().unwrap();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures").join(scenario).join("capture.pcap.zst");
     let mut timeline = Timeline::open(&[path]).unwrap();
     let (mut block, mut sent) = (Block::default(), 0);
     while timeline.next_block(&mut block).unwrap() {
-        for frame in &block.frames {
-            sender.sendpacket(block.bytes(frame)).unwrap();
+        for frame in block.frames.iter().filter(|frame| frame.ts >= from && frame.ts < until) {
+            // What the recording has cut off is sent as zeros.
+            let mut bytes = block.bytes(frame).to_vec();
+            bytes.resize(frame.wire_len as usize, 0);
+            sender.sendpacket(bytes).unwrap();
             sent += 1;
         }
     }

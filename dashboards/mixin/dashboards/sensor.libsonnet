@@ -18,7 +18,7 @@ function(config)
     'Whether the sensors capture all packets, score in time, have room, deliver findings, and judge by models that still fit.',
     [
       d.even(4, [
-        p.stat('Version', 'Which version of the program each sensor runs.', 'level', p.instant('max by (instance, version) (%s)' % q.series('build_info'), '{{instance}} {{version}}')) {
+        p.stat('Version', 'Which versions of the program the sensors run.', 'level', p.instant('max by (version) (%s)' % q.series('build_info'), '{{version}}')) {
           options+: { textMode: 'name' },
         },
         p.stat(

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::detect::{Scores, Severity};
+use crate::detect::{Finding, Scores, Severity};
 use crate::export::findings::{Scored, TableStyle, write_json, write_jsonl, write_table};
 use crate::export::metrics::{MetricsHistory, render_text};
 use crate::export::scored::{channel_row, host_row};
@@ -54,7 +54,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     if let Some(out) = summary {
         replayed.summary(&args.outputs)?.write(out)?;
     }
-    print(args.format, &replayed.scores, replayed.summary.channels)
+    print(args.format, &replayed.scores.findings, &replayed.summary)
         .context("cannot write to standard output")?;
     Ok(exit_code(args.fail_on.map(Severity::from), &replayed))
 }
@@ -107,7 +107,10 @@ impl Replay<'_> {
         }
         write_hosts(outputs.hosts, &scores)?;
         write_channels(outputs.channels, &scores, rita.as_ref())?;
-        Ok(Replayed { summary, scores, incomplete: reading.incomplete })
+        let incomplete = reading.incomplete;
+        // The process is about to end, which is the quick way to give back the memory of many channels.
+        std::mem::forget(reading.pipeline.into_store());
+        Ok(Replayed { summary, scores, incomplete })
     }
 
     /// What the outputs that were asked for need while reading.
@@ -121,6 +124,7 @@ impl Replay<'_> {
         Ok(Watcher {
             flows: FlowFile::create(outputs.flows.as_deref())?,
             rita: outputs.channels.is_some().then(|| RitaPairs::new(settings.config.pipeline().local)),
+            hosts: outputs.hosts.is_some() || outputs.report.is_some(),
             measure: measured.then(|| Measure::new(&loaded.detector, &loaded.models, max_flows)),
             passes: scheduled.then(|| Passes::new(&loaded.detector, Schedule::new(every), history)),
         })
@@ -175,14 +179,14 @@ fn exit_code(fail_on: Option<Severity>, replayed: &Replayed) -> ExitCode {
     if failed { ExitCode::from(3) } else { ExitCode::SUCCESS }
 }
 
-fn print(format: Format, scores: &Scores, channels: u64) -> std::io::Result<()> {
+fn print(format: Format, findings: &[Finding], summary: &Summary) -> std::io::Result<()> {
     let mut out = BufWriter::new(stdout().lock());
     match format {
-        Format::Json => write_json(&mut out, &scores.findings)?,
-        Format::Jsonl => write_jsonl(&mut out, &scores.findings)?,
+        Format::Json => write_json(&mut out, findings)?,
+        Format::Jsonl => write_jsonl(&mut out, findings)?,
         Format::Table => {
-            let scored = Scored { hosts: scores.hosts.len() as u64, channels };
-            write_table(&mut out, &scores.findings, scored, TableStyle::of_stdout())?;
+            let scored = Scored { hosts: summary.hosts, channels: summary.channels };
+            write_table(&mut out, findings, scored, TableStyle::of_stdout())?;
         }
     }
     out.flush()

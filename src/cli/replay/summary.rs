@@ -75,7 +75,7 @@ pub(super) fn counters(
         first_packet: stats.first,
         last_packet: stats.last,
         flows: stats.flow.created,
-        hosts: scores.hosts.len() as u64,
+        hosts: store.hosts().len() as u64,
         channels: store.channels().len() as u64,
         findings: scores.findings.len() as u64,
         decode_errors: stats.decode.errors.iter().map(|(layer, n)| (layer.to_owned(), n)).collect(),

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use crate::sensor::{Change, Event, Incident, Judge, Moment, Verdicts};
 
 use super::super::clock;
-use super::reload::{Reloader, Tunables};
+use super::reload::{Reloaded, Reloader};
 use super::sinks::{Note, Ways};
 
 /// Something for the judge to do.
@@ -31,8 +31,8 @@ pub(super) enum Job {
 pub(super) enum Outcome {
     /// A pass.
     Pass(Arc<Passed>),
-    /// A reload: what the packet thread is to know; nothing where it failed.
-    Reload(Option<Tunables>),
+    /// A reload: what the packet thread is to go on with; nothing where it failed.
+    Reload(Option<Reloaded>),
 }
 
 /// A pass and what it took.

@@ -12,6 +12,7 @@
 mod feed;
 mod judging;
 mod log;
+mod overload;
 mod process;
 mod publish;
 mod pump;

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use tracing::warn;
 
 use crate::capture::live::LinkState;
 use crate::export::metrics::{MetricsSnapshot, PerSeverity, SensorState};
 use crate::pipeline::Pipeline;
-use crate::sensor::{Verdicts, count_packets};
+use crate::sensor::{Verdicts, count_packets, count_state};
 use crate::serve::Served;
 use crate::time::{Span, Timestamp};
 
 use super::super::clock;
 use super::judging::Passed;
+use super::overload::Overload;
 use super::process::Process;
 use super::pump::Counts;
 use super::saving::SaveState;
@@ -28,6 +30,7 @@ pub(super) struct Publisher {
     started: Timestamp,
     max_flows: u64,
     before: Option<(Timestamp, u64, u64)>,
+    overload: Overload,
 }
 
 impl Publisher {
@@ -40,7 +43,9 @@ impl Publisher {
         let started = process.start();
         let served = Served { started, published: started, ..Served::default() };
         let (sender, receiver) = watch::channel(Arc::new(served));
-        (Self { sender, process, saves, sinks, started, max_flows: max_flows as u64, before: None }, receiver)
+        let max_flows = max_flows as u64;
+        let overload = Overload::default();
+        (Self { sender, process, saves, sinks, started, max_flows, before: None, overload }, receiver)
     }
 
     /// Publishes the counters of now with the verdicts of the last pass.
@@ -63,8 +68,10 @@ impl Publisher {
         }
         count_packets(&mut metrics, &stats);
         metrics.dropped_packets.extend(losses);
-        metrics.hosts_tracked = pipeline.store().hosts().len() as u64;
-        metrics.channels_tracked = pipeline.store().channels().len() as u64;
+        count_state(&mut metrics, pipeline.store());
+        if let Some(news) = self.overload.news(&metrics, clock::instant()) {
+            warn!("{news}");
+        }
         metrics.scoring_duration = Some(counts.took.clone());
         metrics.config_last_reload_successful = Some(counts.reloaded);
         let troubles = self.sensor(&mut metrics, &verdicts, counts, links, stats.last);

@@ -9,6 +9,7 @@ use tracing::{error, info, warn};
 
 use crate::capture::live::LinkState;
 use crate::export::metrics::Buckets;
+use crate::features::Assets;
 use crate::pipeline::{Observer, Pipeline};
 use crate::sensor::Moment;
 use crate::time::{Span, Timestamp};
@@ -17,7 +18,7 @@ use super::super::clock;
 use super::feed::Feed;
 use super::judging::{Job, Judging, Outcome, Passed};
 use super::publish::Publisher;
-use super::reload::Tunables;
+use super::reload::{Reloaded, Tunables};
 use super::saving::SaveState;
 use super::service;
 use super::sinks::{Shared, lock};
@@ -97,18 +98,21 @@ impl Watch {
         }
     }
 
-    /// Takes what the judge has done.
-    fn take(&mut self, outcome: Outcome) {
+    /// Takes what the judge has done. Gives the assets where a reload has changed them.
+    fn take(&mut self, outcome: Outcome) -> Option<Assets> {
         match outcome {
-            Outcome::Reload(tunables) => {
-                self.counts.reloaded = tunables.is_some();
-                self.tunables = tunables.unwrap_or(self.tunables);
+            Outcome::Reload(reloaded) => {
+                self.counts.reloaded = reloaded.is_some();
+                let Reloaded { tunables, assets } = reloaded?;
+                self.tunables = tunables;
+                assets
             }
             Outcome::Pass(passed) => {
                 self.waiting = false;
                 self.counts.took.observe(passed.took.as_secs_f64());
                 self.rested = clock::instant() + passed.took * REST;
                 self.passed = Some(passed);
+                None
             }
         }
     }
@@ -207,7 +211,9 @@ impl<F: Feed> Pump<F> {
             None => self.go_on_without_packets(),
         }
         while let Some(outcome) = self.watch.judging.outcome() {
-            self.watch.take(outcome);
+            if let Some(assets) = self.watch.take(outcome) {
+                self.pipeline.set_assets(assets);
+            }
         }
         if self.requests.reload.load(Ordering::Relaxed) && self.watch.judging.ask(Job::Reload) {
             self.requests.reload.store(false, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! What can change while the sensor runs: thresholds, allowlist, models, labels, log level, findings file, TLS and users.
+//! What can change while the sensor runs: thresholds, allowlist, assets, models, labels, log level, findings file, TLS and users.
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use tracing::{error, info, warn};
 
 use crate::config::Config;
 use crate::export::metrics::HostLabel;
+use crate::features::Assets;
 use crate::sensor::{HostLabelKind, Judge, JudgeConfig};
 use crate::serve::{Security, WebFile};
 
@@ -31,6 +32,14 @@ pub(super) struct Origin {
     filter: Option<String>,
     /// Keys what is remembered of passwords.
     key: [u8; 32],
+}
+
+/// What the packet thread goes on with after a reload.
+#[derive(Debug)]
+pub(super) struct Reloaded {
+    pub(super) tunables: Tunables,
+    /// The assets, where they have changed.
+    pub(super) assets: Option<Assets>,
 }
 
 /// What the packet thread is to know.
@@ -177,12 +186,12 @@ pub(super) struct Reloader {
 }
 
 impl Reloader {
-    /// Reloads. Gives what the packet thread is to know; nothing where it failed, and all stays as it was.
-    pub(super) fn reload(&mut self, judge: &mut Judge) -> Option<Tunables> {
+    /// Reloads. Gives what the packet thread is to go on with; nothing where it failed, and all stays as it was.
+    pub(super) fn reload(&mut self, judge: &mut Judge) -> Option<Reloaded> {
         match self.try_reload(judge) {
-            Ok(tunables) => {
+            Ok(reloaded) => {
                 info!("configuration reloaded");
-                Some(tunables)
+                Some(reloaded)
             }
             Err(error) => {
                 error!("the configuration was not reloaded, the one before stays: {error:#}");
@@ -191,7 +200,7 @@ impl Reloader {
         }
     }
 
-    fn try_reload(&mut self, judge: &mut Judge) -> anyhow::Result<Tunables> {
+    fn try_reload(&mut self, judge: &mut Judge) -> anyhow::Result<Reloaded> {
         let config = self.origin.config()?;
         let loaded = self.origin.load(&config)?;
         let judge_config = judge_config(&config)?;
@@ -203,8 +212,9 @@ impl Reloader {
         self.log.set_level(config.log.level);
         lock(&self.sinks).file_config = Some(config.findings.journal(&self.current.state.directory));
         self.security.send_replace(security);
+        let assets = (config.assets != self.current.assets).then(|| Assets::new(&config.assets));
         self.current = config;
-        Ok(Tunables::of(&self.current))
+        Ok(Reloaded { tunables: Tunables::of(&self.current), assets })
     }
 }
 
@@ -212,7 +222,6 @@ impl Reloader {
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let differ = [
         ("local", old.local != new.local),
-        ("assets", old.assets != new.assets),
         ("capture", old.capture != new.capture),
         ("decode", old.decode != new.decode),
         ("flow", old.flow != new.flow),

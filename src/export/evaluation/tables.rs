@@ -70,6 +70,9 @@ const INCIDENTS: &[(&str, ColumnKind)] = &[
     ("severity", ColumnKind::Text),
     ("score", ColumnKind::Float),
     ("rank", ColumnKind::Int),
+    ("detected_after_s", ColumnKind::Float),
+    ("detected_after_bytes", ColumnKind::Int),
+    ("detected_after_bursts", ColumnKind::Int),
 ];
 
 fn write(
@@ -159,6 +162,9 @@ fn incident(of: &IncidentRow) -> Vec<Value<'_>> {
         found.map(|found| found.severity.name()).into(),
         found.map(|found| found.score).into(),
         found.map(|found| found.rank as u64).into(),
+        of.detection.map(|detection| detection.after_s).into(),
+        of.detection.map(|detection| detection.bytes_out).into(),
+        of.detection.map(|detection| detection.bursts).into(),
     ];
     row.extend(Scorer::ALL.map(|scorer| of.within_budget.contains(&scorer).into()));
     row

@@ -84,6 +84,7 @@ catalog! {
     TIME_SET_BACK = Counter "undercurrent_packet_time_set_back_total" "" [] "How often the time of packets went back by more than ten seconds. Live sensor only.";
     HOSTS_TRACKED = Gauge "undercurrent_hosts_tracked" "" [] "Monitored hosts with state.";
     CHANNELS_TRACKED = Gauge "undercurrent_channels_tracked" "" [] "Channels (host, peer, service) with state.";
+    STATE_OVERFLOWS = Counter "undercurrent_state_overflows_total" "" ["reason"] "Updates of hosts and channels refused because their table was full, and hosts and channels forgotten to make room, by reason.";
     SCORING_DURATION = Histogram "undercurrent_scoring_duration_seconds" "seconds" [] "Time that a scoring pass took. Live sensor only.";
     SCORING_LATE = Counter "undercurrent_scoring_late_total" "" [] "Scoring passes that were due while the one before was still running. Live sensor only.";
     LAST_SCORED = Gauge "undercurrent_last_scored_timestamp_seconds" "seconds" [] "Packet time of the last scoring pass.";

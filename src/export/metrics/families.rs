@@ -54,6 +54,7 @@ fn program<'a>(s: &'a MetricsSnapshot, all: &mut Vec<Family<'a>>) {
     all.push(by_reason(catalog::FLOWS_EXPIRED, &s.flows_expired));
     all.push(counter(catalog::HOSTS_TRACKED, s.hosts_tracked));
     all.push(counter(catalog::CHANNELS_TRACKED, s.channels_tracked));
+    all.push(by_reason(catalog::STATE_OVERFLOWS, &s.state_overflows));
     let passes = s.scoring_duration.iter();
     all.push(Family {
         metric: catalog::SCORING_DURATION,

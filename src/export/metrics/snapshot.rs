@@ -33,6 +33,8 @@ pub struct MetricsSnapshot {
     pub hosts_tracked: u64,
     /// Channels with state.
     pub channels_tracked: u64,
+    /// Hosts and channels that found no room or were forgotten to make some, by reason.
+    pub state_overflows: BTreeMap<String, u64>,
     /// Time of scoring passes in seconds; only the live sensor measures it.
     pub scoring_duration: Option<Buckets>,
     /// Packet time of the last scoring pass.

@@ -34,6 +34,7 @@ fn full() -> MetricsSnapshot {
         flows_expired: reasons("idle", 77),
         hosts_tracked: 14,
         channels_tracked: 132,
+        state_overflows: reasons("channel_evicted", 12),
         scoring_duration: Some(duration),
         last_scored: Some(start()),
         host_scores: vec![

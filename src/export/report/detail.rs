@@ -78,7 +78,7 @@ fn of_channel(channel: &Channel) -> Detail {
             life.bins().take_while(|(begin, _)| *begin <= channel.last_seen).collect()
         }),
         part: life.map_or(Span::ZERO, |life| life.bin_width()),
-        bursts: channel.recent.iter().copied().collect(),
+        bursts: channel.recent.iter().collect(),
         volume: channel.volume_out().map_or_else(Vec::new, |volume| volume.bins().collect()),
         ..Detail::default()
     }
