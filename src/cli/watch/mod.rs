@@ -38,19 +38,19 @@ use crate::config::Config;
 use crate::pipeline::Pipeline;
 use crate::sandbox;
 use crate::seed::Seed;
+use crate::sensor::Judge;
 use crate::sensor::checkpoint::{self, Checkpoint};
-use crate::sensor::{Judge, Moment};
 use crate::serve::{Security, Served, Server, routes};
 
 use super::args::WatchArgs;
 use super::{Failure, clock, with_causes};
-use judging::{Judging, Outlets, SaveJob};
+use judging::{Judging, Outlets};
 use log::LogHandle;
 use process::Process;
 use publish::Publisher;
 use pump::{Pump, Requests, Watch};
 use reload::{Origin, Reloader, Tunables, judge_config};
-use saving::SaveState;
+use saving::{Checkpoints, SaveState};
 use sinks::{Shared, lock};
 
 /// How long findings that were just made may take to be written at the end.
@@ -98,18 +98,21 @@ pub(super) fn run(args: &WatchArgs) -> Result<ExitCode, Failure> {
     let judge =
         Judge::new(loaded.detector, &loaded.models, config.flow.max_flows, judge_config, incidents.clone());
     let path = config.state.checkpoint();
-    let (checkpoints, _) = saving::start_checkpoints(path.clone(), Arc::clone(&saves))?;
+    let checkpoints = Checkpoints::start(path.clone(), Arc::clone(&saves))?;
     let (ways, sink_threads) = sinks::start(&config, &sinks)?;
     let tunables = Tunables::of(&config);
     let reloader = Reloader { origin, current: config, log, sinks, security };
-    let judging = Judging::start(judge, reloader, Outlets { sinks: ways, checkpoints })?;
+    let judging = Judging::start(judge, reloader, Outlets { sinks: ways, checkpoints: checkpoints.jobs() })?;
     let watch = Watch::new(judging, Arc::clone(&saves), tunables);
 
     let mut pump = Pump::new(opened.start()?, pipeline, watch, publisher, requests);
     let asked = pump.run()?;
     let (moment, passed) = pump.finish();
     let incidents = passed.map_or(incidents, |passed| passed.incidents.clone());
-    save_last(&path, moment, incidents, &saves);
+    checkpoints.end(moment, incidents);
+    if lock(&saves).trouble.is_none() {
+        info!("checkpoint written to {}", path.display());
+    }
     wait_for(&sink_threads);
     Ok(if asked { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -200,19 +203,6 @@ fn serve(
         }
     })?;
     Ok(sender)
-}
-
-/// Writes the last checkpoint.
-fn save_last(
-    path: &std::path::Path,
-    moment: Moment,
-    incidents: std::collections::BTreeMap<String, crate::sensor::Incident>,
-    saves: &Shared<SaveState>,
-) {
-    saving::save(path, &SaveJob { moment: Box::new(moment), incidents }, saves);
-    if lock(saves).trouble.is_none() {
-        info!("checkpoint written to {}", path.display());
-    }
 }
 
 /// Waits for the sinks to tell what they have, but not for ever: they may hang.
