@@ -1,4 +1,4 @@
-//! Which inputs belong together: each capture is a network of its own, the logs of a folder are one.
+//! Which inputs belong together: each capture is a network of its own, the logs or exports of a folder are one.
 
 use std::path::{Path, PathBuf};
 
@@ -12,9 +12,9 @@ use super::session::base_name;
 pub(super) struct Network {
     /// What a person calls it.
     pub(super) name: String,
-    /// A capture; or the logs of a folder, or the folder.
+    /// A capture; or the logs or exports of a folder, or the folder.
     pub(super) paths: Vec<PathBuf>,
-    /// Where the logs lie; nothing for a capture.
+    /// Where the logs or exports lie; nothing for a capture.
     pub(super) folder: Option<PathBuf>,
 }
 
@@ -45,7 +45,7 @@ pub(super) fn networks_of(inputs: &[PathBuf]) -> Result<Vec<Network>, Failure> {
     for path in inputs {
         let found = Inputs::of(std::slice::from_ref(path))?;
         networks.extend(found.captures.iter().map(|capture| Network::capture(capture)));
-        if !found.are_records() {
+        if !found.are_logs() && found.exports.is_empty() {
             continue;
         }
         let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };

@@ -8,7 +8,8 @@ use crate::capture::{Block, CaptureStats, Filter, Timeline};
 use crate::config::Config;
 use crate::export::text;
 use crate::pipeline::{Observer, Pipeline, Stats};
-use crate::records::{Inputs, LogFile, RecordStats, RecordTimeline};
+use crate::records::netflow::ExportTimeline;
+use crate::records::{Inputs, RecordSource, RecordStats, RecordTimeline};
 use crate::seed::Seed;
 
 use super::args::CommonArgs;
@@ -20,6 +21,7 @@ pub(super) struct Settings {
     pub(super) seed: Seed,
     pub(super) threads: usize,
     filter: Option<String>,
+    netflow_ports: Vec<u16>,
     progress: bool,
     quiet: bool,
 }
@@ -67,6 +69,7 @@ impl Settings {
             seed: Seed(args.seed),
             threads: usize::from(args.threads),
             filter: args.filter.clone(),
+            netflow_ports: args.netflow_port.clone(),
             progress: !args.quiet && !args.no_progress,
             quiet: args.quiet,
         })
@@ -76,8 +79,15 @@ impl Settings {
     pub(super) fn read(&self, inputs: &[PathBuf], watcher: &mut dyn Watch) -> Result<Reading, Failure> {
         let inputs = Inputs::of(inputs)?;
         self.tell_unread(&inputs);
-        let reading = if inputs.are_records() {
-            self.read_records(inputs.logs, watcher)?
+        let reading = if inputs.are_logs() {
+            self.read_records(&mut RecordTimeline::new(inputs.logs, self.seed), watcher)?
+        } else if !inputs.exports.is_empty() {
+            let mut exports = ExportTimeline::of_files(inputs.exports, &self.config.flow, self.seed);
+            self.read_records(&mut exports, watcher)?
+        } else if !self.netflow_ports.is_empty() {
+            let (ports, flow) = (self.netflow_ports.clone(), &self.config.flow);
+            let mut exports = ExportTimeline::of_captures(&inputs.captures, ports, flow, self.seed)?;
+            self.read_records(&mut exports, watcher)?
         } else {
             self.read_captures(&inputs.captures, watcher)?
         };
@@ -85,14 +95,17 @@ impl Settings {
         Ok(reading)
     }
 
-    /// Reads logs of other programs.
-    fn read_records(&self, logs: Vec<LogFile>, watcher: &mut dyn Watch) -> Result<Reading, Failure> {
+    /// Reads flow records of other programs.
+    fn read_records(
+        &self,
+        timeline: &mut dyn RecordSource,
+        watcher: &mut dyn Watch,
+    ) -> Result<Reading, Failure> {
         if self.filter.is_some() {
             return Err(Failure::Usage(anyhow!(
-                "--filter looks at packets, and logs have none: select lines with zeek-cut, grep or jq instead"
+                "--filter looks at packets, and flow records have none: select lines of logs with zeek-cut, grep or jq instead"
             )));
         }
-        let mut timeline = RecordTimeline::new(logs, self.seed);
         let mut pipeline = Pipeline::new(&self.config.pipeline(), self.seed, 1);
         let bar = progress::bar(timeline.bytes_total(), self.progress);
         let mut batch = Vec::new();
@@ -105,7 +118,7 @@ impl Settings {
         let stats = timeline.stats();
         Ok(Reading {
             pipeline,
-            inputs: timeline.per_log().map(|(name, stats)| (name, counters(&stats))).collect(),
+            inputs: timeline.per_input().into_iter().map(|(name, stats)| (name, counters(&stats))).collect(),
             warnings: stats.warnings.iter().map(ToString::to_string).collect(),
             capture: counters(&stats),
             late: timeline.late(),

@@ -17,7 +17,7 @@ pub enum RecordError {
         source: std::io::Error,
     },
     /// A folder holds nothing that is read here.
-    #[error("{folder}: holds no capture and no log that is read here; {ADVICE}")]
+    #[error("{folder}: holds no capture, log or export that is read here; {ADVICE}")]
     Nothing {
         /// Its path.
         folder: String,
@@ -38,16 +38,14 @@ pub enum RecordError {
         /// Path of the input.
         input: String,
     },
-    /// Packets and flow records were given together.
-    #[error(
-        "{capture} is a capture and {log} a log: both may tell of the same traffic, so read one kind at a time"
-    )]
+    /// Inputs of several kinds were given together.
+    #[error("{one} and {other}: both may tell of the same traffic, so read one kind at a time")]
     Mixed {
-        /// A capture.
-        capture: String,
-        /// A log.
-        log: String,
+        /// An input, and what it is.
+        one: String,
+        /// Another one.
+        other: String,
     },
 }
 
-const ADVICE: &str = "captures are pcap or pcapng, logs Zeek's conn, dns, ssl, http and quic in TSV or JSON, or flows of Argus, CICFlowMeter or nfdump in CSV, all also as .gz or .zst";
+const ADVICE: &str = "captures are pcap or pcapng, logs Zeek's conn, dns, ssl, http and quic in TSV or JSON, or flows of Argus, CICFlowMeter or nfdump in CSV, exports files of IPFIX messages, all also as .gz or .zst";

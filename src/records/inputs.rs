@@ -1,4 +1,4 @@
-//! What the inputs are: captures, logs, or folders of them.
+//! What the inputs are: captures, logs, exports, or folders of them.
 
 use std::io::{BufRead, Cursor};
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::RecordError;
 use super::kind::LogKind;
 use super::lines::Lines;
+use super::netflow::is_messages;
 use super::source::{Format, Parser};
 use crate::capture::{CaptureFile, Input};
 use crate::seed::Seed;
@@ -27,6 +28,8 @@ pub struct Inputs {
     pub captures: Vec<PathBuf>,
     /// Logs of which something is read.
     pub logs: Vec<LogFile>,
+    /// Files of IPFIX messages.
+    pub exports: Vec<PathBuf>,
     /// Other logs of the same program, by path.
     pub other_logs: Vec<PathBuf>,
     /// Files of folders that are neither captures nor logs.
@@ -49,6 +52,7 @@ enum Sniffed {
     Log(LogKind, Timestamp),
     OtherLog,
     HeadlessLog,
+    Export,
     NoLog,
 }
 
@@ -56,7 +60,7 @@ impl Inputs {
     /// Looks into the inputs, all files of a folder for the folder.
     ///
     /// # Errors
-    /// Where a folder cannot be listed or holds nothing that is read, a log has no header, or captures and logs come together.
+    /// Where a folder cannot be listed or holds nothing that is read, a log has no header, or captures, logs and exports come together.
     pub fn of(paths: &[PathBuf]) -> Result<Self, RecordError> {
         let mut inputs = Self::default();
         for path in paths {
@@ -66,17 +70,26 @@ impl Inputs {
                 inputs.add_file(path)?;
             }
         }
-        match (inputs.captures.first(), inputs.logs.first()) {
-            (Some(capture), Some(log)) => Err(RecordError::Mixed {
-                capture: capture.display().to_string(),
-                log: log.path.display().to_string(),
-            }),
-            _ => Ok(inputs),
+        inputs.are_of_one_kind()?;
+        Ok(inputs)
+    }
+
+    fn are_of_one_kind(&self) -> Result<(), RecordError> {
+        let first = |what, path: Option<&PathBuf>| path.map(|path| format!("{} is {what}", path.display()));
+        let kinds = [
+            first("a capture", self.captures.first()),
+            first("a log", self.logs.first().map(|log| &log.path)),
+            first("a file of IPFIX", self.exports.first()),
+        ];
+        let mut kinds = kinds.into_iter().flatten();
+        match (kinds.next(), kinds.next()) {
+            (Some(one), Some(other)) => Err(RecordError::Mixed { one, other }),
+            _ => Ok(()),
         }
     }
 
-    /// Whether flow records are to be read.
-    pub fn are_records(&self) -> bool {
+    /// Whether logs are to be read.
+    pub fn are_logs(&self) -> bool {
         self.captures.is_empty() && !(self.logs.is_empty() && self.other_logs.is_empty())
     }
 
@@ -85,23 +98,30 @@ impl Inputs {
             Sniffed::Log(kind, begin) => self.logs.push(LogFile { path: path.to_owned(), kind, begin }),
             Sniffed::OtherLog => self.other_logs.push(path.to_owned()),
             Sniffed::HeadlessLog => return Err(RecordError::NoHeader { input: path.display().to_string() }),
+            Sniffed::Export => self.exports.push(path.to_owned()),
             Sniffed::NoLog => self.captures.push(path.to_owned()),
         }
         Ok(())
     }
 
-    /// Of a folder, what is no capture and no log is left out.
+    /// Inputs of which something is read.
+    fn read(&self) -> usize {
+        self.captures.len() + self.logs.len() + self.exports.len()
+    }
+
+    /// Of a folder, what is no capture, no log and no export is left out.
     fn add_folder(&mut self, folder: &Path) -> Result<(), RecordError> {
-        let before = self.captures.len() + self.logs.len();
+        let before = self.read();
         for path in files_of(folder)? {
             match sniff(&path) {
                 Sniffed::Log(kind, begin) => self.logs.push(LogFile { path, kind, begin }),
                 Sniffed::OtherLog => self.other_logs.push(path),
+                Sniffed::Export => self.exports.push(path),
                 Sniffed::NoLog if CaptureFile::open(&path).is_ok() => self.captures.push(path),
                 Sniffed::HeadlessLog | Sniffed::NoLog => self.unknown += 1,
             }
         }
-        if self.captures.len() + self.logs.len() == before {
+        if self.read() == before {
             return Err(RecordError::Nothing { folder: folder.display().to_string() });
         }
         Ok(())
@@ -138,11 +158,18 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
 }
 
 fn sniff(path: &Path) -> Sniffed {
-    let head = head_of(path);
-    let mut lines = Lines::of(match Input::from_reader("head", Cursor::new(head)) {
+    let mut input = match Input::from_reader("head", Cursor::new(head_of(path))) {
         Ok(input) => input,
         Err(_) => return Sniffed::NoLog,
-    });
+    };
+    let mut head = vec![0; HEAD_BYTES];
+    let (read, _) = input.fill(&mut head);
+    head.truncate(read);
+    if is_messages(&head) {
+        return Sniffed::Export;
+    }
+    let Ok(plain) = Input::from_reader("head", Cursor::new(head)) else { return Sniffed::NoLog };
+    let mut lines = Lines::of(plain);
     let Some(first) = lines.next_line() else { return Sniffed::NoLog };
     let Some(format) = Format::of(first.bytes) else {
         return if is_headless(path, first.bytes) { Sniffed::HeadlessLog } else { Sniffed::NoLog };

@@ -43,7 +43,7 @@ fn folder(files: &[(&str, String)]) -> TempDir {
 /// All records of some inputs.
 fn read(inputs: &[PathBuf]) -> (Vec<Record>, RecordTimeline) {
     let inputs = Inputs::of(inputs).unwrap();
-    assert!(inputs.are_records());
+    assert!(inputs.are_logs());
     let mut timeline = RecordTimeline::new(inputs.logs, Seed(1));
     let (mut all, mut batch) = (Vec::new(), Vec::new());
     while timeline.next_batch(&mut batch).unwrap() {
@@ -205,7 +205,7 @@ fn inputs_that_cannot_be_told_of_together_or_at_all_are_refused() {
         let message = Inputs::of(&paths).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");
     };
-    check(&["none"], "none: holds no capture and no log");
+    check(&["none"], "none: holds no capture, log or export");
     check(&["headless/conn.log"], "begins without its header");
     check(&["logs", "capture.pcap"], "capture.pcap is a capture and ");
     assert_eq!(Inputs::of(&[at(&dir, "logs")]).unwrap().logs[0].kind, LogKind::Conn);

@@ -13,12 +13,9 @@ use super::kind::LogKind;
 use super::names::Names;
 use super::reorder::Reorder;
 use super::source::{Entry, Source};
-use super::{RecordError, RecordStats};
-use crate::decode::Direction;
+use super::{Record, RecordError, RecordSource, RecordStats, Told};
 use crate::decode::app::{AppInfo, Service};
-use crate::flow::{
-    ConnState, DnsEvent, EndReason, Exchange, FlowEvent, FlowRecord, FlowReport, ReportPhase, Unseen,
-};
+use crate::flow::{DnsEvent, FlowRecord, Unseen};
 use crate::seed::Seed;
 use crate::time::Timestamp;
 
@@ -29,36 +26,6 @@ const REORDER: usize = 1 << 17;
 const OPEN_MAX: usize = 256;
 /// Records given out at once.
 const BATCH: usize = 512;
-
-/// What a record tells, when all of it was known.
-#[derive(Debug)]
-pub struct Record {
-    /// When: not earlier than the record before, unless it came later than could be waited for.
-    pub at: Timestamp,
-    /// What.
-    pub what: Told,
-}
-
-/// What a record tells.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "most are flows: a box for each would cost more than the room")]
-pub enum Told {
-    /// A connection that ended, as its one burst and its one report.
-    Flow(Exchange, FlowReport),
-    /// A DNS message.
-    Dns(DnsEvent),
-}
-
-impl Record {
-    /// The events of the record, for the feature stage.
-    pub fn events(&self) -> impl Iterator<Item = FlowEvent<'_>> {
-        let (first, second) = match &self.what {
-            Told::Flow(exchange, report) => (FlowEvent::Exchange(exchange), Some(FlowEvent::Report(report))),
-            Told::Dns(dns) => (FlowEvent::Dns(dns), None),
-        };
-        std::iter::once(first).chain(second)
-    }
-}
 
 /// What waits for its turn.
 #[derive(Debug)]
@@ -102,6 +69,60 @@ enum State {
     Done(RecordStats),
 }
 
+impl RecordSource for RecordTimeline {
+    fn next_batch(&mut self, batch: &mut Vec<Record>) -> Result<bool, RecordError> {
+        batch.clear();
+        while batch.len() < BATCH {
+            if !self.reorder.is_full() && self.read_one()? {
+                continue;
+            }
+            let Some((at, pending)) = self.reorder.pop() else { break };
+            self.late += u64::from(at < self.newest);
+            self.newest = self.newest.max(at);
+            batch.push(Record { at, what: self.told(pending) });
+        }
+        Ok(!batch.is_empty())
+    }
+
+    fn bytes_total(&self) -> Option<u64> {
+        self.files.iter().map(|file| file.bytes_total).sum()
+    }
+
+    fn bytes_read(&self) -> u64 {
+        let of = |file: &File| match &file.state {
+            State::Waiting => 0,
+            State::Open(source) => source.bytes_read(),
+            State::Done(_) => file.bytes_total.unwrap_or_default(),
+        };
+        self.files.iter().map(of).sum()
+    }
+
+    fn stats(&self) -> RecordStats {
+        let mut stats = RecordStats::default();
+        for (_, one) in self.per_input() {
+            stats.add(&one);
+        }
+        stats.skip("names_forgotten", self.names.forgotten());
+        stats
+    }
+
+    fn per_input(&self) -> Vec<(String, RecordStats)> {
+        let of = |file: &File| {
+            let stats = match &file.state {
+                State::Waiting => RecordStats::default(),
+                State::Open(source) => source.stats.clone(),
+                State::Done(stats) => stats.clone(),
+            };
+            (file.log.path.display().to_string(), stats)
+        };
+        self.files.iter().map(of).collect()
+    }
+
+    fn late(&self) -> u64 {
+        self.late
+    }
+}
+
 impl RecordTimeline {
     /// Reads these logs, the earliest first.
     pub fn new(logs: Vec<LogFile>, seed: Seed) -> Self {
@@ -124,66 +145,6 @@ impl RecordTimeline {
             late: 0,
             seed,
         }
-    }
-
-    /// Fills `batch` with the next records; false where there are no more.
-    ///
-    /// # Errors
-    /// Where the operating system fails to give more of a log.
-    pub fn next_batch(&mut self, batch: &mut Vec<Record>) -> Result<bool, RecordError> {
-        batch.clear();
-        while batch.len() < BATCH {
-            if !self.reorder.is_full() && self.read_one()? {
-                continue;
-            }
-            let Some((at, pending)) = self.reorder.pop() else { break };
-            self.late += u64::from(at < self.newest);
-            self.newest = self.newest.max(at);
-            batch.push(Record { at, what: self.told(pending) });
-        }
-        Ok(!batch.is_empty())
-    }
-
-    /// Bytes of all logs as they lie on disk; nothing where one is no regular file.
-    pub fn bytes_total(&self) -> Option<u64> {
-        self.files.iter().map(|file| file.bytes_total).sum()
-    }
-
-    /// Bytes read of [`Self::bytes_total`]. A log that is done counts as read whole.
-    pub fn bytes_read(&self) -> u64 {
-        let of = |file: &File| match &file.state {
-            State::Waiting => 0,
-            State::Open(source) => source.bytes_read(),
-            State::Done(_) => file.bytes_total.unwrap_or_default(),
-        };
-        self.files.iter().map(of).sum()
-    }
-
-    /// What reading has come to, all logs together.
-    pub fn stats(&self) -> RecordStats {
-        let mut stats = RecordStats::default();
-        for (_, one) in self.per_log() {
-            stats.add(&one);
-        }
-        stats.skip("names_forgotten", self.names.forgotten());
-        stats
-    }
-
-    /// What reading has come to, log by log in the order in which they were given.
-    pub fn per_log(&self) -> impl Iterator<Item = (String, RecordStats)> {
-        self.files.iter().map(|file| {
-            let stats = match &file.state {
-                State::Waiting => RecordStats::default(),
-                State::Open(source) => source.stats.clone(),
-                State::Done(stats) => stats.clone(),
-            };
-            (file.log.path.display().to_string(), stats)
-        })
-    }
-
-    /// Records that came later than could be waited for: they count, but in the wrong order.
-    pub fn late(&self) -> u64 {
-        self.late
     }
 
     /// Reads an entry; false where there are no more.
@@ -257,13 +218,7 @@ impl RecordTimeline {
         if nameless {
             record.unseen = record.unseen.or(Unseen::NAMES);
         }
-        let report = FlowReport {
-            phase: ReportPhase::Final(reason(record.state)),
-            first: true,
-            new: record.counters,
-            record,
-        };
-        Told::Flow(burst(&report.record), report)
+        Told::whole(record)
     }
 
     /// What `conn.log` and the log of the protocol say together.
@@ -275,32 +230,5 @@ impl RecordTimeline {
             logged_service: Some(logged_service.unwrap_or_default()),
             ..named.clone()
         })
-    }
-}
-
-/// A connection as the one burst that it is known as.
-fn burst(record: &FlowRecord) -> Exchange {
-    let narrow = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-    let counters = &record.counters;
-    Exchange {
-        key: record.key,
-        flow_first: record.first,
-        start: record.first,
-        end: record.last,
-        opens_flow: true,
-        initiator: Direction::Orig,
-        orig_payload: narrow(counters.orig_payload),
-        resp_payload: narrow(counters.resp_payload),
-        packets: narrow(counters.orig_pkts.saturating_add(counters.resp_pkts)),
-        answered: counters.resp_pkts > 0 || counters.resp_ip_bytes > 0,
-    }
-}
-
-/// Why a connection of a state ended.
-const fn reason(state: ConnState) -> EndReason {
-    use ConnState::{Oth, S0, S1, S2, S3};
-    match state {
-        S0 | S1 | S2 | S3 | Oth => EndReason::Idle,
-        _ => EndReason::Closed,
     }
 }
