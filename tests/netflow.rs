@@ -8,7 +8,7 @@ mod tests {
     use std::fs;
     use std::net::UdpSocket;
     use std::path::{Path, PathBuf};
-    use std::process::{Child, Command, Output, Stdio};
+    use std::process::{Child, Command, Output};
     use std::time::Duration;
 
     use serde_json::Value;
@@ -77,6 +77,12 @@ mod tests {
         summary["packets"].as_u64().unwrap()
     }
 
+    /// The value of a metric of a sensor.
+    fn metric(url: &str, name: &str) -> Option<f64> {
+        let body = ureq::get(format!("{url}metrics")).call().ok()?.body_mut().read_to_string().ok()?;
+        body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+    }
+
     /// A sensor that listens for exports.
     struct Sensor {
         child: Child,
@@ -120,12 +126,6 @@ mod tests {
                 std::thread::park_timeout(PAUSE);
             }
             panic!("{what}: not within reason\n{}", self.log());
-        }
-
-        /// The value of a metric.
-        fn metric(&self, url: &str, name: &str) -> Option<f64> {
-            let body = ureq::get(format!("{url}metrics")).call().ok()?.body_mut().read_to_string().ok()?;
-            body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
         }
 
         /// Has it end, and gives what it found.
@@ -200,11 +200,11 @@ mod tests {
                 let address = sensor.said("listening for NetFlow and IPFIX at ");
                 let url = sensor.said("serving at ");
                 let sent = softflowd(&capture, &address, arguments);
-                sensor.wait_for("all that was sent", |sensor| {
-                    let taken = sensor.metric(&url, "undercurrent_netflow_flows_total")?;
+                sensor.wait_for("all that was sent", |_| {
+                    let taken = metric(&url, "undercurrent_netflow_flows_total")?;
                     (taken >= sent).then_some(())
                 });
-                assert_eq!(sensor.metric(&url, "undercurrent_netflow_lost_total{unit=\"flows\"}"), Some(0.0));
+                assert_eq!(metric(&url, "undercurrent_netflow_lost_total{unit=\"flows\"}"), Some(0.0));
                 assert_eq!(sensor.stop(), expected, "{scenario} {arguments:?}");
             }
         }
@@ -252,8 +252,8 @@ mod tests {
                     "9",
                 ]));
             }
-            sensor.wait_for("all that was sent", |sensor| {
-                let taken = sensor.metric(&url, "undercurrent_netflow_flows_total")?;
+            sensor.wait_for("all that was sent", |_| {
+                let taken = metric(&url, "undercurrent_netflow_flows_total")?;
                 (taken >= sent as f64).then_some(())
             });
             assert_eq!(sensor.stop(), expected.0, "{scenario}: NetFlow v9");

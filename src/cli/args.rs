@@ -76,6 +76,9 @@ pub(super) struct CommonArgs {
     /// Read the NetFlow and IPFIX datagrams to this UDP port in captures, instead of the packets themselves; repeatable
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) netflow_port: Vec<u16>,
+    /// Which column of CSV flows is what, and how times are written
+    #[arg(long, value_name = "FILE.toml")]
+    pub(super) columns: Option<PathBuf>,
     /// Configuration file
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,

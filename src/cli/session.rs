@@ -1,6 +1,7 @@
 //! Reading inputs through the pipeline: what `replay`, `train` and `evaluate` share.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::anyhow;
 
@@ -9,9 +10,10 @@ use crate::config::Config;
 use crate::export::text;
 use crate::pipeline::{Observer, Pipeline, Stats};
 use crate::records::netflow::ExportTimeline;
-use crate::records::{Inputs, RecordSource, RecordStats, RecordTimeline};
+use crate::records::{ColumnMap, Inputs, Record, RecordSource, RecordStats, RecordTimeline};
 use crate::seed::Seed;
 
+use super::ahead::{self, Read};
 use super::args::CommonArgs;
 use super::{Failure, progress, with_causes};
 
@@ -22,6 +24,8 @@ pub(super) struct Settings {
     pub(super) threads: usize,
     filter: Option<String>,
     netflow_ports: Vec<u16>,
+    /// Which column of CSV is what, where the user says.
+    pub(super) columns: Option<Arc<ColumnMap>>,
     progress: bool,
     quiet: bool,
 }
@@ -61,6 +65,8 @@ impl Settings {
         if !args.local.is_empty() {
             config.local.clone_from(&args.local);
         }
+        let columns = args.columns.as_deref().map(ColumnMap::load).transpose();
+        let columns = columns.map_err(|e| usage(e.into()))?.map(Arc::new);
         if let Some(expression) = &args.filter {
             Filter::compile(expression).map_err(|e| usage(e.into()))?;
         }
@@ -70,6 +76,7 @@ impl Settings {
             threads: usize::from(args.threads),
             filter: args.filter.clone(),
             netflow_ports: args.netflow_port.clone(),
+            columns,
             progress: !args.quiet && !args.no_progress,
             quiet: args.quiet,
         })
@@ -77,7 +84,7 @@ impl Settings {
 
     /// Reads the inputs as one timeline, up to the end or until the watcher fails.
     pub(super) fn read(&self, inputs: &[PathBuf], watcher: &mut dyn Watch) -> Result<Reading, Failure> {
-        let inputs = Inputs::of(inputs)?;
+        let inputs = Inputs::of(inputs, self.columns.as_ref())?;
         self.tell_unread(&inputs);
         let reading = if inputs.are_logs() {
             self.read_records(&mut RecordTimeline::new(inputs.logs, self.seed), watcher)?
@@ -98,7 +105,7 @@ impl Settings {
     /// Reads flow records of other programs.
     fn read_records(
         &self,
-        timeline: &mut dyn RecordSource,
+        timeline: &mut (dyn RecordSource + Send),
         watcher: &mut dyn Watch,
     ) -> Result<Reading, Failure> {
         if self.filter.is_some() {
@@ -108,12 +115,17 @@ impl Settings {
         }
         let mut pipeline = Pipeline::new(&self.config.pipeline(), self.seed, 1);
         let bar = progress::bar(timeline.bytes_total(), self.progress);
-        let mut batch = Vec::new();
-        while !watcher.failed() && timeline.next_batch(&mut batch)? {
-            pipeline.take_records(&batch, watcher);
-            bar.set_position(timeline.bytes_read());
+        let next = |read: &mut Read<Vec<Record>>| {
+            let more = timeline.next_batch(&mut read.item);
+            read.bytes = timeline.bytes_read();
+            more
+        };
+        ahead::read(self.threads > 1, next, |read| {
+            pipeline.take_records(&read.item, watcher);
+            bar.set_position(read.bytes);
             bar.set_message(text::counted(pipeline.stats().flow.created, "connection"));
-        }
+            if watcher.failed() { ahead::Next::Stop } else { ahead::Next::Go(read) }
+        })?;
         bar.finish_and_clear();
         let stats = timeline.stats();
         Ok(Reading {
@@ -134,17 +146,25 @@ impl Settings {
         }
         let mut incomplete = !timeline.refused().is_empty();
         let mut filter = self.filter.as_deref().map(Filter::compile).transpose()?;
-        let mut pipeline = Pipeline::new(&self.config.pipeline(), self.seed, self.threads);
+        // From three threads on, one reads and decompresses ahead; with two, one that owns flow tables is worth more.
+        let reads_ahead = self.threads > 2;
+        let of_pipeline = self.threads - usize::from(reads_ahead);
+        let mut pipeline = Pipeline::new(&self.config.pipeline(), self.seed, of_pipeline);
         let bar = progress::bar(timeline.bytes_total(), self.progress);
-        let mut block = Block::default();
-        while !watcher.failed() && timeline.next_block(&mut block)? {
+        let next = |read: &mut Read<Block>| {
+            let more = timeline.next_block(&mut read.item);
+            read.bytes = timeline.bytes_read();
+            more
+        };
+        ahead::read(reads_ahead, next, |mut read| {
             if let Some(filter) = &mut filter {
-                filter.apply(&mut block);
+                filter.apply(&mut read.item);
             }
-            block = pipeline.take(block, watcher);
-            bar.set_position(timeline.bytes_read());
+            read.item = pipeline.take(read.item, watcher);
+            bar.set_position(read.bytes);
             bar.set_message(text::counted(pipeline.stats().frames, "packet"));
-        }
+            if watcher.failed() { ahead::Next::Stop } else { ahead::Next::Go(read) }
+        })?;
         pipeline.finish(watcher);
         if let Some(filter) = &filter {
             tell_unsupported(filter);
@@ -172,7 +192,7 @@ impl Settings {
         if let [first, rest @ ..] = inputs.other_logs.as_slice() {
             let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
             eprintln!(
-                "undercurrent: {}{more}: not read; of Zeek's logs conn, dns, ssl, http and quic are",
+                "undercurrent: {}{more}: not read; of Zeek's logs conn, open_conn, dns, ssl, http and quic are",
                 first.display()
             );
         }

@@ -18,7 +18,7 @@ use super::{Failure, models};
 
 pub(super) fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
     let settings = Settings::new(&args.common)?;
-    let networks = networks_of(&args.common.inputs)?;
+    let networks = networks_of(&args.common.inputs, settings.columns.as_ref())?;
     let captures = networks
         .iter()
         .map(|network| read_benign(&settings, network))

@@ -55,7 +55,7 @@ fn key(row: &Row<'_>) -> Result<FlowKey, BadLine> {
     let number = match (row.port(Column::IpProto)?, named) {
         (Some(number), _) => u8::try_from(number).unwrap_or_default(),
         (None, Some(name)) => proto_number(name, orig.is_v4()),
-        (None, None) => return Err(BadLine::Missing(Column::Proto.name())),
+        (None, None) => return Err(BadLine::Missing(Column::Proto.name().to_owned())),
     };
     Ok(FlowKey {
         orig,

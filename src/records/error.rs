@@ -22,6 +22,14 @@ pub enum RecordError {
         /// Its path.
         folder: String,
     },
+    /// A file of text is none that is read here.
+    #[error(
+        "{input}: neither a log nor flows that are read here, by its first line; {ADVICE}. For CSV of other programs give --columns; text in UTF-16 must be converted to UTF-8 first"
+    )]
+    Unknown {
+        /// Its path.
+        input: String,
+    },
     /// A folder holds too many files.
     #[error("{folder}: holds more than {most} files; name the ones that are to be read")]
     TooMany {
@@ -38,6 +46,14 @@ pub enum RecordError {
         /// Path of the input.
         input: String,
     },
+    /// The columns of an input are not those of the column map.
+    #[error("{input}: line 1: {reason}; the column map does not fit this file")]
+    Columns {
+        /// Path of the input.
+        input: String,
+        /// Which column is missing.
+        reason: String,
+    },
     /// Inputs of several kinds were given together.
     #[error("{one} and {other}: both may tell of the same traffic, so read one kind at a time")]
     Mixed {
@@ -48,4 +64,4 @@ pub enum RecordError {
     },
 }
 
-const ADVICE: &str = "captures are pcap or pcapng, logs Zeek's conn, dns, ssl, http and quic in TSV or JSON, or flows of Argus, CICFlowMeter or nfdump in CSV, exports files of IPFIX messages, all also as .gz or .zst";
+const ADVICE: &str = "captures are pcap or pcapng, logs Zeek's conn, open_conn, dns, ssl, http and quic in TSV or JSON, or flows of Argus, CICFlowMeter or nfdump in CSV, exports files of IPFIX messages, all also as .gz or .zst";

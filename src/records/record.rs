@@ -2,7 +2,9 @@
 
 use super::{RecordError, RecordStats};
 use crate::decode::Direction;
-use crate::flow::{ConnState, DnsEvent, EndReason, Exchange, FlowEvent, FlowRecord, FlowReport, ReportPhase};
+use crate::flow::{
+    ConnState, DnsEvent, EndReason, Exchange, FlowEvent, FlowRecord, FlowReport, ReportPhase, Unseen,
+};
 use crate::time::Timestamp;
 
 /// Where records come from, as one timeline.
@@ -65,7 +67,7 @@ impl Told {
     /// A connection that ended, of which all is told at once.
     pub(super) fn whole(record: FlowRecord) -> Self {
         let report = FlowReport {
-            phase: ReportPhase::Final(reason(record.state)),
+            phase: ReportPhase::Final(reason(&record)),
             first: true,
             new: record.counters,
             record,
@@ -92,10 +94,11 @@ pub(super) fn burst(record: &FlowRecord) -> Exchange {
     }
 }
 
-/// Why a connection of a state ended.
-pub(super) const fn reason(state: ConnState) -> EndReason {
+/// Why a connection ended.
+pub(super) const fn reason(record: &FlowRecord) -> EndReason {
     use ConnState::{Oth, S0, S1, S2, S3};
-    match state {
+    match record.state {
+        _ if record.unseen.has(Unseen::END) => EndReason::EndOfInput,
         S0 | S1 | S2 | S3 | Oth => EndReason::Idle,
         _ => EndReason::Closed,
     }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::inputs::LogFile;
 use super::kind::LogKind;
 use super::names::Names;
+use super::open::OpenConnections;
 use super::reorder::Reorder;
 use super::source::{Entry, Source};
 use super::{Record, RecordError, RecordSource, RecordStats, Told};
@@ -43,6 +44,9 @@ pub struct RecordTimeline {
     heads: BinaryHeap<Reverse<(Timestamp, usize)>>,
     reorder: Reorder<Pending>,
     names: Names,
+    /// Where a log tells of open connections.
+    open: Option<OpenConnections>,
+    still_open: u64,
     /// What the logs that are there do not tell of connections.
     nameless: Nameless,
     newest: Timestamp,
@@ -103,6 +107,8 @@ impl RecordSource for RecordTimeline {
             stats.add(&one);
         }
         stats.skip("names_forgotten", self.names.forgotten());
+        stats.skip("open_conn_forgotten", self.open.as_ref().map_or(0, OpenConnections::forgotten));
+        stats.flows += self.still_open;
         stats
     }
 
@@ -128,6 +134,7 @@ impl RecordTimeline {
     pub fn new(logs: Vec<LogFile>, seed: Seed) -> Self {
         let has = |kind: LogKind| logs.iter().any(|log| log.kind == kind);
         let nameless = Nameless { tls: !has(LogKind::Ssl) && !has(LogKind::Quic), http: !has(LogKind::Http) };
+        let open = has(LogKind::OpenConn).then(|| OpenConnections::new(seed));
         let mut waiting: Vec<(Timestamp, usize)> = logs.iter().map(|log| log.begin).zip(0..).collect();
         waiting.sort_unstable();
         let file = |log: LogFile| {
@@ -140,6 +147,8 @@ impl RecordTimeline {
             heads: BinaryHeap::new(),
             reorder: Reorder::new(REORDER),
             names: Names::new(seed),
+            open,
+            still_open: 0,
             nameless,
             newest: Timestamp::MIN,
             late: 0,
@@ -152,7 +161,7 @@ impl RecordTimeline {
         while self.next_is_due() {
             self.begin_next()?;
         }
-        let Some(Reverse((_, index))) = self.heads.pop() else { return Ok(false) };
+        let Some(Reverse((_, index))) = self.heads.pop() else { return Ok(self.read_open()) };
         let Some(File { state, .. }) = self.files.get_mut(index) else { return Ok(false) };
         let State::Open(source) = state else { return Ok(false) };
         let entry = source.take()?;
@@ -162,7 +171,15 @@ impl RecordTimeline {
         }
         match entry {
             Some(Entry::Flow(record, service)) => {
+                if let Some(open) = &mut self.open {
+                    open.ended(record.uid);
+                }
                 self.reorder.push(record.last, Pending::Flow(record, service));
+            }
+            Some(Entry::Open(record, service)) => {
+                if let Some(open) = &mut self.open {
+                    open.take(record, service);
+                }
             }
             Some(Entry::Dns(events)) => {
                 for event in events {
@@ -173,6 +190,17 @@ impl RecordTimeline {
             None => {}
         }
         Ok(true)
+    }
+
+    /// Once all logs are read: takes the connections that are open still; false where there are none.
+    fn read_open(&mut self) -> bool {
+        let rest = self.open.as_mut().map(OpenConnections::rest).unwrap_or_default();
+        let found = !rest.is_empty();
+        for (record, service) in rest {
+            self.still_open += 1;
+            self.reorder.push(record.last, Pending::Flow(record, service));
+        }
+        found
     }
 
     fn next_is_due(&self) -> bool {
@@ -186,7 +214,7 @@ impl RecordTimeline {
     fn begin_next(&mut self) -> Result<(), RecordError> {
         let Some((_, index)) = self.waiting.pop_front() else { return Ok(()) };
         let Some(file) = self.files.get_mut(index) else { return Ok(()) };
-        let mut source = Source::open(&file.log.path, self.seed)?;
+        let mut source = Source::open(&file.log, self.seed)?;
         match &source.head {
             Some(head) => {
                 self.heads.push(Reverse((head.begin(), index)));

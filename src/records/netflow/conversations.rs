@@ -69,9 +69,8 @@ impl Conversations {
                 out.push(self.report(&mut alone, true, None));
                 return true;
             }
-            Some(Fit::Belongs) => {}
             None if self.of.len() >= self.most => self.give_one_up(out),
-            None => {}
+            Some(Fit::Belongs) | None => {}
         }
         let mut conversation = match self.of.remove(&key) {
             Some(conversation) => {
@@ -159,7 +158,7 @@ impl Conversations {
         conversation.reported = Some((self.now, record.counters));
         conversation.changed = false;
         let phase = if ended {
-            ReportPhase::Final(why.unwrap_or_else(|| reason(record.state)))
+            ReportPhase::Final(why.unwrap_or_else(|| reason(&record)))
         } else {
             ReportPhase::Interim
         };

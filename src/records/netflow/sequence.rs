@@ -45,7 +45,9 @@ mod tests {
     fn gaps_are_counted_once() {
         let check = |datagrams: &[(u32, u32)], lost: u64| {
             let mut sequence = Sequence::default();
-            datagrams.iter().for_each(|(number, count)| sequence.take(*number, Some(*count)));
+            for (number, count) in datagrams {
+                sequence.take(*number, Some(*count));
+            }
             assert_eq!(sequence.lost(), lost, "{datagrams:?}");
         };
         check(&[], 0);

@@ -346,7 +346,7 @@ fn connections_of_one_pair_of_ports_are_told_apart() {
             proto,
             ..flow
         };
-        let first = [Told5 { flags, proto, ..ASKED }, Told5 { flags, proto, ..ANSWERED }];
+        let first = [Told5 { proto, flags, ..ASKED }, Told5 { proto, flags, ..ANSWERED }];
         let flows = [first, [later(ASKED), later(ANSWERED)]].concat();
         let reports = collect(&mut collector(), &[(exporter(1), v5(0, 200_000, 0, &flows))]);
         assert_eq!(reports.len(), expected, "{gap_ms} {flags} {proto}");

@@ -24,7 +24,7 @@ pub struct ExportTimeline {
 }
 
 enum Source {
-    Files(Files),
+    Files(Box<Files>),
     Captures(Box<Captures>),
 }
 
@@ -58,7 +58,7 @@ impl ExportTimeline {
         let waiting: Vec<_> = begins.into_iter().map(|(_, path)| path).zip(0..=u16::MAX).collect();
         let files =
             Files { waiting: waiting.into_iter(), open: None, open_bytes: None, bytes_total, bytes_read: 0 };
-        Self::of(Source::Files(files), config, seed)
+        Self::of(Source::Files(Box::new(files)), config, seed)
     }
 
     /// Reads the datagrams to these UDP ports in captures.
@@ -257,10 +257,7 @@ fn size_of_file(path: &Path) -> Option<u64> {
 
 /// When the first message of a file was sent, in seconds since 1970; zero where there is none.
 fn begin_of(path: &Path) -> u32 {
-    let mut file = match MessageFile::open(path) {
-        Ok(file) => file,
-        Err(_) => return 0,
-    };
+    let Ok(mut file) = MessageFile::open(path) else { return 0 };
     match file.next_message() {
         Some([_, _, _, _, time @ ..]) => time.first_chunk().map_or(0, |time| u32::from_be_bytes(*time)),
         _ => 0,
