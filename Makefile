@@ -13,7 +13,7 @@ SCRIPTS := .ci/run $(wildcard benches/*.sh scripts/*.sh captures/*/record.sh)
 MIXIN := $(wildcard dashboards/mixin/*sonnet dashboards/mixin/*/*sonnet)
 
 .PHONY: help demo test test-live check format lint docs metrics picture scripts licences package pages evaluate compare-sklearn \
-	rules dashboards dashboards-check dashboards-render accessibility
+	rules dashboards dashboards-check dashboards-render accessibility deploy-check
 
 help: ## List the jobs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -79,6 +79,9 @@ dashboards-render: ## Draw the dashboards with Grafana's own components in Chrom
 
 accessibility: ## Do the report and the sensor's page pass axe-core in Chromium? (npm packages, as above)
 	@scripts/timed.sh accessibility scripts/check_accessibility.sh
+
+deploy-check: ## Are the files of deploy/ as Kubernetes and Compose want them? (packages of PyPI)
+	@scripts/timed.sh deploy-check scripts/check_deploy.sh
 
 picture: ## Is the picture of the demo what the demo prints?
 	python3 scripts/render_terminal.py --check docs/images/demo.svg -- $(REPLAY_DEMO)

@@ -25,6 +25,7 @@ SCENARIO = 'seed = 3\nhosts = {hosts}\nstart = "2026-03-02T08:00:00Z"\nduration 
 GROWTH = 1.1
 SAMPLE_S = 1
 LOST = ["ring", "shed"]
+PASSES = "undercurrent_scoring_duration_seconds_count"
 
 
 def simulate(binary, hosts, folder):

@@ -83,6 +83,11 @@ class Process:
         self._process = subprocess.Popen(self.command(), stdout=self._log, stderr=subprocess.STDOUT)
         until(self._is_ready, f"{self.name} to be ready")
 
+    @property
+    def pid(self):
+        """The process."""
+        return self._process.pid
+
     def kill_and_start(self):
         """Kills it without a warning, and starts it anew."""
         self._process.kill()

@@ -66,8 +66,8 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input and run")]
 pub(super) struct CommonArgs {
-    /// Captures (pcap, pcapng), Zeek logs (conn, dns, ssl, http, quic; TSV or JSON), or flows in CSV (Argus, CICFlowMeter,
-    /// nfdump), also .gz or .zst; folders of them; - is standard input. Several are read as one timeline
+    /// Captures (pcap, pcapng), Zeek logs (conn, dns, ssl, http, quic; TSV or JSON), flows in CSV (Argus, CICFlowMeter,
+    /// nfdump), or files of IPFIX messages, also .gz or .zst; folders of them; - is standard input. Several are read as one timeline
     #[arg(required = true, value_name = "INPUT", help_heading = None)]
     pub(super) inputs: Vec<PathBuf>,
     /// Monitored network, repeatable [default: private, unique-local and link-local ranges]
@@ -76,6 +76,12 @@ pub(super) struct CommonArgs {
     /// Packets to look at, as a libpcap filter; captures only
     #[arg(long, value_name = "BPF")]
     pub(super) filter: Option<String>,
+    /// Read the NetFlow and IPFIX datagrams to this UDP port in captures, instead of the packets themselves; repeatable
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) netflow_port: Vec<u16>,
+    /// Which column of CSV flows is what, and how times are written
+    #[arg(long, value_name = "FILE.toml")]
+    pub(super) columns: Option<PathBuf>,
     /// Configuration file
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
@@ -170,8 +176,11 @@ pub(super) struct ReproduceArgs {
 #[derive(Debug, Args)]
 pub(super) struct WatchArgs {
     /// Interface to capture from, repeatable
-    #[arg(long, short, required = true, value_name = "IFACE")]
+    #[arg(long, short, value_name = "IFACE")]
     pub(super) interface: Vec<String>,
+    /// Address and UDP port to take NetFlow v5, v9 and IPFIX at, repeatable, e.g. 0.0.0.0:2055
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) netflow: Vec<SocketAddr>,
     /// Monitored network, repeatable [default: private, unique-local and link-local ranges]
     #[arg(long, value_name = "CIDR", value_parser = parse_network)]
     pub(super) local: Vec<IpNet>,

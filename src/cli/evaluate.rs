@@ -131,7 +131,7 @@ impl Watch for Watcher<'_, '_> {}
 /// Which inputs belong together: each network by itself where the labels tell inputs apart, all as one timeline otherwise.
 fn groups_of(args: &EvaluateArgs, settings: &Settings) -> Result<Vec<Group>, Failure> {
     let inputs = &args.common.inputs;
-    let mut networks = networks_of(inputs)?;
+    let mut networks = networks_of(inputs, settings.columns.as_ref())?;
     tell_apart(&mut networks);
     let Some(path) = &args.labels else {
         return networks.into_iter().map(|network| group_beside(network, settings)).collect();
@@ -158,7 +158,7 @@ fn group_beside(network: Network, settings: &Settings) -> Result<Group, Failure>
         let labels = read_labels(&path)?;
         return Ok(group(network, &labels, settings));
     }
-    let within = FlowLabels::read(&network.logs()?)?;
+    let within = FlowLabels::read(&network.logs(settings.columns.as_ref())?)?;
     if !within.any {
         let or_within = if network.folder.is_some() { ", and the logs have no column label" } else { "" };
         return Err(Failure::Usage(anyhow!(
@@ -214,7 +214,7 @@ fn train_folds(
         benign.push((index, read_benign(settings, &group.network)?));
     }
     settings.config.local.clone_from(&args.common.local);
-    let also = networks_of(&args.train_on)?;
+    let also = networks_of(&args.train_on, settings.columns.as_ref())?;
     let also = also.iter().map(|network| read_benign(settings, network));
     let also = also.collect::<Result<Vec<_>, Failure>>()?;
     let params = Params { seed: args.common.seed, ..Params::default() };

@@ -1,5 +1,6 @@
 //! The command line: a file a verb. Parses, loads, calls the library, chooses the exit code.
 
+mod ahead;
 mod args;
 mod clock;
 mod digest;

@@ -23,7 +23,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
     let settings = Settings::new(&args.common)?;
     let rows_path = args.output.join(ROWS_FILE);
     let mut baseline = if args.update { read_baseline(&rows_path)? } else { Baseline::default() };
-    let networks = networks_of(&args.common.inputs)?;
+    let networks = networks_of(&args.common.inputs, settings.columns.as_ref())?;
     let captures = networks
         .iter()
         .map(|network| read_benign(&settings, network))

@@ -75,6 +75,7 @@ function(config)
           p.range('sum(%s)' % q.series('channels_tracked'), 'channels'),
           p.range('sum(%s)' % q.series('flows_active'), 'open connections'),
         ], min=0),
+        p.timeseries('No room for hosts and channels', 'Updates of hosts and channels a second that a full table refused, and hosts and channels that were forgotten to make room, by reason. New hosts that are refused are not watched.', 'events', [p.range(q.rate('state_overflows_total', ['reason']), '{{reason}}')], min=0, atLeast=1),
       ]),
       d.even(8, [
         p.timeseries('Time of a scoring pass', 'Median and 99th percentile of the time that a scoring pass takes. It should stay far below the time between two passes. A replay does not measure it.', 'seconds', [p.range(passes('0.5'), '{{instance}} median'), p.range(passes('0.99'), '{{instance}} 99 %')], min=0),

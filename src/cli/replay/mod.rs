@@ -142,6 +142,8 @@ impl Replay<'_> {
             system: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
             seed: self.settings.seed.0,
             filter: self.settings.filter.clone(),
+            netflow_ports: self.settings.netflow_ports.clone(),
+            columns: self.settings.columns.as_ref().map(|map| map.text().to_owned()),
             score_every_s: self.score_every_s,
             models: self.models.map(|dir| dir.display().to_string()),
             configuration: self.settings.config.to_replay_json()?,

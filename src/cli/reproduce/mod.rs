@@ -24,7 +24,7 @@ pub(super) fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
     let earlier = Summary::read(&args.summary)?;
     let config = Config::from_replay_json(&args.summary, &earlier.run.configuration)
         .map_err(|e| Failure::Usage(e.into()))?;
-    let mut settings = Settings::again(config, earlier.run.seed, earlier.run.filter.clone(), args);
+    let mut settings = Settings::again(config, &earlier.run, args)?;
     let allowlist = settings.take_allowlist(&[])?;
     let found = inputs::find(&earlier.inputs, &args.inputs, &args.summary)?;
     let (loaded, models) = load(args, &earlier, &allowlist, &settings)?;

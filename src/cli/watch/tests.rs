@@ -37,7 +37,7 @@ impl FileFeed {
 }
 
 impl feed::Feed for FileFeed {
-    fn next(&mut self, _timeout: Duration) -> Option<Block> {
+    fn next(&mut self, _timeout: Duration) -> Option<feed::Fed> {
         loop {
             let mut block = Block::default();
             self.open = self.read < self.blocks.end && self.timeline.next_block(&mut block).unwrap();
@@ -48,7 +48,7 @@ impl feed::Feed for FileFeed {
             let shift = (self.shift)(self.read - 1);
             block.frames.iter_mut().for_each(|frame| frame.ts = frame.ts + shift);
             if self.read > self.blocks.start {
-                return Some(block);
+                return Some(feed::Fed::Frames(block));
             }
         }
     }

@@ -16,6 +16,10 @@ pub struct RunSummary {
     pub seed: u64,
     /// Which packets were looked at, as a libpcap filter.
     pub filter: Option<String>,
+    /// UDP ports whose datagrams were read as exports of flows.
+    pub netflow_ports: Vec<u16>,
+    /// Which column of CSV is what, as the user wrote it (TOML).
+    pub columns: Option<String>,
     /// Seconds of packet time between the scheduled scoring passes that the user asked for.
     pub score_every_s: Option<u32>,
     /// Model directory; nothing for the shipped models.
