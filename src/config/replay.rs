@@ -39,8 +39,9 @@ mod tests {
     /// A new section belongs in one of the two lists.
     #[test]
     fn every_section_is_a_replays_or_the_sensors() {
-        const SENSOR: [&str; 10] = [
+        const SENSOR: [&str; 11] = [
             "capture",
+            "netflow",
             "state",
             "findings",
             "webhook",
