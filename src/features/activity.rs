@@ -43,9 +43,9 @@ impl Kept {
 
 impl From<Activity> for Kept {
     fn from(burst: Activity) -> Self {
-        let kind =
-            i64::from(burst.opens_flow) * Self::OPENS_FLOW | i64::from(burst.peer_driven) * Self::PEER_DRIVEN;
-        let start_and_kind = burst.start.as_nanos() & !Self::KIND | kind;
+        let opens_flow = i64::from(burst.opens_flow) * Self::OPENS_FLOW;
+        let kind = opens_flow | (i64::from(burst.peer_driven) * Self::PEER_DRIVEN);
+        let start_and_kind = (burst.start.as_nanos() & !Self::KIND) | kind;
         Self { start_and_kind, bytes_out: burst.bytes_out, bytes_in: burst.bytes_in }
     }
 }
