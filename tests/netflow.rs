@@ -242,7 +242,10 @@ mod tests {
             let port = address.rsplit(':').next().unwrap().to_owned();
             let records = output(Command::new("nfdump").arg("-R").arg(&flows).args(["-q", "-o", "fmt:%sa"]));
             let sent = String::from_utf8_lossy(&records.stdout).lines().count();
-            for file in fs::read_dir(&flows).unwrap().map(|entry| entry.unwrap().path()) {
+            let mut files: Vec<PathBuf> =
+                fs::read_dir(&flows).unwrap().map(|entry| entry.unwrap().path()).collect();
+            files.sort();
+            for file in files {
                 output(Command::new("nfreplay").arg("-r").arg(file).args([
                     "-H",
                     "127.0.0.1",

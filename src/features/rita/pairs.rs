@@ -341,7 +341,8 @@ mod tests {
         let mut pairs = RitaPairs::new(LocalNetworks::default());
         let peer = Addr::from_v4([192, 0, 2, 1]);
         for i in 0..10 {
-            pairs.add(&flow([192, 0, 2, 1], i * 600, None));
+            let ended = flow([192, 0, 2, 1], i * 600, None);
+            pairs.add(&FlowRecord { last: ended.first, ..ended });
         }
         let before = score(&pairs, [192, 0, 2, 1], None);
         let mut open = flow([192, 0, 2, 1], 17, None);

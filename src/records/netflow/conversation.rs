@@ -90,7 +90,8 @@ impl Conversation {
         }
         let told_before = half.is_some_and(|half| {
             let elsewhere = half.exporter != piece.exporter || half.direction != piece.direction;
-            elsewhere && piece.first < half.last.max(half.first + Span::from_millis(1))
+            let until = half.last.max(half.first + Span::from_millis(1));
+            elsewhere && piece.first < until && piece.last >= half.first
         });
         if told_before { Fit::Duplicate } else { Fit::Belongs }
     }
