@@ -45,7 +45,7 @@ docs: ## Does the API documentation build without warnings?
 
 scripts: ## Are the scripts sound?
 	shellcheck --severity=warning $(SCRIPTS)
-	PYTHONPYCACHEPREFIX=$(TARGET)/pycache python3 -m compileall -q scripts captures/tools dashboards benches tests/agent
+	PYTHONPYCACHEPREFIX=$(TARGET)/pycache python3 -m compileall -q scripts captures/tools dashboards benches tests/agent tests/python
 
 licences: ## Are all dependencies permissively licensed and from crates.io? (with cargo-deny, where installed)
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check licenses bans sources; \

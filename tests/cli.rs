@@ -386,3 +386,38 @@ fn what_train_writes_replay_can_use() {
     let outcome = run_in(dir.path(), &["replay", "--models", "own", "--format", "jsonl", "tunnel.pcap"], b"");
     assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
 }
+
+#[test]
+fn an_updated_model_is_that_of_one_training_on_all_inputs() {
+    let dir = folder();
+    let inputs = ["benign_browsing", "vendor_beacons_benign", "benign_backup"].map(capture);
+    let train = |update: bool, output: &str, inputs: &[PathBuf]| {
+        let mut args = vec!["train", "--quiet", "--trees", "20", "--output", output];
+        args.extend(update.then_some("--update"));
+        args.extend(inputs.iter().map(|path| path.to_str().unwrap()));
+        run_in(dir.path(), &args, b"")
+    };
+    let files = |output: &str| {
+        ["c2.ucmodel", "c2.json", "exfil.ucmodel", "exfil.json", "benign.ucrows"]
+            .map(|name| fs::read(dir.path().join(output).join(name)).unwrap())
+    };
+    for (update, output, inputs) in
+        [(false, "at_once", &inputs[..]), (false, "by_parts", &inputs[..2]), (true, "by_parts", &inputs[2..])]
+    {
+        let outcome = train(update, output, inputs);
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+    }
+    assert!(files("at_once") == files("by_parts"));
+    assert_eq!(train(true, "by_parts", &inputs[2..]).code, 0);
+    assert!(files("at_once") == files("by_parts"), "a known input changes nothing");
+    let nothing = train(true, "nowhere", &inputs[..1]);
+    assert_eq!(nothing.code, 1);
+    assert!(
+        nothing.stderr.contains("nowhere/benign.ucrows, the benign rows that --update"),
+        "{}",
+        nothing.stderr
+    );
+    fs::write(dir.path().join("at_once/benign.ucrows"), "rows").unwrap();
+    let other = train(true, "at_once", &inputs[..1]);
+    assert!(other.code == 1 && other.stderr.contains("train anew"), "{}", other.stderr);
+}

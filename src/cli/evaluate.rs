@@ -10,14 +10,18 @@ use ipnet::IpNet;
 
 use crate::detect::{Allowlist, Detector};
 use crate::evaluate::folds::Folds;
-use crate::evaluate::{FlowObserver, Label, Labels, OtherAttack, ScoredInput, evaluate};
-use crate::export::evaluation::{write_json, write_markdown, write_table};
+use crate::evaluate::{
+    Detections, Evaluation, FlowObserver, Label, Labels, OtherAttack, ScoredInput, evaluate,
+};
+use crate::export::evaluation::{render_page, write_json, write_markdown, write_table, write_tables};
 use crate::export::findings::TableStyle;
+use crate::export::write_file;
 use crate::features::LocalNetworks;
 use crate::flow::FlowRecord;
 use crate::model::Params;
-use crate::pipeline::Observer;
+use crate::pipeline::{Observer, Pipeline};
 use crate::records::FlowLabels;
+use crate::time::{Span, Timestamp};
 
 use super::args::{EvaluateArgs, EvaluateFormat};
 use super::networks::{Network, networks_of};
@@ -48,9 +52,10 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode, Failure> {
     };
     let mut scored = Vec::with_capacity(groups.len());
     for (index, group) in groups.iter().enumerate() {
-        scored.push(score(&mut settings, group, detectors.of(index))?);
+        scored.push(score(&mut settings, group, detectors.of(index), args.score_every)?);
     }
     let outcome = evaluate(scored, args.budget, args.common.seed)?;
+    write_files(args, &groups, &outcome)?;
     let mut out = BufWriter::new(stdout().lock());
     match args.format {
         EvaluateFormat::Table => write_table(&mut out, &outcome, TableStyle::of_stdout())?,
@@ -59,6 +64,23 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode, Failure> {
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The page and the tables, where they are asked for.
+fn write_files(args: &EvaluateArgs, groups: &[Group], outcome: &Evaluation) -> Result<(), Failure> {
+    const NAMES: usize = 3;
+    if let Some(path) = &args.report {
+        let names: Vec<&str> = groups.iter().map(|group| group.network.name.as_str()).take(NAMES).collect();
+        let more = groups.len().saturating_sub(NAMES);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        write_file(path, render_page(outcome, &format!("{}{more}", names.join(", "))).as_bytes())?;
+    }
+    if let Some(folder) = &args.csv {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        write_tables(folder, outcome)?;
+    }
+    Ok(())
 }
 
 enum Detectors {
@@ -75,21 +97,41 @@ impl Detectors {
     }
 }
 
-/// Shows an observer the flows that end.
-struct Ended<'a>(&'a mut FlowObserver);
+/// Shows an observer the flows that end, and takes the passes that tell when incidents are found.
+struct Watcher<'f, 'p> {
+    flows: &'f mut FlowObserver,
+    passes: Option<Passes<'p>>,
+}
 
-impl Observer for Ended<'_> {
+/// Scoring passes at multiples of an interval, until all labels are found.
+struct Passes<'a> {
+    detector: &'a Detector,
+    every: Span,
+    next: Option<Timestamp>,
+    detections: Detections<'a>,
+}
+
+impl Observer for Watcher<'_, '_> {
     fn flow_ended(&mut self, record: &FlowRecord) {
-        self.0.take(record);
+        self.flows.take(record);
+    }
+
+    fn tick(&mut self, at: Timestamp, pipeline: &Pipeline) {
+        let Some(passes) = &mut self.passes else { return };
+        if passes.detections.are_complete() || passes.next.is_some_and(|next| at < next) {
+            return;
+        }
+        passes.next = Some(at.floor_to(passes.every) + passes.every);
+        passes.detections.take(at, &passes.detector.score_judged(pipeline.store()));
     }
 }
 
-impl Watch for Ended<'_> {}
+impl Watch for Watcher<'_, '_> {}
 
 /// Which inputs belong together: each network by itself where the labels tell inputs apart, all as one timeline otherwise.
 fn groups_of(args: &EvaluateArgs, settings: &Settings) -> Result<Vec<Group>, Failure> {
     let inputs = &args.common.inputs;
-    let mut networks = networks_of(inputs)?;
+    let mut networks = networks_of(inputs, settings.columns.as_ref())?;
     tell_apart(&mut networks);
     let Some(path) = &args.labels else {
         return networks.into_iter().map(|network| group_beside(network, settings)).collect();
@@ -116,7 +158,7 @@ fn group_beside(network: Network, settings: &Settings) -> Result<Group, Failure>
         let labels = read_labels(&path)?;
         return Ok(group(network, &labels, settings));
     }
-    let within = FlowLabels::read(&network.logs()?)?;
+    let within = FlowLabels::read(&network.logs(settings.columns.as_ref())?)?;
     if !within.any {
         let or_within = if network.folder.is_some() { ", and the logs have no column label" } else { "" };
         return Err(Failure::Usage(anyhow!(
@@ -172,7 +214,7 @@ fn train_folds(
         benign.push((index, read_benign(settings, &group.network)?));
     }
     settings.config.local.clone_from(&args.common.local);
-    let also = networks_of(&args.train_on)?;
+    let also = networks_of(&args.train_on, settings.columns.as_ref())?;
     let also = also.iter().map(|network| read_benign(settings, network));
     let also = also.collect::<Result<Vec<_>, Failure>>()?;
     let params = Params { seed: args.common.seed, ..Params::default() };
@@ -182,11 +224,29 @@ fn train_folds(
         .map_err(Failure::Run)
 }
 
-fn score(settings: &mut Settings, group: &Group, detector: &Detector) -> Result<ScoredInput, Failure> {
+fn score(
+    settings: &mut Settings,
+    group: &Group,
+    detector: &Detector,
+    every_s: Option<u32>,
+) -> Result<ScoredInput, Failure> {
     settings.config.local.clone_from(&group.local);
     let mut observer = FlowObserver::new(LocalNetworks::new(&group.local));
-    let reading = settings.read(&group.network.paths, &mut Ended(&mut observer))?;
+    let passes = every_s.map(|seconds| Passes {
+        detector,
+        every: Span::from_secs(seconds.into()),
+        next: None,
+        detections: Detections::new(&group.labels),
+    });
+    let mut watcher = Watcher { flows: &mut observer, passes };
+    let reading = settings.read(&group.network.paths, &mut watcher)?;
+    let passes = watcher.passes;
     let store = reading.pipeline.store();
     let scores = detector.score(store);
-    Ok(ScoredInput::new(&group.network.name, group.labels.clone(), &group.others, store, &scores, &observer))
+    let scored =
+        ScoredInput::new(&group.network.name, group.labels.clone(), &group.others, store, &scores, &observer);
+    Ok(match passes {
+        Some(passes) => scored.with_detections(passes.detections.into_firsts()),
+        None => scored,
+    })
 }

@@ -1,7 +1,7 @@
 //! Why: each feature's share of the score, its value, what is typical, and one plain sentence.
 
 use crate::decode::proto;
-use crate::features::{ChannelView, Feature, Peer, peer_name};
+use crate::features::{ChannelView, DomainState, Feature, Peer, peer_name};
 use crate::model::Model;
 
 use super::{Behaviour, Evidence};
@@ -11,7 +11,8 @@ const LINES: usize = 6;
 /// Share of the score below which a feature is not worth a line.
 const LEAST_SHARE: f32 = 0.01;
 
-/// The evidence of a row, of which the features have these shares, heaviest first; what defines the behaviour comes before what only corroborates it.
+/// The evidence of a row, of which the features have these shares, heaviest first; what defines the behaviour comes before what only corroborates it, and
+/// what an analyst would name first comes first.
 pub(super) fn evidence_of(
     behaviour: Behaviour,
     features: &[Feature],
@@ -19,13 +20,14 @@ pub(super) fn evidence_of(
     model: &Model,
     view: &ChannelView<'_>,
 ) -> Vec<Evidence> {
-    let mut lines: Vec<(bool, Evidence)> = features
+    let lead = lead_of(behaviour, features, row);
+    let mut lines: Vec<([bool; 2], Evidence)> = features
         .iter()
         .zip(row)
         .zip(shares)
         .zip(&model.manifest().features)
         .filter(|(((feature, value), share), _)| {
-            value.is_finite() && (**share >= LEAST_SHARE || defines(behaviour).first() == Some(&feature.name))
+            value.is_finite() && (**share >= LEAST_SHARE || lead == Some(feature.name))
         })
         .map(|(((feature, value), share), known)| {
             let evidence = Evidence {
@@ -35,30 +37,33 @@ pub(super) fn evidence_of(
                 contribution: f64::from(*share),
                 text: sentence(feature, f64::from(*value), view),
             };
-            (defines(behaviour).contains(&feature.name), evidence)
+            ([lead == Some(feature.name), defines(behaviour).contains(&feature.name)], evidence)
         })
         .collect();
-    lines.sort_by(|(a_defines, a), (b_defines, b)| {
-        b_defines
-            .cmp(a_defines)
-            .then(b.contribution.total_cmp(&a.contribution))
-            .then(a.feature.cmp(&b.feature))
+    lines.sort_by(|(a_rank, a), (b_rank, b)| {
+        b_rank.cmp(a_rank).then(b.contribution.total_cmp(&a.contribution)).then(a.feature.cmp(&b.feature))
     });
     lines.into_iter().map(|(_, evidence)| evidence).take(LINES).collect()
 }
 
-/// The features that a behaviour consists of; the first is always told.
+/// The feature that is told first and always: the first that defines the behaviour and is not zero here.
+fn lead_of(behaviour: Behaviour, features: &[Feature], row: &[f32]) -> Option<&'static str> {
+    let is_there = |name: &&&str| features.iter().zip(row).any(|(f, value)| f.name == **name && *value > 0.0);
+    defines(behaviour).iter().find(is_there).copied()
+}
+
+/// The features that a behaviour consists of, in the order in which an analyst would name them.
 const fn defines(behaviour: Behaviour) -> &'static [&'static str] {
     match behaviour {
         Behaviour::Beacon => &["interval_regularity"],
         Behaviour::LongConnection => &["longest_connection"],
         Behaviour::DnsTunnel => &["dns_names", "dns_bytes_carried", "dns_label_bytes", "dns_unusual_types"],
-        Behaviour::IcmpTunnel => &["icmp_bytes", "icmp_variety", "icmp_payload_out"],
+        Behaviour::IcmpTunnel => &["icmp_bytes", "icmp_payload_out", "icmp_variety"],
         Behaviour::Interactive => &["peer_driven"],
         Behaviour::UnnamedPeer => &["weak_identity", "unresolved"],
         Behaviour::BulkUpload => &["unusual_outflow", "out_producer_consumer_ratio"],
         Behaviour::SlowDrip => &["upload_bursts", "unusual_outflow", "chunk_regularity"],
-        Behaviour::StagedUpload => &["staged_share", "asset_outflow", "unusual_outflow"],
+        Behaviour::StagedUpload => &["asset_outflow", "staged_share", "unusual_outflow"],
     }
 }
 
@@ -126,7 +131,11 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
         "prevalence" | "out_prevalence" => {
             format!("{} of {} monitored hosts talk to this peer", view.hosts_of_peer, view.observed.hosts)
         }
-        "dns_names" => format!("asked for {value:.0} different names under {}", domain(view)),
+        "dns_names" => format!(
+            "asked for {value:.0} different names under {}, which carried {}",
+            domain(view),
+            bytes(value * view.channel.dns().map_or(0.0, DomainState::mean_label_bytes))
+        ),
         "dns_label_bytes" => format!("names under {} carry {value:.0} bytes on average", domain(view)),
         "dns_unusual_types" => {
             format!("{} of the questions ask for TXT, NULL and other seldom types", percent(value))
@@ -142,15 +151,23 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
             }
         },
         "share_of_host_bytes_out" => format!("{} of all that the host sent outside", percent(value)),
-        "upload_bursts" => format!("{value:.0} uploads among the last {} bursts", channel.recent.len()),
+        "upload_bursts" => drip(value, view),
         "chunk_regularity" => format!("the uploads are alike in size ({})", percent(value)),
         "cleartext_transfer" => "not encrypted by a known protocol".to_owned(),
         "asset_outflow" => of_asset(value, view),
         "staged_share" => {
-            format!("the host had pulled {} from inside before", bytes(view.host.pulled_inside as f64))
+            let (pulled, sent) = (view.host.pulled_inside as f64, channel.traffic.payload_out as f64);
+            format!("sent out {}, and had pulled {} from inside", bytes(sent), bytes(pulled))
         }
         other => format!("{other} is {value:.3}"),
     }
+}
+
+/// How data drips out.
+fn drip(uploads: f64, view: &ChannelView<'_>) -> String {
+    let (sent, bursts) = (view.channel.traffic.payload_out as f64, view.channel.recent.len());
+    let pace = view.regularity.map(|r| format!(", one every {}", duration(r.interval_s))).unwrap_or_default();
+    format!("{uploads:.0} of the last {bursts} bursts are uploads{pace}; {} sent in all", bytes(sent))
 }
 
 /// Where the data of an asset came from.
@@ -227,6 +244,32 @@ fn duration(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_defines_the_behaviour_and_is_there_leads() {
+        use crate::features::EXFIL;
+        let row = |values: &[(&str, f32)]| -> Vec<f32> {
+            let value =
+                |f: &Feature| values.iter().find(|(name, _)| *name == f.name).map_or(0.0, |(_, v)| *v);
+            EXFIL.iter().map(value).collect()
+        };
+        let check = |behaviour, values: &[(&str, f32)], expected| {
+            assert_eq!(lead_of(behaviour, EXFIL, &row(values)), expected, "{values:?}");
+        };
+        let staged = [("staged_share", 1.0), ("unusual_outflow", 1e9)];
+        check(Behaviour::StagedUpload, &staged, Some("staged_share"));
+        check(
+            Behaviour::StagedUpload,
+            &[("asset_outflow", 1e9), ("staged_share", 1.0)],
+            Some("asset_outflow"),
+        );
+        check(
+            Behaviour::BulkUpload,
+            &[("out_producer_consumer_ratio", 0.9)],
+            Some("out_producer_consumer_ratio"),
+        );
+        check(Behaviour::SlowDrip, &[("unusual_outflow", f32::NAN)], None);
+    }
 
     #[test]
     fn figures_read_well() {

@@ -171,10 +171,17 @@ fn upload_ratio(out: u64, back: u64) -> f64 {
     (out as f64 - back as f64) / (out as f64 + back as f64)
 }
 
-/// Whether one burst is an upload by itself, whatever was fetched from the peer at other times.
+/// Whether bursts are uploads by themselves, whatever was fetched from the peer at other times: more leaves in them than in bursts that bring
+/// about as much back, of which a call consists.
 fn uploads_at_once(view: &ChannelView<'_>) -> bool {
-    let upload = |out: u64, back: u64| out >= UPLOAD_BYTES && upload_ratio(out, back) >= UPLOAD_RATIO;
-    view.channel.recent.iter().any(|burst| upload(burst.bytes_out.into(), burst.bytes_in.into()))
+    let (mut in_uploads, mut in_exchanges) = (0, 0);
+    for burst in view.channel.recent.iter() {
+        let (out, back) = (u64::from(burst.bytes_out), u64::from(burst.bytes_in));
+        let is_upload = upload_ratio(out, back) >= UPLOAD_RATIO;
+        let sum = if is_upload { &mut in_uploads } else { &mut in_exchanges };
+        *sum += if out >= UPLOAD_BYTES { out } else { 0 };
+    }
+    in_uploads > in_exchanges
 }
 
 fn icmp_payload(view: &ChannelView<'_>) -> u64 {

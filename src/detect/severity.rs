@@ -73,7 +73,7 @@ pub(super) fn severity_of(
 
 /// The most that the evidence allows.
 fn by_evidence(behaviour: Behaviour, chance: f64, view: &ChannelView<'_>) -> Severity {
-    let corroboration = corroboration(view);
+    let corroboration = corroboration(behaviour, view);
     match behaviour {
         Behaviour::DnsTunnel => {
             let names = view.channel.dns().map_or(0, DomainState::distinct_names);
@@ -112,8 +112,11 @@ fn by_evidence(behaviour: Behaviour, chance: f64, view: &ChannelView<'_>) -> Sev
 }
 
 /// How many independent things speak against the channel beside its behaviour.
-fn corroboration(view: &ChannelView<'_>) -> usize {
+fn corroboration(behaviour: Behaviour, view: &ChannelView<'_>) -> usize {
     let channel = view.channel;
+    // Telemetry tells much and is told little, at a pace of its own or over a connection that stays open.
+    let tells_as_telemetry =
+        matches!(behaviour, Behaviour::Beacon | Behaviour::LongConnection | Behaviour::UnnamedPeer);
     let of_flows = |count: u64| count * 2 > channel.flows.max(1);
     let foreign_protocol = channel.service == Service::Unknown && channel.traffic.payload_out > 0;
     let odd_port = matches!(channel.service, Service::Tls | Service::Http | Service::Quic)
@@ -122,7 +125,7 @@ fn corroboration(view: &ChannelView<'_>) -> usize {
             80 | 443 | 8080 | 8443 | 993 | 995 | 465 | 587 | 853 | 5223 | 5228 | 8883
         );
     let cleartext = channel.service == Service::Http;
-    let sends_more = channel.traffic.payload_out > channel.traffic.payload_in;
+    let sends_more = !tells_as_telemetry && channel.traffic.payload_out > channel.traffic.payload_in;
     let driven = channel.inner_bursts >= 5 && channel.peer_driven * 2 > channel.inner_bursts;
     [
         of_flows(channel.unresolved) || channel.name.is_none() && channel.begin_seen,

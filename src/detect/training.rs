@@ -1,5 +1,7 @@
 //! From benign captures to models: which rows, which of them are held out, and what is written down of them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::features::{FeatureStore, vector_of};
 use crate::model::{Model, ModelError, Params, Provenance, TrainingInput};
 use crate::time::Timestamp;
@@ -8,7 +10,7 @@ use super::rows::rows_of;
 use super::{Kind, can_judge, features_of, questions_of, specs_of};
 
 /// The judged rows of one benign capture.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BenignCapture {
     /// File name.
     pub file: String,
@@ -43,7 +45,7 @@ impl BenignCapture {
         Self { file, sha256, last, rows: Kind::ALL.map(of_kind) }
     }
 
-    fn rows(&self, kind: Kind) -> &[f32] {
+    pub(super) fn rows(&self, kind: Kind) -> &[f32] {
         let [c2, exfil] = &self.rows;
         match kind {
             Kind::C2 => c2,

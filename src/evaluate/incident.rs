@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::unit::{Unit, verdict};
-use super::{Label, Scorer};
+use super::{Detection, Label, Scorer};
 use crate::detect::{Finding, Kind, Scores, Severity};
 
 /// How a label was found.
@@ -46,6 +46,8 @@ pub struct IncidentRow {
     pub p_value: f64,
     /// The best finding on the right host and peer: of the right kind where there is one.
     pub found: Option<Match>,
+    /// When scheduled passes first found it; nothing where none did, or none was scheduled.
+    pub detection: Option<Detection>,
     /// Scorers that find it within the budget of false alerts.
     pub within_budget: Vec<Scorer>,
 }
@@ -60,6 +62,7 @@ impl IncidentRow {
             kind: label.kind,
             behaviour: label.behaviour.clone(),
             note: label.note.clone(),
+            detection: None,
             within_budget: Vec::new(),
             channels: named().count(),
             judged: named().filter(|row| verdict(label.kind, row).judged).count(),

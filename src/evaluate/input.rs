@@ -3,7 +3,7 @@
 use super::observer::FlowObserver;
 use super::outcome::FalseFinding;
 use super::unit::{Unit, units_of};
-use super::{IncidentRow, Label, OtherAttack};
+use super::{Detection, IncidentRow, Label, OtherAttack};
 use crate::detect::{Finding, Kind, Scores};
 use crate::features::FeatureStore;
 use crate::features::observed_range;
@@ -23,6 +23,8 @@ pub struct ScoredInput {
     /// Findings that no label names.
     pub(super) others: Vec<FalseFinding>,
     pub(super) dropped: u64,
+    /// Whether there were passes before its end.
+    pub(super) passes: bool,
 }
 
 impl ScoredInput {
@@ -59,9 +61,20 @@ impl ScoredInput {
             incidents,
             others,
             dropped: observer.dropped(),
+            passes: false,
             labels,
             units,
         }
+    }
+
+    /// The same with what scheduled passes told of its labels, in their order.
+    #[must_use]
+    pub fn with_detections(mut self, detections: Vec<Option<Detection>>) -> Self {
+        self.passes = true;
+        for (incident, detection) in self.incidents.iter_mut().zip(detections) {
+            incident.detection = detection;
+        }
+        self
     }
 
     pub(super) fn units(&self, kind: Kind) -> &[Unit] {

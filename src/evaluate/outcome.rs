@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{AtThreshold, IncidentRow, PeerPattern, Scorer};
+use super::{AtThreshold, CurvePoint, DetectionTimes, IncidentRow, PeerPattern, Scorer, SweepRow};
 use crate::detect::{Finding, Kind, Peer, Severity};
 
 /// Which units a row is about.
@@ -38,10 +38,12 @@ pub struct GroupRow {
     pub budget_threshold: Option<f32>,
     /// At the scorer's own thresholds.
     pub thresholds: Vec<AtThreshold>,
+    /// At every threshold that finds one more incident.
+    pub curve: Vec<CurvePoint>,
 }
 
 /// Detections of one labelled behaviour.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BehaviourRow {
     /// The labelled kind.
     pub kind: Kind,
@@ -61,6 +63,8 @@ pub struct BehaviourRow {
     pub within_budget: usize,
     /// Those of which only the other detector has a finding.
     pub other_kind_only: usize,
+    /// When scheduled passes found them.
+    pub times: DetectionTimes,
 }
 
 /// Findings of one severity that no label accounts for.
@@ -127,10 +131,14 @@ pub struct Evaluation {
     pub budget_a_day: f64,
     /// The same in these inputs.
     pub allowed_false_alerts: usize,
+    /// Whether there were scoring passes before the end of the inputs, which tell when incidents are found.
+    pub passes: bool,
     /// Measures by group and scorer.
     pub groups: Vec<GroupRow>,
     /// Detections by behaviour.
     pub behaviours: Vec<BehaviourRow>,
+    /// Detections by interval and jitter, where notes tell them.
+    pub sweep: Vec<SweepRow>,
     /// Every label.
     pub incidents: Vec<IncidentRow>,
     /// Counts of findings that no label names.
@@ -156,6 +164,7 @@ impl BehaviourRow {
             high: 0,
             within_budget: 0,
             other_kind_only: 0,
+            times: DetectionTimes::default(),
         }
     }
 }

@@ -35,6 +35,7 @@ fn input(labels: Vec<Label>, c2: Vec<Unit>) -> ScoredInput {
             kind: label.kind,
             behaviour: label.behaviour.clone(),
             note: label.note.clone(),
+            detection: None,
             within_budget: Vec::new(),
             channels: 0,
             judged: 0,
@@ -51,6 +52,7 @@ fn input(labels: Vec<Label>, c2: Vec<Unit>) -> ScoredInput {
         incidents,
         others: Vec::new(),
         dropped: 0,
+        passes: false,
     }
 }
 

@@ -133,7 +133,7 @@ fn unit_of(kind: Kind, index: usize, row: &ChannelScore, context: &Context<'_>) 
         prevalence: (context.hosts >= FEWEST_HOSTS).then(|| hosts_of_peer as f64 / context.hosts as f64),
     };
     let verdict = verdict(kind, row);
-    let forest = if verdict.judged { verdict.score } else { 0.0 };
+    let (forest, chance) = if verdict.judged { (verdict.score, verdict.chance) } else { (0.0, 1.0) };
     let mut unit = Unit {
         subject: Subject::Channel(index),
         scores: rule_scores(kind, &facts),
@@ -141,7 +141,7 @@ fn unit_of(kind: Kind, index: usize, row: &ChannelScore, context: &Context<'_>) 
         p_value: if verdict.judged { verdict.p_value } else { 1.0 },
     };
     unit.set_score(Scorer::Forest, narrow(forest));
-    unit.set_score(Scorer::Detector, detector_score(context.findings.severity_of(row), forest));
+    unit.set_score(Scorer::Detector, detector_score(context.findings.severity_of(row), chance, forest));
     unit
 }
 

@@ -31,7 +31,12 @@ pub struct Outflow {
     pub sent: Part,
     /// Those of them that are beyond what is usual.
     pub unusual: Part,
+    /// Whether this channel stands for all that the host sends: it has the most that is unusual, or where nothing is, the most.
+    pub stands_for_all: bool,
 }
+
+/// Share of a sum from which a channel is told of by itself.
+const TOLD_SHARE: f64 = 0.25;
 
 /// A channel's part in a sum of bytes over the channels of its host.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -49,9 +54,15 @@ pub struct Part {
 impl Part {
     /// Whether the largest channel stands for this one too.
     pub fn is_told_by_another(&self) -> bool {
-        /// From here on a channel is told of by itself.
-        const TOLD_SHARE: f64 = 0.25;
         !self.largest && self.own < TOLD_SHARE * self.of_carriers
+    }
+}
+
+impl Outflow {
+    /// Whether another channel stands for this one where `left` bytes of what the host sent can be an asset's: it is told of by itself
+    /// where a large part of them can have gone this way.
+    pub fn is_told_by_another(&self, left: f64) -> bool {
+        !self.stands_for_all && self.sent.own < TOLD_SHARE * left
     }
 }
 
@@ -99,9 +110,11 @@ pub fn outflows(senders: &[(usize, &ChannelKey, &Channel)], observed: Observed) 
         outflow.sort_by(|(a, _), (b, _)| b.unusual.total_cmp(&a.unusual).then(a.index.cmp(&b.index)));
         let uploads: Vec<Upload<'_>> = outflow.iter().map(|(upload, _)| *upload).collect();
         let unusual = parts_in_sum(&uploads, |upload| upload.unusual);
-        let parts = outflow.iter().zip(unusual);
-        outflows
-            .extend(parts.map(|((upload, sent), unusual)| (upload.index, Outflow { sent: *sent, unusual })));
+        let any_unusual = uploads.iter().any(|upload| upload.unusual > 0.0);
+        outflows.extend(outflow.iter().zip(unusual).map(|((upload, sent), unusual)| {
+            let stands_for_all = if any_unusual { unusual.largest } else { sent.largest };
+            (upload.index, Outflow { sent: *sent, unusual, stands_for_all })
+        }));
     }
     outflows.sort_unstable_by_key(|(index, _)| *index);
     outflows
@@ -151,9 +164,11 @@ fn subtract_custom(uploads: &mut [Upload<'_>], has_custom: bool) {
     for of_host in uploads.chunk_by_mut(|a, b| a.host == b.host) {
         let sum: f64 = of_host.iter().map(|upload| upload.bytes).sum();
         let own = if has_custom { custom_of_its_own(of_host) } else { 0.0 };
-        let left = (1.0 - custom_of_others(&sums, sum).max(own) / sum).max(0.0);
+        let beyond = |custom: f64| (1.0 - custom / sum).max(0.0);
+        // Hosts differ, and few of them say what is usual: what is hardly beyond it counts by how far it is beyond.
+        let unusual = beyond(custom_of_others(&sums, sum)).powi(2).min(beyond(own));
         for upload in of_host.iter_mut() {
-            upload.unusual = upload.bytes * left;
+            upload.unusual = upload.bytes * unusual;
         }
     }
 }
@@ -261,7 +276,11 @@ mod tests {
         let mut many: Vec<_> = (1..6).map(|host| channel(host, 7, &[(HOUR, 1_000_000)])).collect();
         assert_eq!(bytes_of(&many), []);
         many.push(channel(9, 7, &[(HOUR, 8_000_000)]));
-        assert_eq!(bytes_of(&many), [(5, 5_000_000)], "beyond three times what the others send");
+        assert_eq!(
+            bytes_of(&many),
+            [(5, 3_125_000)],
+            "5 of 8 MB beyond three times what the others send, so 5/8 of them"
+        );
         let two = [channel(1, 7, &[(HOUR, 6_000_000)]), channel(2, 7, &[(HOUR, 6_000_000)])];
         assert_eq!(bytes_of(&two).len(), 2, "two do not excuse each other");
     }
@@ -277,6 +296,18 @@ mod tests {
         assert_eq!(unusual[0], Part { own: 2e6, of_carriers: 92e6, destinations: 46, largest: true });
         assert_eq!(unusual.iter().filter(|part| part.is_told_by_another()).count(), 45);
         assert_eq!(unusual[50], Part { own: 2e4, of_carriers: 2e4, destinations: 1, largest: false });
+    }
+
+    #[test]
+    fn the_unusual_stands_for_all_that_is_sent() {
+        let mut channels: Vec<_> = (1..6).map(|host| channel(host, 7, &[(HOUR, 9_000_000)])).collect();
+        channels.insert(1, channel(1, 8, &[(HOUR, 2_000_000)]));
+        let outflows: Vec<Outflow> = outflows_of(&channels).into_iter().map(|(_, outflow)| outflow).collect();
+        let told = |outflow: &Outflow| (outflow.stands_for_all, outflow.is_told_by_another(10e6));
+        // Nine megabytes go where those of the others go; they are told of beside the two that do not, which are few of ten.
+        assert_eq!([told(&outflows[0]), told(&outflows[1])], [(false, false), (true, false)]);
+        assert!(outflows[0].is_told_by_another(40e6), "a small part of what can be an asset's");
+        assert!(outflows[2].stands_for_all, "where nothing is unusual, what is the most");
     }
 
     #[test]

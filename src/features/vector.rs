@@ -78,7 +78,7 @@ pub const C2: &[Feature] = &[
         Larger,
         Linear,
         1.0,
-        "interval_regularity times persistence times how few of the monitored hosts talk to this peer (1 - ln hosts of the peer / ln all hosts; a half where fewer than four are seen)",
+        "interval_regularity times persistence times how few of the monitored hosts talk to this peer (1 - ln hosts of the peer / ln all hosts; a half where fewer than four are seen), less half the share of the attempts that failed",
         |v| v.if_conversation(v.lone_rhythm())
     ),
     feature!(
@@ -262,7 +262,7 @@ pub const EXFIL: &[Feature] = &[
         Larger,
         Log,
         1e11,
-        "payload bytes out less those in, beyond three times what other hosts send to the same destinations (the upper quartile of three or more) and beyond three times the host's own custom there; summed over the channels that carry nine tenths of the host's outflow",
+        "payload bytes out less those in, beyond three times what other hosts send to the same destinations (the upper quartile of three or more), weighed by the share that is beyond, and beyond three times the host's own custom there; summed over the channels that carry nine tenths of the host's outflow",
         |v| v.outflow.unusual.of_carriers
     ),
     feature!(

@@ -251,9 +251,11 @@ impl<'a> ChannelView<'a> {
     }
 
     /// A rhythm that lasts, with a peer that few others know. Each of the three is common by itself: telemetry is regular, and
-    /// everybody visits places of his own; an isolation forest, which cuts one feature at a time, hardly sees them meet.
+    /// everybody visits places of his own; an isolation forest, which cuts one feature at a time, hardly sees them meet. Half as much where nobody
+    /// answers: what knocks at a closed door in step is a program that was forgotten more often than one that takes orders.
     pub(super) fn lone_rhythm(&self) -> f64 {
-        self.interval_regularity() * self.persistence() * self.rarity()
+        let answered = 1.0 - self.failed_share() / 2.0;
+        self.interval_regularity() * self.persistence() * self.rarity() * answered
     }
 
     /// Share of the monitored hosts that talk to this peer; not a number where too few are seen to tell.

@@ -55,6 +55,8 @@ pub(super) struct Outlets {
 pub(super) struct SaveJob {
     pub(super) moment: Box<Moment>,
     pub(super) incidents: BTreeMap<String, Incident>,
+    /// Whether no other comes after it.
+    pub(super) last: bool,
 }
 
 /// The judge's thread, as the packet thread sees it.
@@ -129,7 +131,8 @@ fn pass(judge: &mut Judge, moment: Box<Moment>, save: bool, outlets: &Outlets) -
     let active = Arc::new(verdicts.scores.findings.clone());
     outlets.sinks.tell(&Note { at, events: Arc::new(events), active });
     let incidents = judge.incidents().clone();
-    if save && outlets.checkpoints.try_send(SaveJob { moment, incidents: incidents.clone() }).is_err() {
+    let job = SaveJob { moment, incidents: incidents.clone(), last: false };
+    if save && outlets.checkpoints.try_send(job).is_err() {
         warn!("no checkpoint of {at}: the one before is still being written");
     }
     Arc::new(Passed { verdicts: Arc::new(verdicts), took, incidents })

@@ -1,4 +1,4 @@
-//! The packet thread: blocks from the feed through the pipeline, and at ticks a copy of the state to the judge. It never waits for
+//! The packet thread: blocks and flow records from the feed through the pipeline, and at ticks a copy of the state to the judge. It never waits for
 //! a disk, a client, or a verdict.
 
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use crate::sensor::Moment;
 use crate::time::{Span, Timestamp};
 
 use super::super::clock;
-use super::feed::Feed;
+use super::feed::{Fed, Feed};
 use super::judging::{Job, Judging, Outcome, Passed};
-use super::publish::Publisher;
+use super::publish::{Losses, Publisher};
 use super::reload::{Reloaded, Tunables};
 use super::saving::SaveState;
 use super::service;
@@ -198,7 +198,7 @@ impl<F: Feed> Pump<F> {
     /// Takes a block, or lets packet time go on without one.
     fn step(&mut self, wait: Duration) {
         match self.feed.next(wait) {
-            Some(block) => {
+            Some(Fed::Frames(block)) => {
                 self.last_block = clock::instant();
                 if let Some(first) = block.frames.first().map(|frame| frame.ts) {
                     self.look_for_set_back(first);
@@ -207,6 +207,12 @@ impl<F: Feed> Pump<F> {
                 }
                 let block = self.pipeline.take(block, &mut self.watch);
                 self.feed.recycle(block);
+            }
+            Some(Fed::Records(records)) => {
+                self.last_block = clock::instant();
+                let newest = records.iter().map(|record| record.at).max();
+                self.newest = self.newest.max(newest.unwrap_or(self.newest));
+                self.pipeline.take_records(&records, &mut self.watch);
             }
             None => self.go_on_without_packets(),
         }
@@ -268,7 +274,7 @@ impl<F: Feed> Pump<F> {
             watch.passed.as_deref(),
             &watch.counts,
             &self.links,
-            losses,
+            Losses { packets: losses, exports: self.feed.exports() },
             stopping,
         );
     }

@@ -1,5 +1,6 @@
 //! What can change while the sensor runs: thresholds, allowlist, assets, models, labels, log level, findings file, TLS and users.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -27,7 +28,8 @@ pub(super) struct Origin {
     local: Vec<IpNet>,
     state: Option<PathBuf>,
     findings: Option<PathBuf>,
-    listen: Option<std::net::SocketAddr>,
+    netflow: Vec<SocketAddr>,
+    listen: Option<SocketAddr>,
     web_file: Option<PathBuf>,
     filter: Option<String>,
     /// Keys what is remembered of passwords.
@@ -69,6 +71,7 @@ impl Origin {
             local: args.local.clone(),
             state: args.state.clone(),
             findings: args.findings.clone(),
+            netflow: args.netflow.clone(),
             listen: args.listen_address,
             web_file: args.web_config_file.clone(),
             filter: args.filter.clone(),
@@ -86,6 +89,7 @@ impl Origin {
             local: Vec::new(),
             state: None,
             findings: None,
+            netflow: Vec::new(),
             listen: None,
             web_file: None,
             filter: None,
@@ -108,6 +112,9 @@ impl Origin {
         }
         if let Some(file) = &self.findings {
             config.findings.file = std::path::absolute(file)?;
+        }
+        if !self.netflow.is_empty() {
+            config.netflow.listen.clone_from(&self.netflow);
         }
         if let Some(address) = self.listen {
             config.web.listen_address = address;
@@ -223,6 +230,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let differ = [
         ("local", old.local != new.local),
         ("capture", old.capture != new.capture),
+        ("netflow", old.netflow != new.netflow),
         ("decode", old.decode != new.decode),
         ("flow", old.flow != new.flow),
         ("features", old.features != new.features),

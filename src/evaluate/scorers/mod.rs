@@ -18,7 +18,7 @@ pub(super) use plain_forest::plain_scores;
 /// One way to score a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scorer {
-    /// The detector whole: severity first, forest score within a severity.
+    /// The detector whole: severity first, within a severity how seldom a benign channel scores as high.
     Detector,
     /// The score of the detector's forest alone.
     Forest,
@@ -93,7 +93,8 @@ impl Scorer {
         }
     }
 
-    pub(super) const fn index(self) -> usize {
+    /// Its place in [`Scorer::ALL`].
+    pub const fn index(self) -> usize {
         self as usize
     }
 }
@@ -126,16 +127,14 @@ pub(super) fn rule_scores(kind: Kind, facts: &Facts<'_>) -> ScoreSet {
     })
 }
 
-/// The detector's rank of a channel: its finding's severity first, then its score.
-pub(super) fn detector_score(finding: Option<Severity>, score: f64) -> f32 {
-    let level = match finding {
-        None => 0.0,
-        Some(Severity::Low) => 1.0,
-        Some(Severity::Medium) => 2.0,
-        Some(Severity::High) => 3.0,
-        Some(Severity::Critical) => 4.0,
-    };
-    narrow((level + score.clamp(0.0, 0.999)) / 5.0)
+/// The detector's rank of a channel: its finding's severity first, then how seldom a benign channel scores as high, then its score. The scores of the
+/// two detectors come of different forests and cannot be compared; chances can.
+pub(super) fn detector_score(finding: Option<Severity>, chance: f64, score: f64) -> f32 {
+    /// Chances are not told below this.
+    const LEAST_CHANCE: f64 = 1e-9;
+    let level = finding.map_or(0, Severity::level);
+    let rarity = chance.clamp(LEAST_CHANCE, 1.0).ln() / LEAST_CHANCE.ln();
+    narrow((f64::from(level) + 0.9 * rarity + 0.099 * score.clamp(0.0, 1.0)) / 5.0)
 }
 
 /// A value over its threshold, as a score: 0.5 at the threshold, 1 far above it.
@@ -164,19 +163,22 @@ mod tests {
     }
 
     #[test]
-    fn severity_goes_before_score() {
+    fn severity_goes_before_chance_and_chance_before_score() {
         let ranks = [
-            detector_score(None, 0.0),
-            detector_score(None, 1.0),
-            detector_score(Some(Severity::Low), 0.0),
-            detector_score(Some(Severity::Medium), 0.3),
-            detector_score(Some(Severity::Critical), 0.3),
+            detector_score(None, 1.0, 0.0),
+            detector_score(None, 0.2, 0.4),
+            detector_score(None, 0.2, 0.5),
+            detector_score(None, 0.1, 0.3),
+            detector_score(None, 0.0, 1.0),
+            detector_score(Some(Severity::Low), 1.0, 0.0),
+            detector_score(Some(Severity::Medium), 0.1, 0.3),
+            detector_score(Some(Severity::Critical), 0.1, 0.3),
         ];
         assert!(ranks.is_sorted_by(|a, b| a < b), "{ranks:?}");
         for ((name, threshold), severity) in Scorer::Detector.thresholds().iter().zip(Severity::ALL) {
             assert_eq!(*name, severity.name());
-            assert!(detector_score(Some(severity), 0.0) >= *threshold, "{name}");
-            assert!(detector_score(Some(severity), 1.0) < threshold + 0.2, "{name}");
+            assert!(detector_score(Some(severity), 1.0, 0.0) >= *threshold, "{name}");
+            assert!(detector_score(Some(severity), 0.0, 1.0) < threshold + 0.2, "{name}");
         }
     }
 

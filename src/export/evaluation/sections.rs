@@ -1,7 +1,9 @@
 //! What the tables of an evaluation hold.
 
 use crate::detect::Severity;
-use crate::evaluate::{AtThreshold, Evaluation, Group, GroupRow, IncidentRow, Match, Scorer};
+use crate::evaluate::{
+    AtThreshold, BehaviourRow, Detection, Evaluation, Group, GroupRow, IncidentRow, Match, Scorer,
+};
 use crate::export::text::{count, counted, printable, probability, quantity};
 
 /// A column of a table.
@@ -20,16 +22,16 @@ pub(super) struct Section {
 
 /// The tables, the broadest first.
 pub(super) fn sections(evaluation: &Evaluation) -> Vec<Section> {
-    vec![
-        scorers(evaluation),
-        thresholds(evaluation),
-        behaviours(evaluation),
+    let mut sections = vec![scorers(evaluation), thresholds(evaluation), behaviours(evaluation)];
+    sections.extend(evaluation.passes.then(|| times(evaluation)));
+    sections.extend([
         notes(evaluation),
         incidents(evaluation),
         severities(evaluation),
         false_findings(evaluation),
         calibration(evaluation),
-    ]
+    ]);
+    sections
 }
 
 /// Columns by name; those that begin with `#` hold numbers.
@@ -143,6 +145,39 @@ fn behaviours(e: &Evaluation) -> Section {
             })
             .collect(),
         note: "Found: a finding of the labelled kind on the labelled host and peer.".to_owned(),
+    }
+}
+
+fn times(e: &Evaluation) -> Section {
+    let row = |b: &BehaviourRow| {
+        let times = &b.times;
+        let median = |text: &dyn Fn(&Detection) -> String| times.median.as_ref().map_or("-".to_owned(), text);
+        vec![
+            format!("{} {}", b.kind.name(), b.behaviour),
+            count(times.incidents as u64),
+            count(times.found as u64),
+            count(times.within_hour as u64),
+            count(times.within_day as u64),
+            median(&|m| quantity(m.after_s)),
+            median(&|m| count(m.bursts)),
+            median(&|m| count(m.bytes_out)),
+        ]
+    };
+    Section {
+        title: "Until detection",
+        columns: columns(&[
+            "labelled",
+            "#incidents",
+            "#found",
+            "#in the first hour",
+            "#first day",
+            "#seconds, median",
+            "#bursts, median",
+            "#bytes out, median",
+        ]),
+        rows: e.behaviours.iter().map(row).collect(),
+        note: "From the first packet of the incident to the first scoring pass with a finding of the labelled kind; medians are of those found."
+            .to_owned(),
     }
 }
 
@@ -288,7 +323,7 @@ fn calibration(e: &Evaluation) -> Section {
     }
 }
 
-const fn group_name(group: Group) -> &'static str {
+pub(super) const fn group_name(group: Group) -> &'static str {
     match group {
         Group::C2 => "c2",
         Group::Exfil => "exfil",

@@ -80,6 +80,13 @@ catalog! {
     FLOW_TABLE_MAX = Gauge "undercurrent_flow_table_max_entries" "" [] "Connections that the flow table can hold; above it the oldest are evicted.";
     FLOWS_EXPIRED = Counter "undercurrent_flows_expired_total" "" ["reason"] "Connections that left the flow table, by reason; evicted means the table was full.";
     INTERFACE_UP = Gauge "undercurrent_capture_interface_up" "" ["interface"] "Whether the interface is captured from (1) or waited for (0). Live sensor only.";
+    NETFLOW_DATAGRAMS = Counter "undercurrent_netflow_datagrams_total" "" [] "Datagrams of NetFlow and IPFIX that came. Live sensor only.";
+    NETFLOW_FLOWS = Counter "undercurrent_netflow_flows_total" "" [] "Records of flows that were taken from them. Live sensor only.";
+    NETFLOW_LOST = Counter "undercurrent_netflow_lost_total" "" ["unit"] "What never came, by the sequence numbers of the exporters: flows (v5, IPFIX) or datagrams (v9). Live sensor only.";
+    NETFLOW_SKIPPED = Counter "undercurrent_netflow_skipped_total" "" ["reason"] "Datagrams, sets and records of exports that were not used, by reason. Live sensor only.";
+    NETFLOW_EXPORTERS = Gauge "undercurrent_netflow_exporters" "" [] "Exporters and observation domains that are known. Live sensor only.";
+    NETFLOW_TEMPLATES = Gauge "undercurrent_netflow_templates" "" [] "Templates of exporters that are known. Live sensor only.";
+    NETFLOW_CONVERSATIONS = Gauge "undercurrent_netflow_conversations" "" [] "Conversations that exports tell of and that have not ended. Live sensor only.";
     LAST_PACKET = Gauge "undercurrent_last_packet_timestamp_seconds" "seconds" [] "Time of the newest packet. Live sensor only.";
     TIME_SET_BACK = Counter "undercurrent_packet_time_set_back_total" "" [] "How often the time of packets went back by more than ten seconds. Live sensor only.";
     HOSTS_TRACKED = Gauge "undercurrent_hosts_tracked" "" [] "Monitored hosts with state.";

@@ -87,6 +87,8 @@ pub struct Exemplar {
 pub struct SensorState {
     /// Whether each interface is captured from.
     pub interfaces: BTreeMap<String, bool>,
+    /// What exports came to, where they are listened for.
+    pub netflow: Option<NetflowState>,
     /// Time of the newest packet.
     pub last_packet: Option<Timestamp>,
     /// How often packet time went back.
@@ -103,6 +105,25 @@ pub struct SensorState {
     pub checkpoint_size: Option<u64>,
     /// The process.
     pub process: ProcessState,
+}
+
+/// What exports of flows came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NetflowState {
+    /// Datagrams.
+    pub datagrams: u64,
+    /// Records of flows.
+    pub flows: u64,
+    /// What never came, by what is numbered.
+    pub lost: BTreeMap<String, u64>,
+    /// What was not used, by reason.
+    pub skipped: BTreeMap<String, u64>,
+    /// Exporters.
+    pub exporters: u64,
+    /// Their templates.
+    pub templates: u64,
+    /// Conversations that are followed.
+    pub conversations: u64,
 }
 
 /// A sink of findings.
