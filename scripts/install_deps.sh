@@ -4,7 +4,7 @@
 #   scripts/install_deps.sh build   a C compiler and libpcap with its headers
 #   scripts/install_deps.sh test    the same, Python 3, softflowd and nfdump
 #   scripts/install_deps.sh compare the same and Python's venv
-#   scripts/install_deps.sh check   the same as test, rustfmt, clippy, shellcheck, jsonnet, zstd and iproute2; Prometheus, its Alertmanager and
+#   scripts/install_deps.sh check   the same as test, rustfmt, clippy, shellcheck, jsonnet, zstd, iproute2 and openssl; Prometheus, its Alertmanager and
 #                                   their tools (into target/tools); DuckDB, pandas, Polars and Jupyter for Python (into target/python, 800 MB)
 #
 # Installs with apt on Debian and its relatives (through sudo where the user is not root). Elsewhere it names what is
@@ -62,6 +62,7 @@ missing_packages() {
     have jsonnet || echo jsonnet
     have zstd || echo zstd
     have ip || echo iproute2
+    have openssl || echo openssl
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
   fi
 }

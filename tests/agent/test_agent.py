@@ -39,6 +39,7 @@ KILL_AFTER_S, WITHIN_S = 30, 120
 # Pages that a user opens are this far apart, on average.
 READING_S = 6
 AS_SHIPPED = ""
+NO_IPV6 = "/proc/sys/net/ipv6/conf/all/disable_ipv6"
 FINDING = 'undercurrent_host_finding_severity{host="%s",detector="c2",behaviour="beacon"}' % INFECTED
 
 
@@ -55,10 +56,10 @@ def host(address):
         outside.run(f"ip link add {port} type veth peer name eth0 netns {name}")
         outside.run(f"ip link set {port} master {BRIDGE} up")
         for command in [
-            "sysctl -qw net.ipv6.conf.all.disable_ipv6=1", "ip link set lo up", f"ip addr add {address}/24 dev eth0",
+            f"tee {NO_IPV6}", "ip link set lo up", f"ip addr add {address}/24 dev eth0",
             "ip link set eth0 up", f"ip route add default via {GATEWAY}",
         ]:
-            outside.run(f"ip netns exec {name} {command}")
+            outside.run(f"ip netns exec {name} {command}", input=b"1")
         yield name
     finally:
         outside.run(f"ip netns del {name}")
@@ -116,7 +117,7 @@ class Agent(unittest.TestCase):
         folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.enterContext(live.own_network())
         outside.run(f"ip link add {BRIDGE} type bridge forward_delay 0 mcast_snooping 0")
-        outside.run("sysctl -qw net.ipv6.conf.all.disable_ipv6=1")
+        pathlib.Path(NO_IPV6).write_text("1", encoding="ascii")
         outside.run(f"ip addr add {GATEWAY}/24 dev {BRIDGE}")
         outside.run(f"ip link set {BRIDGE} up")
         own = {SERVER: SERVER_ADDRESS}
