@@ -5,7 +5,7 @@
 //! (columns `host`, `peer` and optional `input`); its inputs without a label are dealt into five folds, scored by forests of the others and trained on. Beside the features,
 //! samples and trees of other sizes are tried. Averages of three seeds.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -96,7 +96,9 @@ fn precision(
             }
             let others = set.inputs.iter().filter(|input| input.fold.is_some() && input.fold != fold);
             let model = trained(kind, always.iter().chain(others), without, params)?;
-            mine.iter().for_each(|input| scored.take(&model, input));
+            for input in mine {
+                scored.take(&model, input);
+            }
         }
         sum += scored.precision().context("a set has no incident")?;
     }
@@ -199,7 +201,7 @@ fn csv_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 fn read_labels(kind: Kind, path: &Path) -> anyhow::Result<Vec<Label>> {
     let mut reader = csv::Reader::from_path(path).with_context(|| path.display().to_string())?;
     let mut labels = Vec::new();
-    for line in reader.deserialize::<HashMap<String, String>>() {
+    for line in reader.deserialize::<BTreeMap<String, String>>() {
         let line = line?;
         let field = |name: &str| line.get(name).cloned().unwrap_or_default();
         if field("kind") == kind.name() {
