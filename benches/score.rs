@@ -23,7 +23,7 @@ use undercurrent::flow::{
 };
 use undercurrent::model::Model;
 use undercurrent::seed::Seed;
-use undercurrent::time::{Span, Timestamp};
+use undercurrent::time::Timestamp;
 
 const HOSTS: u32 = 20_000;
 const CHANNELS_A_HOST: u32 = 5;
