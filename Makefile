@@ -12,8 +12,8 @@ REPLAY_DEMO := cargo run --quiet --locked -- replay --no-progress $(DEMO)
 SCRIPTS := .ci/run $(wildcard benches/*.sh scripts/*.sh captures/*/record.sh)
 MIXIN := $(wildcard dashboards/mixin/*sonnet dashboards/mixin/*/*sonnet)
 
-.PHONY: help demo test check format lint docs metrics picture scripts licences package pages evaluate compare-sklearn \
-	rules dashboards dashboards-check dashboards-render accessibility
+.PHONY: help demo test test-live check format lint docs metrics picture scripts licences package pages evaluate compare-sklearn \
+	rules dashboards dashboards-check dashboards-render accessibility deploy-check
 
 help: ## List the jobs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -26,10 +26,13 @@ test: ## Run every test
 	@scripts/install_deps.sh test
 	@scripts/timed.sh test scripts/test.sh
 
+test-live: ## Is a real agent found within two minutes, by a live sensor that is killed meanwhile? (as root; two minutes)
+	@scripts/timed.sh test-live env PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover --verbose --start-directory tests/agent
+
 check: ## What CI runs: all of the following and the tests
 	@scripts/install_deps.sh check
 	@scripts/timed.sh check $(MAKE) --no-print-directory --keep-going \
-		format lint docs scripts licences metrics rules dashboards-check picture test
+		format lint docs scripts licences metrics rules dashboards-check picture test test-live
 
 format: ## Is everything formatted?
 	cargo fmt --check
@@ -42,7 +45,7 @@ docs: ## Does the API documentation build without warnings?
 
 scripts: ## Are the scripts sound?
 	shellcheck --severity=warning $(SCRIPTS)
-	PYTHONPYCACHEPREFIX=$(TARGET)/pycache python3 -m compileall -q scripts captures/tools dashboards
+	PYTHONPYCACHEPREFIX=$(TARGET)/pycache python3 -m compileall -q scripts captures/tools dashboards benches tests/agent tests/python
 
 licences: ## Are all dependencies permissively licensed and from crates.io? (with cargo-deny, where installed)
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check licenses bans sources; \
@@ -76,6 +79,9 @@ dashboards-render: ## Draw the dashboards with Grafana's own components in Chrom
 
 accessibility: ## Do the report and the sensor's page pass axe-core in Chromium? (npm packages, as above)
 	@scripts/timed.sh accessibility scripts/check_accessibility.sh
+
+deploy-check: ## Are the files of deploy/ as Kubernetes and Compose want them? (packages of PyPI)
+	@scripts/timed.sh deploy-check scripts/check_deploy.sh
 
 picture: ## Is the picture of the demo what the demo prints?
 	python3 scripts/render_terminal.py --check docs/images/demo.svg -- $(REPLAY_DEMO)

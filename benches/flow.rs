@@ -151,7 +151,7 @@ fn bench_table(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group("flow");
         group.sample_size(10).throughput(Throughput::Elements(PACKETS as u64));
         let mut stream = Stream::new(keys);
-        let mut tables = FlowTables::new(&Config::default(), Seed::REPLAY, 0, 1);
+        let mut tables = FlowTables::new(&Config::default(), Seed::REPLAY, |_| true);
         let mut events = Events::default();
         stream.open().in_blocks().for_each(|segment| tables.process(&segment, &mut events));
         group.bench_function(BenchmarkId::new("table", keys), |b| {

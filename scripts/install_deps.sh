@@ -2,10 +2,10 @@
 # Installs what a job needs from the system, and says nothing where nothing is missing.
 #
 #   scripts/install_deps.sh build   a C compiler and libpcap with its headers
-#   scripts/install_deps.sh test    the same and Python 3
+#   scripts/install_deps.sh test    the same, Python 3, softflowd and nfdump
 #   scripts/install_deps.sh compare the same and Python's venv
 #   scripts/install_deps.sh check   the same as test, rustfmt, clippy, shellcheck, jsonnet, zstd and iproute2; Prometheus, its Alertmanager and
-#                                   their tools (into target/tools)
+#                                   their tools (into target/tools); DuckDB, pandas, Polars and Jupyter for Python (into target/python, 800 MB)
 #
 # Installs with apt on Debian and its relatives (through sudo where the user is not root). Elsewhere it names what is
 # missing and fails. Rust itself is never installed, only asked for.
@@ -53,11 +53,16 @@ missing_packages() {
   have python3 || echo python3
   if [ "$1" = compare ]; then
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
-  elif [ "$1" = check ]; then
+  else
+    have softflowd || [ -x /usr/sbin/softflowd ] || echo softflowd
+    have nfreplay || echo nfdump
+  fi
+  if [ "$1" = check ]; then
     have shellcheck || echo shellcheck
     have jsonnet || echo jsonnet
     have zstd || echo zstd
     have ip || echo iproute2
+    python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
   fi
 }
 
@@ -123,4 +128,7 @@ if [ "$job" = check ]; then
   need_component clippy clippy
   fetch_programs prometheus prometheus promtool
   fetch_programs prometheus-alertmanager prometheus-alertmanager amtool
+  # Their tests skip without them: no network is no reason to check nothing.
+  scripts/install_python_packages.sh "${CARGO_TARGET_DIR:-target}/python" ||
+    echo "the Python packages could not be installed; their tests are skipped"
 fi

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs every test: unit and integration tests (with cargo-nextest where it is installed), documentation examples, and the
-# tests of the capture tools and of the dashboards. Closes with the summaries of the runners.
+# tests of the capture tools, of the dashboards, and of what Python reads (those skip where its packages are missing). Closes with the
+# summaries of the runners.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,6 +23,9 @@ fi
 run cargo test --locked --color never --doc
 run env PYTHONDONTWRITEBYTECODE=1 python3 captures/tools/test_restage.py
 run env PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover --verbose --start-directory dashboards/tests
+python="${CARGO_TARGET_DIR:-target}/python/bin/python"
+[ -x "$python" ] || python=python3
+run env PYTHONDONTWRITEBYTECODE=1 "$python" -m unittest discover --verbose --start-directory tests/python
 
 echo
 echo "== summary"

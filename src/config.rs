@@ -2,6 +2,7 @@
 
 mod env;
 mod keys;
+mod replay;
 mod unknown;
 
 use std::fmt::Write as _;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::capture::live;
 use crate::detect::{Allowlist, AllowlistError, DEFAULT_ALERTS_A_DAY};
 use crate::features::{Asset, Assets, LocalNetworks};
+use crate::records::netflow;
 use crate::sensor::{
     AlertmanagerConfig, FindingsConfig, MetricsConfig, StateConfig, SyslogConfig, WebhookConfig,
 };
@@ -40,6 +42,8 @@ pub struct Config {
     pub features: features::Config,
     /// How it captures.
     pub capture: live::Config,
+    /// Exports that it listens for.
+    pub netflow: netflow::Config,
     /// What the live sensor remembers.
     pub state: StateConfig,
     /// Where its findings go.

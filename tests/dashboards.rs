@@ -296,12 +296,30 @@ fn every_alert_has_a_runbook_and_tests() {
 }
 
 #[test]
+fn runbooks_are_where_alerts_say_that_the_package_puts_them() {
+    let urls: BTreeSet<_> = read("dashboards/prometheus/alerts.yaml")
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("runbook_url: "))
+        .map(|url| url.trim_matches('"').to_owned())
+        .collect();
+    assert_eq!(urls.len(), alerts().len());
+    let manifest = read("Cargo.toml");
+    for url in urls {
+        let path = url.strip_prefix("file:///").unwrap();
+        let (folder, page) = path.rsplit_once('/').unwrap();
+        let packed = manifest.lines().find(|line| line.contains(&format!("\"{folder}/\""))).unwrap();
+        let source = packed.split('"').nth(1).unwrap().replace("*.md", page);
+        assert!(root().join(&source).is_file(), "{source}");
+    }
+}
+
+#[test]
 fn every_alert_tells_what_is_wrong_and_where_to_read_on() {
     let file = read("dashboards/prometheus/alerts.yaml");
     let mut complaints = String::new();
     for alert in file.split("- alert: ").skip(1) {
         let name = alert.lines().next().unwrap().trim_matches('"');
-        let runbook = format!("/{name}\"");
+        let runbook = format!("/{name}.md\"");
         let has = |key: &str, what: &str| {
             alert.lines().any(|line| line.trim().strip_prefix(key).is_some_and(|value| value.contains(what)))
         };

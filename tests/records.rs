@@ -400,7 +400,11 @@ mod tests {
         for (args, code, says) in [
             (vec!["replay", "--filter", "tcp", text(&log)], 2, "--filter looks at packets"),
             (vec!["replay", text(&headless)], 1, "begins without its header"),
-            (vec!["replay", text(&weird), text(&log)], 0, "weird.log: not read; of Zeek's logs conn, dns"),
+            (
+                vec!["replay", text(&weird), text(&log)],
+                0,
+                "weird.log: not read; of Zeek's logs conn, open_conn",
+            ),
             (vec!["replay", text(&cut)], 0, "the log ends in the middle of a line"),
             (vec!["evaluate", text(&unlabelled)], 2, "and the logs have no column label"),
         ] {

@@ -26,7 +26,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("pipeline", &["capture", "decode", "features", "flow", "records", "seed", "time"]),
     ("sensor", &["addr", "detect", "export", "features", "pipeline", "seed", "time"]),
     ("serve", &["addr", "detect", "export", "features", "sensor", "time"]),
-    ("config", &["capture", "decode", "detect", "features", "flow", "pipeline", "sensor", "serve"]),
+    (
+        "config",
+        &["capture", "decode", "detect", "features", "flow", "pipeline", "records", "sensor", "serve"],
+    ),
 ];
 
 /// The modules that may use all others.

@@ -1,9 +1,5 @@
 //! `train`: what it writes can be used, and training goes on from it.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that fails here has found something"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that fails here has found something")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

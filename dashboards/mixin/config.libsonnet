@@ -3,8 +3,9 @@
   _config+:: {
     // The job under which Prometheus scrapes the sensors.
     job: 'undercurrent',
-    // Where the pages of docs/runbooks are served; `%s` becomes the name of the alert.
-    runbookUrl: 'https://runbooks.example/undercurrent/%s',
+    // Where the pages of docs/runbooks are; `%s` becomes the name of the alert. By default, where the Debian package puts them: a site that
+    // serves them sets its own address, so that notifications link to them.
+    runbookUrl: 'file:///usr/share/doc/undercurrent/docs/runbooks/%s.md',
     // Reasons for which packets are left out by design: they are no loss.
     byDesign: ['arp', 'filter', 'link_type', 'not_ip', 'wifi_control', 'wifi_encrypted'],
 

@@ -1,4 +1,5 @@
 // Runs axe-core on pages, on a phone and on a desk, light and dark: node accessibility.mjs FILE_OR_URL...
+// A file may have a fragment: report.html#f-ID.
 import axe from 'axe-core';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -17,7 +18,7 @@ async function violations(address, width, scheme) {
   await page.setBypassCSP(true);
   await page.setViewport({ width, height: 900 });
   await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
-  await page.goto(/^https?:/.test(address) ? address : pathToFileURL(path.resolve(address)));
+  await page.goto(locate(address));
   await page.evaluate(axe.source);
   const found = await page.evaluate(() => globalThis.axe.run({ resultTypes: ['violations'] }));
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
@@ -25,6 +26,14 @@ async function violations(address, width, scheme) {
   const listed = found.violations.flatMap(({ id, help, nodes }) =>
     nodes.map(({ target, failureSummary }) => `${id}: ${help}\n    ${target.join(' ')}\n    ${failureSummary.replaceAll('\n', '\n    ')}`));
   return wide > 0 ? [...listed, `the page is ${wide} px wider than the window`] : listed;
+}
+
+function locate(address) {
+  if (/^https?:/.test(address)) return address;
+  const [file, fragment] = address.split('#');
+  const url = pathToFileURL(path.resolve(file));
+  url.hash = fragment ?? '';
+  return url.href;
 }
 
 let failed = false;

@@ -71,8 +71,8 @@ def answers(prometheus, dashboard, window, host):
     """The answers by the id of the panel, in the order of its queries."""
     found = {}
     for panel in dashboard["panels"]:
-        # Bars do not overlap.
-        step = window.rate if "maxDataPoints" in panel else window.step
+        # A bar is half of what its range reaches back: what rose while no point was taken is in one of them.
+        step = window.rate // 2 if "maxDataPoints" in panel else window.step
         found[panel["id"]] = [
             ask(prometheus, target["expr"], window, host, target["instant"], step) for target in panel["targets"]
         ]

@@ -1,6 +1,7 @@
 """Runs a command with the addresses of the pages of a live sensor as its last arguments: with_sensor.py COMMAND...
 
-The sensor has seen a DNS tunnel, so that there is something on its pages. Where no sensor can be started, the command runs without.
+The sensor has seen a DNS tunnel and an upload beside benign traffic, so that there is something on its pages. Where no sensor can be started, the command
+runs without.
 """
 
 import json
@@ -15,9 +16,14 @@ import live  # noqa: E402
 import servers  # noqa: E402
 
 
+SENT = ["benign_browsing", "iodine_tunnel", "https_bulk_upload"]
+
+
 def findings(sensor):
+    """Those of the sensor, once both detectors have made one."""
     with urllib.request.urlopen(f"{sensor.url}/api/v1/findings") as answer:
-        return json.load(answer)
+        found = json.load(answer)
+    return found if {finding["kind"] for finding in found} == {"c2", "exfil"} else None
 
 
 def main(command):
@@ -28,8 +34,9 @@ def main(command):
     with live.own_network():
         near, far = live.add_link(0)
         with live.Sensor(program, far) as sensor:
-            live.send("iodine_tunnel", near)
-            found = servers.until(lambda: findings(sensor), "a finding")
+            for scenario in SENT:
+                live.send(scenario, near)
+            found = servers.until(lambda: findings(sensor), "a finding of each kind")
             pages = [f"{sensor.url}/", f"{sensor.url}/hosts/{found[0]['host']}"]
             return subprocess.run([*command, *pages], check=False).returncode
 

@@ -62,14 +62,14 @@ def add_link(number):
 
 
 class Sensor(servers.Process):
-    """`undercurrent watch` on an interface. It scores, and writes checkpoints, every few seconds."""
+    """`undercurrent watch` on an interface. Unless other settings are given, it scores, and writes checkpoints, every few seconds."""
 
-    def __init__(self, program, interface):
+    def __init__(self, program, interface, settings=SETTINGS):
         super().__init__("sensor", "/readyz")
         self._program = program
         self._interface = interface
         self.address = f"127.0.0.1:{self.port}"
-        (self.folder / "undercurrent.toml").write_text(SETTINGS, encoding="utf-8")
+        (self.folder / "undercurrent.toml").write_text(settings, encoding="utf-8")
 
     def command(self):
         return [

@@ -43,9 +43,9 @@ def capture(scenario):
     return ROOT / "captures" / scenario / "capture.pcap.zst"
 
 
-def until(condition, what):
+def until(condition, what, patience_s=PATIENCE_S):
     """Waits until the condition holds, and gives what it gives."""
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + patience_s
     while time.monotonic() < end:
         value = condition()
         if value:
@@ -76,9 +76,23 @@ class Process:
 
     def __enter__(self):
         self._log = open(self.folder / "log", "w", encoding="utf-8")
+        self._start()
+        return self
+
+    def _start(self):
         self._process = subprocess.Popen(self.command(), stdout=self._log, stderr=subprocess.STDOUT)
         until(self._is_ready, f"{self.name} to be ready")
-        return self
+
+    @property
+    def pid(self):
+        """The process."""
+        return self._process.pid
+
+    def kill_and_start(self):
+        """Kills it without a warning, and starts it anew."""
+        self._process.kill()
+        self._process.wait()
+        self._start()
 
     def __exit__(self, *_):
         self._process.terminate()

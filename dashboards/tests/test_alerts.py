@@ -56,7 +56,7 @@ class Alerts(unittest.TestCase):
         self.assertEqual(webhook.told("instance", "alertname", "host"), expected)
         for alert in webhook.alerts:
             self.assertIn(alert["labels"]["host"], alert["annotations"]["summary"])
-            self.assertTrue(alert["annotations"]["runbook_url"].endswith(alert["labels"]["alertname"]))
+            self.assertTrue(alert["annotations"]["runbook_url"].endswith(f"/{alert['labels']['alertname']}.md"))
 
 
 if __name__ == "__main__":

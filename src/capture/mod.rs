@@ -21,6 +21,7 @@ pub mod write;
 
 use crate::time::Timestamp;
 pub use error::CaptureError;
+pub(crate) use error::Damage;
 pub use file::{BLOCK_BYTES, CaptureFile};
 pub use filter::{Filter, FilterError};
 pub(crate) use input::{End, Input};

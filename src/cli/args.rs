@@ -25,6 +25,9 @@ pub(super) enum Command {
     /// Score captures or flow records offline, on packet time
     #[command(after_help = examples::REPLAY)]
     Replay(ReplayArgs),
+    /// Run a replay again from its summary, and say what differs
+    #[command(after_help = examples::REPRODUCE)]
+    Reproduce(ReproduceArgs),
     /// Capture live, score, and serve metrics and findings, until SIGTERM
     #[command(after_help = examples::WATCH)]
     Watch(Box<WatchArgs>),
@@ -63,8 +66,8 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input and run")]
 pub(super) struct CommonArgs {
-    /// Captures (pcap, pcapng), Zeek logs (conn, dns, ssl, http, quic; TSV or JSON), or flows in CSV (Argus, CICFlowMeter,
-    /// nfdump), also .gz or .zst; folders of them; - is standard input. Several are read as one timeline
+    /// Captures (pcap, pcapng), Zeek logs (conn, dns, ssl, http, quic; TSV or JSON), flows in CSV (Argus, CICFlowMeter,
+    /// nfdump), or files of IPFIX messages, also .gz or .zst; folders of them; - is standard input. Several are read as one timeline
     #[arg(required = true, value_name = "INPUT", help_heading = None)]
     pub(super) inputs: Vec<PathBuf>,
     /// Monitored network, repeatable [default: private, unique-local and link-local ranges]
@@ -73,6 +76,12 @@ pub(super) struct CommonArgs {
     /// Packets to look at, as a libpcap filter; captures only
     #[arg(long, value_name = "BPF")]
     pub(super) filter: Option<String>,
+    /// Read the NetFlow and IPFIX datagrams to this UDP port in captures, instead of the packets themselves; repeatable
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) netflow_port: Vec<u16>,
+    /// Which column of CSV flows is what, and how times are written
+    #[arg(long, value_name = "FILE.toml")]
+    pub(super) columns: Option<PathBuf>,
     /// Configuration file
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
@@ -97,29 +106,13 @@ pub(super) struct ReplayArgs {
     /// How findings are printed
     #[arg(long, help_heading = "Results", value_enum, default_value_t = Format::Table)]
     pub(super) format: Format,
-    /// Write every monitored host: features and scores (.csv, .jsonl or .parquet)
-    #[arg(long, help_heading = "Results", value_name = "FILE")]
-    pub(super) hosts: Option<PathBuf>,
-    /// Write every channel (host, peer, service): features and scores (.csv, .jsonl or .parquet)
-    #[arg(long, help_heading = "Results", value_name = "FILE")]
-    pub(super) channels: Option<PathBuf>,
-    /// Write every flow with Zeek's conn.log names (.csv, .jsonl or .parquet)
-    #[arg(long, help_heading = "Results", value_name = "FILE")]
-    pub(super) flows: Option<PathBuf>,
-    /// Write one self-contained HTML page
-    #[arg(long, help_heading = "Results", value_name = "FILE.html")]
-    pub(super) report: Option<PathBuf>,
-    /// Write what /metrics would serve at the end (Prometheus text format)
-    #[arg(long, help_heading = "Results", value_name = "FILE")]
-    pub(super) metrics: Option<PathBuf>,
-    /// Write metrics over packet time (OpenMetrics, for promtool tsdb create-blocks-from)
-    #[arg(long, help_heading = "Results", value_name = "FILE")]
-    pub(super) metrics_history: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) outputs: OutputArgs,
     /// Score every so many seconds of packet time as well, and tell when each finding was made; for --metrics-history the
     /// interval of its points [default: at the end only; for --metrics-history 60, more after 12 hours]
     #[arg(long, help_heading = "Results", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) score_every: Option<u32>,
-    /// Write the counters of the run
+    /// Write the counters of the run, and all that `reproduce` needs to run it again
     #[arg(long, help_heading = "Results", value_name = "FILE.json")]
     pub(super) summary: Option<PathBuf>,
     /// Model directory [default: the shipped models]
@@ -133,11 +126,61 @@ pub(super) struct ReplayArgs {
     pub(super) fail_on: Option<SeverityArg>,
 }
 
+/// The files of a replay that its inputs and settings decide to the last byte.
+#[derive(Debug, Default, Args)]
+pub(super) struct OutputArgs {
+    /// Write every monitored host: features and scores (.csv, .jsonl or .parquet)
+    #[arg(long, help_heading = "Results", value_name = "FILE")]
+    pub(super) hosts: Option<PathBuf>,
+    /// Write every channel (host, peer, service): features and scores (.csv, .jsonl or .parquet)
+    #[arg(long, help_heading = "Results", value_name = "FILE")]
+    pub(super) channels: Option<PathBuf>,
+    /// Write every flow with Zeek's conn.log names (.csv, .jsonl or .parquet; .log for Zeek's own format)
+    #[arg(long, help_heading = "Results", value_name = "FILE")]
+    pub(super) flows: Option<PathBuf>,
+    /// Write one self-contained HTML page
+    #[arg(long, help_heading = "Results", value_name = "FILE.html")]
+    pub(super) report: Option<PathBuf>,
+    /// Write what /metrics would serve at the end (Prometheus text format)
+    #[arg(long, help_heading = "Results", value_name = "FILE")]
+    pub(super) metrics: Option<PathBuf>,
+    /// Write metrics over packet time (OpenMetrics, for promtool tsdb create-blocks-from)
+    #[arg(long, help_heading = "Results", value_name = "FILE")]
+    pub(super) metrics_history: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReproduceArgs {
+    /// What `replay --summary` wrote
+    pub(super) summary: PathBuf,
+    /// Where the inputs are, a folder or a file, repeatable [default: where they were, and beside the summary]
+    #[arg(long, value_name = "DIR")]
+    pub(super) inputs: Vec<PathBuf>,
+    /// Where the models are, when they are not the shipped ones [default: where they were]
+    #[arg(long, value_name = "DIR")]
+    pub(super) models: Option<PathBuf>,
+    /// Folder in which the files of the run are written again and kept [default: they are only compared]
+    #[arg(long, value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
+    /// Threads in all; the outcome is the same for any number
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(super) threads: u16,
+    /// Print errors and differences only
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+    /// Draw no progress bar
+    #[arg(long)]
+    pub(super) no_progress: bool,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct WatchArgs {
     /// Interface to capture from, repeatable
-    #[arg(long, short, required = true, value_name = "IFACE")]
+    #[arg(long, short, value_name = "IFACE")]
     pub(super) interface: Vec<String>,
+    /// Address and UDP port to take NetFlow v5, v9 and IPFIX at, repeatable, e.g. 0.0.0.0:2055
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) netflow: Vec<SocketAddr>,
     /// Monitored network, repeatable [default: private, unique-local and link-local ranges]
     #[arg(long, value_name = "CIDR", value_parser = parse_network)]
     pub(super) local: Vec<IpNet>,
@@ -231,6 +274,12 @@ pub(super) struct EvaluateArgs {
     /// How the outcome is printed
     #[arg(long, help_heading = "Evaluation", value_enum, default_value_t = EvaluateFormat::Table)]
     pub(super) format: EvaluateFormat,
+    /// Write one self-contained HTML page: precision against recall, detection against jitter, the tables
+    #[arg(long, help_heading = "Evaluation", value_name = "FILE.html")]
+    pub(super) report: Option<PathBuf>,
+    /// Write measures.csv, curves.csv, sweep.csv and incidents.csv into a folder
+    #[arg(long, help_heading = "Evaluation", value_name = "DIR")]
+    pub(super) csv: Option<PathBuf>,
     /// Model directory [default: the shipped models]
     #[arg(long, help_heading = "Evaluation", value_name = "DIR")]
     pub(super) models: Option<PathBuf>,

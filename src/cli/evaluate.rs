@@ -10,9 +10,12 @@ use ipnet::IpNet;
 
 use crate::detect::{Allowlist, Detector};
 use crate::evaluate::folds::Folds;
-use crate::evaluate::{Detections, FlowObserver, Label, Labels, OtherAttack, ScoredInput, evaluate};
-use crate::export::evaluation::{write_json, write_markdown, write_table};
+use crate::evaluate::{
+    Detections, Evaluation, FlowObserver, Label, Labels, OtherAttack, ScoredInput, evaluate,
+};
+use crate::export::evaluation::{render_page, write_json, write_markdown, write_table, write_tables};
 use crate::export::findings::TableStyle;
+use crate::export::write_file;
 use crate::features::LocalNetworks;
 use crate::flow::FlowRecord;
 use crate::model::Params;
@@ -52,6 +55,7 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode, Failure> {
         scored.push(score(&mut settings, group, detectors.of(index), args.score_every)?);
     }
     let outcome = evaluate(scored, args.budget, args.common.seed)?;
+    write_files(args, &groups, &outcome)?;
     let mut out = BufWriter::new(stdout().lock());
     match args.format {
         EvaluateFormat::Table => write_table(&mut out, &outcome, TableStyle::of_stdout())?,
@@ -60,6 +64,23 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode, Failure> {
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The page and the tables, where they are asked for.
+fn write_files(args: &EvaluateArgs, groups: &[Group], outcome: &Evaluation) -> Result<(), Failure> {
+    const NAMES: usize = 3;
+    if let Some(path) = &args.report {
+        let names: Vec<&str> = groups.iter().map(|group| group.network.name.as_str()).take(NAMES).collect();
+        let more = groups.len().saturating_sub(NAMES);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        write_file(path, render_page(outcome, &format!("{}{more}", names.join(", "))).as_bytes())?;
+    }
+    if let Some(folder) = &args.csv {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        write_tables(folder, outcome)?;
+    }
+    Ok(())
 }
 
 enum Detectors {
@@ -110,7 +131,7 @@ impl Watch for Watcher<'_, '_> {}
 /// Which inputs belong together: each network by itself where the labels tell inputs apart, all as one timeline otherwise.
 fn groups_of(args: &EvaluateArgs, settings: &Settings) -> Result<Vec<Group>, Failure> {
     let inputs = &args.common.inputs;
-    let mut networks = networks_of(inputs)?;
+    let mut networks = networks_of(inputs, settings.columns.as_ref())?;
     tell_apart(&mut networks);
     let Some(path) = &args.labels else {
         return networks.into_iter().map(|network| group_beside(network, settings)).collect();
@@ -137,7 +158,7 @@ fn group_beside(network: Network, settings: &Settings) -> Result<Group, Failure>
         let labels = read_labels(&path)?;
         return Ok(group(network, &labels, settings));
     }
-    let within = FlowLabels::read(&network.logs()?)?;
+    let within = FlowLabels::read(&network.logs(settings.columns.as_ref())?)?;
     if !within.any {
         let or_within = if network.folder.is_some() { ", and the logs have no column label" } else { "" };
         return Err(Failure::Usage(anyhow!(
@@ -193,7 +214,7 @@ fn train_folds(
         benign.push((index, read_benign(settings, &group.network)?));
     }
     settings.config.local.clone_from(&args.common.local);
-    let also = networks_of(&args.train_on)?;
+    let also = networks_of(&args.train_on, settings.columns.as_ref())?;
     let also = also.iter().map(|network| read_benign(settings, network));
     let also = also.collect::<Result<Vec<_>, Failure>>()?;
     let params = Params { seed: args.common.seed, ..Params::default() };

@@ -24,12 +24,26 @@ Examples:
   Zeek's logs of some days: conn, dns, ssl, http and quic of all of them
     undercurrent replay /opt/zeek/logs/2025-01-0*
 
+  A capture of the NetFlow that routers sent; flows of a program of one's own
+    undercurrent replay --netflow-port 2055 exports.pcap
+    undercurrent replay --columns map.toml flows.csv
+
   From another program; monitored are two networks; known servers are left out
     tcpdump -r big.pcap -w - net 10.2.0.0/16 | undercurrent replay --local 10.2.0.0/16 --local 10.3.0.0/16 -
     undercurrent replay --allowlist known.txt --filter 'not port 853' capture.pcap
 
   In a script: exit code 3 where something high or critical was found
     undercurrent replay --quiet --fail-on high capture.pcap";
+
+pub(super) const REPRODUCE: &str = "\
+Examples:
+    undercurrent replay --summary run.json --hosts hosts.csv capture.pcap
+    undercurrent reproduce run.json
+
+  On another machine, with the inputs in a folder of its own, whatever their names
+    undercurrent reproduce --inputs ~/captures run.json
+
+Exit codes: 0 all the same; 1 something differs, or the run could not be repeated; 2 wrong usage.";
 
 pub(super) const WATCH: &str = "\
 Examples:
@@ -40,11 +54,14 @@ Examples:
     undercurrent watch --interface eth1 --config undercurrent.toml \\
       --web.listen-address 0.0.0.0:9909 --web.config.file web.yml
 
+  Have routers tell of their flows by NetFlow or IPFIX
+    undercurrent watch --netflow 0.0.0.0:2055 --local 10.2.0.0/16
+
   Read the configuration, the allowlist and the models again; stop
     kill -HUP $(pidof undercurrent)
     kill $(pidof undercurrent)
 
-It needs CAP_NET_RAW: run it as root, or by the systemd unit that comes with it.";
+Capturing needs CAP_NET_RAW: run it as root, or by the systemd unit that comes with it.";
 
 pub(super) const TOP: &str = "\
 Examples:

@@ -1,7 +1,9 @@
 //! The command line: a file a verb. Parses, loads, calls the library, chooses the exit code.
 
+mod ahead;
 mod args;
 mod clock;
+mod digest;
 mod evaluate;
 mod examples;
 mod helpers;
@@ -10,6 +12,7 @@ mod networks;
 mod progress;
 mod reference;
 mod replay;
+mod reproduce;
 mod session;
 mod simulate;
 mod simulate_args;
@@ -44,6 +47,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 pub fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Replay(args) => replay::run(&args),
+        Command::Reproduce(args) => reproduce::run(&args),
         Command::Watch(args) => watch::run(&args),
         Command::Top(args) => top::run(&args),
         Command::Train(args) => train::run(&args),

@@ -43,10 +43,16 @@ pub(super) fn load(
             }
         };
         let model = Model::from_bytes(&bytes).with_context(|| origin.clone())?;
+        let manifest = model.manifest();
         summaries.push(ModelSummary {
             name: kind.name().to_owned(),
-            version: model.manifest().provenance.version.clone(),
+            version: manifest.provenance.version.clone(),
             sha256: Model::file_sha256(&bytes),
+            features: manifest.features.len() as u64,
+            trees: manifest.trees as u64,
+            sample: manifest.sample as u64,
+            training_rows: manifest.training_rows as u64,
+            calibration_rows: manifest.calibration_rows as u64,
         });
         models.push(model);
     }

@@ -1,8 +1,9 @@
-//! Which inputs belong together: each capture is a network of its own, the logs of a folder are one.
+//! Which inputs belong together: each capture is a network of its own, the logs or exports of a folder are one.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::records::{Inputs, LogFile};
+use crate::records::{ColumnMap, Inputs, LogFile};
 
 use super::Failure;
 use super::session::base_name;
@@ -12,9 +13,9 @@ use super::session::base_name;
 pub(super) struct Network {
     /// What a person calls it.
     pub(super) name: String,
-    /// A capture; or the logs of a folder, or the folder.
+    /// A capture; or the logs or exports of a folder, or the folder.
     pub(super) paths: Vec<PathBuf>,
-    /// Where the logs lie; nothing for a capture.
+    /// Where the logs or exports lie; nothing for a capture.
     pub(super) folder: Option<PathBuf>,
 }
 
@@ -34,18 +35,21 @@ impl Network {
     }
 
     /// The logs of it.
-    pub(super) fn logs(&self) -> Result<Vec<LogFile>, Failure> {
-        Ok(if self.folder.is_some() { Inputs::of(&self.paths)?.logs } else { Vec::new() })
+    pub(super) fn logs(&self, columns: Option<&Arc<ColumnMap>>) -> Result<Vec<LogFile>, Failure> {
+        Ok(if self.folder.is_some() { Inputs::of(&self.paths, columns)?.logs } else { Vec::new() })
     }
 }
 
 /// The networks of the inputs, in the order in which they are first named.
-pub(super) fn networks_of(inputs: &[PathBuf]) -> Result<Vec<Network>, Failure> {
+pub(super) fn networks_of(
+    inputs: &[PathBuf],
+    columns: Option<&Arc<ColumnMap>>,
+) -> Result<Vec<Network>, Failure> {
     let mut networks: Vec<Network> = Vec::new();
     for path in inputs {
-        let found = Inputs::of(std::slice::from_ref(path))?;
+        let found = Inputs::of(std::slice::from_ref(path), columns)?;
         networks.extend(found.captures.iter().map(|capture| Network::capture(capture)));
-        if !found.are_records() {
+        if !found.are_logs() && found.exports.is_empty() {
             continue;
         }
         let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
@@ -89,7 +93,7 @@ mod tests {
         }
         let names = ["a/conn.log", "x.pcap", "b/conn.log", "a/dns.log", "c"];
         let paths: Vec<PathBuf> = names.iter().map(|name| at(name)).collect();
-        let networks = networks_of(&paths).unwrap();
+        let networks = networks_of(&paths, None).unwrap();
         let shown: Vec<(&str, usize)> = networks.iter().map(|n| (n.name.as_str(), n.paths.len())).collect();
         assert_eq!(shown, [("a", 2), ("x.pcap", 1), ("conn.log", 1), ("y.pcap", 1), ("z.pcap", 1)]);
     }

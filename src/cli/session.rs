@@ -1,17 +1,24 @@
 //! Reading inputs through the pipeline: what `replay`, `train` and `evaluate` share.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::anyhow;
 
 use crate::capture::{Block, CaptureStats, Filter, Timeline};
-use crate::config::Config;
+use crate::config::{AllowlistConfig, Config};
+use crate::detect::{Allowlist, AllowlistError};
+use crate::export::summary::RunSummary;
 use crate::export::text;
 use crate::pipeline::{Observer, Pipeline, Stats};
-use crate::records::{Inputs, LogFile, RecordStats, RecordTimeline};
+use crate::records::netflow::ExportTimeline;
+use crate::records::{ColumnMap, Inputs, Record, RecordSource, RecordStats, RecordTimeline};
 use crate::seed::Seed;
 
-use super::args::CommonArgs;
+use super::ahead::{self, Read};
+use super::args::{CommonArgs, ReproduceArgs};
+use super::digest::{Digests, FileDigest};
 use super::{Failure, progress, with_causes};
 
 /// The settings of a run: flags over configuration over defaults.
@@ -19,7 +26,13 @@ pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) seed: Seed,
     pub(super) threads: usize,
-    filter: Option<String>,
+    pub(super) filter: Option<String>,
+    /// UDP ports whose datagrams are exports.
+    pub(super) netflow_ports: Vec<u16>,
+    /// Which column of CSV is what, where the user says.
+    pub(super) columns: Option<Arc<ColumnMap>>,
+    /// Whether the digests of the inputs are wanted.
+    pub(super) digest: bool,
     progress: bool,
     quiet: bool,
 }
@@ -29,6 +42,8 @@ pub(super) struct Reading {
     pub(super) pipeline: Pipeline,
     pub(super) capture: CaptureStats,
     pub(super) inputs: Vec<(String, CaptureStats)>,
+    /// Those of the inputs, by their names, where they are wanted and can be made.
+    pub(super) digests: BTreeMap<String, FileDigest>,
     warnings: Vec<String>,
     /// Flow records that came out of order.
     late: u64,
@@ -59,6 +74,8 @@ impl Settings {
         if !args.local.is_empty() {
             config.local.clone_from(&args.local);
         }
+        let columns = args.columns.as_deref().map(ColumnMap::load).transpose();
+        let columns = columns.map_err(|e| usage(e.into()))?.map(Arc::new);
         if let Some(expression) = &args.filter {
             Filter::compile(expression).map_err(|e| usage(e.into()))?;
         }
@@ -67,45 +84,99 @@ impl Settings {
             seed: Seed(args.seed),
             threads: usize::from(args.threads),
             filter: args.filter.clone(),
+            netflow_ports: args.netflow_port.clone(),
+            columns,
+            digest: false,
             progress: !args.quiet && !args.no_progress,
             quiet: args.quiet,
         })
     }
 
+    /// The settings of an earlier run with this configuration.
+    pub(super) fn again(config: Config, run: &RunSummary, args: &ReproduceArgs) -> Result<Self, Failure> {
+        let columns = run.columns.as_deref().map(|text| ColumnMap::of_text(text, &args.summary));
+        let columns = columns.transpose().map_err(|e| Failure::Usage(e.into()))?.map(Arc::new);
+        Ok(Self {
+            config,
+            seed: Seed(run.seed),
+            threads: usize::from(args.threads),
+            filter: run.filter.clone(),
+            netflow_ports: run.netflow_ports.clone(),
+            columns,
+            digest: true,
+            progress: !args.quiet && !args.no_progress,
+            quiet: args.quiet,
+        })
+    }
+
+    /// The allowlist of the configuration with that of files, all of which is the configuration's from now on.
+    pub(super) fn take_allowlist(&mut self, files: &[PathBuf]) -> Result<Allowlist, Failure> {
+        let usage = |e: AllowlistError| Failure::Usage(e.into());
+        let mut allowlist = self.config.allowlist().map_err(|e| Failure::Usage(e.into()))?;
+        for file in files {
+            allowlist.add_file(file).map_err(usage)?;
+        }
+        let entries = allowlist.entries().map(str::to_owned).collect();
+        self.config.allowlist = AllowlistConfig { entries, files: Vec::new() };
+        Ok(allowlist)
+    }
+
     /// Reads the inputs as one timeline, up to the end or until the watcher fails.
     pub(super) fn read(&self, inputs: &[PathBuf], watcher: &mut dyn Watch) -> Result<Reading, Failure> {
-        let inputs = Inputs::of(inputs)?;
+        let inputs = Inputs::of(inputs, self.columns.as_ref())?;
         self.tell_unread(&inputs);
-        let reading = if inputs.are_records() {
-            self.read_records(inputs.logs, watcher)?
+        let logs = inputs.logs.iter().map(|log| log.path.clone());
+        let files = inputs.captures.iter().chain(&inputs.exports).cloned().chain(logs).collect();
+        let digests = self.digest.then(|| Digests::begin(files));
+        let read = if inputs.are_logs() {
+            self.read_records(&mut RecordTimeline::new(inputs.logs, self.seed), watcher)
+        } else if !inputs.exports.is_empty() {
+            let mut exports = ExportTimeline::of_files(inputs.exports, &self.config.flow, self.seed);
+            self.read_records(&mut exports, watcher)
+        } else if !self.netflow_ports.is_empty() {
+            let (ports, flow) = (self.netflow_ports.clone(), &self.config.flow);
+            let mut exports = ExportTimeline::of_captures(&inputs.captures, ports, flow, self.seed)?;
+            self.read_records(&mut exports, watcher)
         } else {
-            self.read_captures(&inputs.captures, watcher)?
+            self.read_captures(&inputs.captures, watcher)
         };
+        let digests = digests.map(|digests| digests.finish(read.is_err() || watcher.failed()));
+        let mut reading = read?;
+        reading.digests = digests.unwrap_or_default();
         self.warn(&reading);
         Ok(reading)
     }
 
-    /// Reads logs of other programs.
-    fn read_records(&self, logs: Vec<LogFile>, watcher: &mut dyn Watch) -> Result<Reading, Failure> {
+    /// Reads flow records of other programs.
+    fn read_records(
+        &self,
+        timeline: &mut (dyn RecordSource + Send),
+        watcher: &mut dyn Watch,
+    ) -> Result<Reading, Failure> {
         if self.filter.is_some() {
             return Err(Failure::Usage(anyhow!(
-                "--filter looks at packets, and logs have none: select lines with zeek-cut, grep or jq instead"
+                "--filter looks at packets, and flow records have none: select lines of logs with zeek-cut, grep or jq instead"
             )));
         }
-        let mut timeline = RecordTimeline::new(logs, self.seed);
         let mut pipeline = Pipeline::new(&self.config.pipeline(), self.seed, 1);
         let bar = progress::bar(timeline.bytes_total(), self.progress);
-        let mut batch = Vec::new();
-        while !watcher.failed() && timeline.next_batch(&mut batch)? {
-            pipeline.take_records(&batch, watcher);
-            bar.set_position(timeline.bytes_read());
+        let next = |read: &mut Read<Vec<Record>>| {
+            let more = timeline.next_batch(&mut read.item);
+            read.bytes = timeline.bytes_read();
+            more
+        };
+        ahead::read(self.threads > 1, next, |read| {
+            pipeline.take_records(&read.item, watcher);
+            bar.set_position(read.bytes);
             bar.set_message(text::counted(pipeline.stats().flow.created, "connection"));
-        }
+            if watcher.failed() { ahead::Next::Stop } else { ahead::Next::Go(read) }
+        })?;
         bar.finish_and_clear();
         let stats = timeline.stats();
         Ok(Reading {
             pipeline,
-            inputs: timeline.per_log().map(|(name, stats)| (name, counters(&stats))).collect(),
+            inputs: timeline.per_input().into_iter().map(|(name, stats)| (name, counters(&stats))).collect(),
+            digests: BTreeMap::new(),
             warnings: stats.warnings.iter().map(ToString::to_string).collect(),
             capture: counters(&stats),
             late: timeline.late(),
@@ -121,17 +192,25 @@ impl Settings {
         }
         let mut incomplete = !timeline.refused().is_empty();
         let mut filter = self.filter.as_deref().map(Filter::compile).transpose()?;
-        let mut pipeline = Pipeline::new(&self.config.pipeline(), self.seed, self.threads);
+        // From three threads on, one reads and decompresses ahead; with two, one that owns flow tables is worth more.
+        let reads_ahead = self.threads > 2;
+        let of_pipeline = self.threads - usize::from(reads_ahead);
+        let mut pipeline = Pipeline::new(&self.config.pipeline(), self.seed, of_pipeline);
         let bar = progress::bar(timeline.bytes_total(), self.progress);
-        let mut block = Block::default();
-        while !watcher.failed() && timeline.next_block(&mut block)? {
+        let next = |read: &mut Read<Block>| {
+            let more = timeline.next_block(&mut read.item);
+            read.bytes = timeline.bytes_read();
+            more
+        };
+        ahead::read(reads_ahead, next, |mut read| {
             if let Some(filter) = &mut filter {
-                filter.apply(&mut block);
+                filter.apply(&mut read.item);
             }
-            block = pipeline.take(block, watcher);
-            bar.set_position(timeline.bytes_read());
+            read.item = pipeline.take(read.item, watcher);
+            bar.set_position(read.bytes);
             bar.set_message(text::counted(pipeline.stats().frames, "packet"));
-        }
+            if watcher.failed() { ahead::Next::Stop } else { ahead::Next::Go(read) }
+        })?;
         pipeline.finish(watcher);
         if let Some(filter) = &filter {
             tell_unsupported(filter);
@@ -143,6 +222,7 @@ impl Settings {
         Ok(Reading {
             pipeline,
             inputs: timeline.per_input().map(|(name, stats)| (name.to_owned(), stats.clone())).collect(),
+            digests: BTreeMap::new(),
             warnings: stats.warnings.iter().map(ToString::to_string).collect(),
             capture: stats,
             late: 0,
@@ -159,7 +239,7 @@ impl Settings {
         if let [first, rest @ ..] = inputs.other_logs.as_slice() {
             let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
             eprintln!(
-                "undercurrent: {}{more}: not read; of Zeek's logs conn, dns, ssl, http and quic are",
+                "undercurrent: {}{more}: not read; of Zeek's logs conn, open_conn, dns, ssl, http and quic are",
                 first.display()
             );
         }

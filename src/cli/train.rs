@@ -1,8 +1,8 @@
 //! `train`: fit the forests on benign captures.
 
-use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
 use sha2::{Digest, Sha256};
@@ -14,7 +14,7 @@ use crate::model::Params;
 use super::args::TrainArgs;
 use super::networks::{Network, networks_of};
 use super::session::Settings;
-use super::{Failure, models};
+use super::{Failure, digest, models};
 
 /// The benign rows of all trainings, beside the models.
 const ROWS_FILE: &str = "benign.ucrows";
@@ -23,7 +23,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
     let settings = Settings::new(&args.common)?;
     let rows_path = args.output.join(ROWS_FILE);
     let mut baseline = if args.update { read_baseline(&rows_path)? } else { Baseline::default() };
-    let networks = networks_of(&args.common.inputs)?;
+    let networks = networks_of(&args.common.inputs, settings.columns.as_ref())?;
     let captures = networks
         .iter()
         .map(|network| read_benign(&settings, network))
@@ -77,26 +77,13 @@ fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
 pub(super) fn read_benign(settings: &Settings, network: &Network) -> Result<BenignCapture, Failure> {
     let reading = settings.read(&network.paths, &mut ())?;
     let last = reading.stats().last;
+    // Standard input cannot be read twice.
+    let files = reading.inputs.iter().map(|(name, _)| Path::new(name)).filter(|_| !network.is_stdin());
     let mut hasher = Sha256::new();
-    for file in reading.inputs.iter().map(|(name, _)| Path::new(name)) {
-        hash(&mut hasher, file)?;
+    for file in files {
+        digest::add_file(&mut hasher, file, &AtomicBool::new(false))
+            .with_context(|| file.display().to_string())?;
     }
     let sha256 = if network.is_stdin() { String::new() } else { hex::encode(hasher.finalize()) };
     Ok(BenignCapture::new(network.name.clone(), sha256, last, reading.pipeline.store()))
-}
-
-/// Adds a file to a hash; not standard input, which cannot be read twice.
-fn hash(hasher: &mut Sha256, path: &Path) -> anyhow::Result<()> {
-    if path == Path::new("-") {
-        return Ok(());
-    }
-    let mut file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer).with_context(|| path.display().to_string())? {
-            0 => break,
-            n => hasher.update(buffer.get(..n).unwrap_or_default()),
-        }
-    }
-    Ok(())
 }

@@ -61,6 +61,18 @@ pub(super) const KEYS: &[(&str, &str)] = &[
         "Blocks of packets (256 KiB) that may wait for the pipeline; what finds no room is shed and counted.",
     ),
     (
+        "netflow.listen",
+        "Addresses and UDP ports at which the live sensor takes NetFlow v5, v9 and IPFIX, e.g. [\"0.0.0.0:2055\", \"[::]:4739\"].",
+    ),
+    (
+        "netflow.exporters",
+        "Networks whose exports are taken, e.g. [\"192.0.2.0/24\"]; everybody's where empty. UDP has no proof of the sender: let only the exporters reach the port.",
+    ),
+    (
+        "netflow.buffer_bytes",
+        "Bytes of memory that the kernel is asked for at each of these ports; it gives net.core.rmem_max at most.",
+    ),
+    (
         "state.directory",
         "Folder of the live sensor's checkpoint, and of all that has a relative name; made where it does not exist.",
     ),

@@ -50,6 +50,8 @@ enum Pattern {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
+    /// As it was written, without a comment.
+    text: String,
     source: Pattern,
     destination: Pattern,
     port: Option<u16>,
@@ -93,6 +95,11 @@ impl Allowlist {
         self.add_text(&path.display().to_string(), &text)
     }
 
+    /// The entries as they were written, without comments.
+    pub fn entries(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|entry| entry.text.as_str())
+    }
+
     /// Whether a channel is known to be fine.
     pub fn covers_channel(&self, key: &ChannelKey, channel: &Channel) -> bool {
         let name = peer_name(key, channel).map(|name| &**name);
@@ -133,7 +140,7 @@ fn parse_entry(text: &str) -> Result<Entry, &'static str> {
         return Err("the source must be an address, a network or *");
     }
     let (destination, port) = split_port(destination)?;
-    Ok(Entry { source, destination: parse_pattern(destination)?, port })
+    Ok(Entry { text: text.to_owned(), source, destination: parse_pattern(destination)?, port })
 }
 
 /// Splits `host:port`. A bare IPv6 address has several colons and no port; with one it stands in brackets.

@@ -19,7 +19,7 @@ pub use baseline::{Baseline, BaselineError};
 pub use drift::drift_ratio;
 pub use finding::{Behaviour, Evidence, Finding, Kind, Peer, Severity};
 pub use gate::{behaviour_of, can_judge};
-pub use pass::{ChannelScore, DEFAULT_ALERTS_A_DAY, Detector, HostScore, Scores, Verdict};
+pub use pass::{ChannelScore, DEFAULT_ALERTS_A_DAY, Detector, HostScore, Scores, Verdict, finding_id};
 use schema::questions_of;
 pub use schema::{features_of, specs_of};
 pub use severity::SeverityLimits;

@@ -61,21 +61,23 @@ pub struct HostScore {
     pub worst: [(f64, f64, Option<usize>); 2],
 }
 
-/// Which channels a pass gives rows of.
+/// What a pass is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scope {
-    /// Those that a detector can judge.
+    /// Findings alone: no rows, and no score of a channel that shows no behaviour.
+    Findings,
+    /// Rows of those channels that a detector can judge.
     Judged,
-    /// All, with the scores of both detectors.
+    /// Rows of all, with the scores of both detectors.
     Every,
 }
 
 /// The outcome of a pass.
 #[derive(Clone, Debug, Default)]
 pub struct Scores {
-    /// The channels that were scored, in the order of their keys.
+    /// The channels that were scored, in the order of their keys; none where only findings were asked for.
     pub channels: Vec<ChannelScore>,
-    /// All hosts, in the order of their addresses.
+    /// All hosts, in the order of their addresses; none where only findings were asked for.
     pub hosts: Vec<HostScore>,
     /// Findings, highest score first.
     pub findings: Vec<Finding>,
@@ -140,12 +142,20 @@ impl Detector {
         self.pass(store, Scope::Judged)
     }
 
+    /// Makes only the findings, which are those of [`Detector::score`]; gives no rows of channels and hosts.
+    pub fn find(&self, store: &FeatureStore) -> Scores {
+        self.pass(store, Scope::Findings)
+    }
+
     fn pass(&self, store: &FeatureStore, scope: Scope) -> Scores {
-        let mut scores = Scores { hosts: hosts_of(store), ..Scores::default() };
+        let mut scores = Scores::default();
         let channels = channels_of(store, &self.allowlist);
-        let mut peers = PeerCount::default();
-        for channel in &channels {
-            peers.count(channel.key, &mut scores.hosts);
+        if scope != Scope::Findings {
+            scores.hosts = hosts_of(store);
+            let mut peers = PeerCount::default();
+            for channel in &channels {
+                peers.count(channel.key, &mut scores.hosts);
+            }
         }
         let is_wanted = |view: &ChannelView<'_>| {
             scope == Scope::Every || Kind::ALL.into_iter().any(|kind| can_judge(kind, view))
@@ -158,28 +168,34 @@ impl Detector {
         for ((kind, verdicts), limits) in Kind::ALL.into_iter().zip([&c2, &exfil]).zip(limits) {
             self.report(kind, &rows, verdicts, limits, &mut scores);
         }
-        scores.channels = rows
-            .iter()
-            .zip(c2.into_iter().zip(exfil))
-            .map(|(row, (c2, exfil))| ChannelScore {
-                key: row.key.clone(),
-                channel: row.channel.clone(),
-                verdicts: [c2, exfil],
-            })
-            .collect();
         scores.findings.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
-        find_worst(&mut scores);
+        if scope != Scope::Findings {
+            scores.channels = rows
+                .iter()
+                .zip(c2.into_iter().zip(exfil))
+                .map(|(row, (c2, exfil))| ChannelScore {
+                    key: row.key.clone(),
+                    channel: row.channel.clone(),
+                    verdicts: [c2, exfil],
+                })
+                .collect();
+            find_worst(&mut scores);
+        }
         scores
     }
 
-    /// The verdicts on rows; those that cannot be judged and are not asked for are left blank.
+    /// The verdicts on rows; those that are not asked for are left blank.
     fn verdicts(&self, kind: Kind, rows: &[ChannelView<'_>], scope: Scope) -> Vec<Verdict> {
         let features = features_of(kind);
         let mut verdicts: Vec<Verdict> = rows
             .iter()
             .map(|row| {
                 let judged = can_judge(kind, row);
-                let wanted = judged || scope == Scope::Every;
+                let wanted = match scope {
+                    Scope::Findings => behaviour_of(kind, row).is_some(),
+                    Scope::Judged => judged,
+                    Scope::Every => true,
+                };
                 let row = if wanted { vector_of(features, row) } else { Vec::new() };
                 Verdict { score: 0.0, p_value: 1.0, chance: 1.0, judged, row }
             })
@@ -343,8 +359,8 @@ fn find_worst(scores: &mut Scores) {
     }
 }
 
-/// Stable across reruns: 64 bits of a hash of what the finding is about.
-fn finding_id(kind: Kind, key: &ChannelKey) -> String {
+/// What a finding of a channel is called, stable across reruns: 64 bits of a hash of what it is about.
+pub fn finding_id(kind: Kind, key: &ChannelKey) -> String {
     let peer = match &key.peer {
         ChannelPeer::Addr(addr) => addr.to_string(),
         ChannelPeer::Domain(domain) => domain.to_string(),

@@ -11,6 +11,7 @@
 //! Days of benign traffic are counted in minutes in which a flow was open, so that neither a pause of years between two packets nor a
 //! capture of seconds counts for what it is not.
 
+mod curve;
 mod detection;
 mod flow_labels;
 mod incident;
@@ -22,12 +23,14 @@ mod outcome;
 mod peer;
 mod scorers;
 mod summary;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod unit;
 
 pub mod folds;
 
+pub use curve::{CurvePoint, curve};
 pub use detection::{Detection, DetectionTimes, Detections};
 pub use flow_labels::{Meaning, OtherAttack, meaning_of};
 pub use incident::{IncidentRow, Match};
@@ -39,4 +42,5 @@ pub use outcome::{BehaviourRow, CalibrationRow, Evaluation, FalseFinding, Group,
 pub use peer::PeerPattern;
 pub use scorers::Scorer;
 pub use summary::evaluate;
+pub use sweep::{SweepRow, sweep};
 pub use unit::Unit;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{AtThreshold, DetectionTimes, IncidentRow, PeerPattern, Scorer};
+use super::{AtThreshold, CurvePoint, DetectionTimes, IncidentRow, PeerPattern, Scorer, SweepRow};
 use crate::detect::{Finding, Kind, Peer, Severity};
 
 /// Which units a row is about.
@@ -38,6 +38,8 @@ pub struct GroupRow {
     pub budget_threshold: Option<f32>,
     /// At the scorer's own thresholds.
     pub thresholds: Vec<AtThreshold>,
+    /// At every threshold that finds one more incident.
+    pub curve: Vec<CurvePoint>,
 }
 
 /// Detections of one labelled behaviour.
@@ -135,6 +137,8 @@ pub struct Evaluation {
     pub groups: Vec<GroupRow>,
     /// Detections by behaviour.
     pub behaviours: Vec<BehaviourRow>,
+    /// Detections by interval and jitter, where notes tell them.
+    pub sweep: Vec<SweepRow>,
     /// Every label.
     pub incidents: Vec<IncidentRow>,
     /// Counts of findings that no label names.

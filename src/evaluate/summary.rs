@@ -6,7 +6,9 @@ use super::detection::DetectionTimes;
 use super::outcome::{BehaviourRow, CalibrationRow, Evaluation, FalseFinding, Group, GroupRow, SeverityRow};
 use super::scorers::{ScoreSet, plain_scores};
 use super::unit::Subject;
-use super::{IncidentRow, ScoredInput, Scorer, allowed_false_alerts, at_threshold, recall_at_budget};
+use super::{
+    IncidentRow, ScoredInput, Scorer, allowed_false_alerts, at_threshold, curve, recall_at_budget, sweep,
+};
 use crate::detect::{Kind, Severity};
 use crate::model::ModelError;
 use crate::model::metrics::{average_precision, roc_auc};
@@ -51,6 +53,7 @@ pub fn evaluate(
         mark_within_budget(input, &groups);
     }
     let false_findings = false_findings(&inputs);
+    let incidents: Vec<IncidentRow> = inputs.iter().flat_map(|input| input.incidents.clone()).collect();
     Ok(Evaluation {
         inputs: inputs.len(),
         unlabelled_inputs: inputs.iter().filter(|input| input.labels.is_empty()).count(),
@@ -60,7 +63,8 @@ pub fn evaluate(
         passes: inputs.iter().any(|input| input.passes),
         behaviours: behaviours(&inputs),
         groups,
-        incidents: inputs.iter().flat_map(|input| input.incidents.clone()).collect(),
+        sweep: sweep(&incidents),
+        incidents,
         severities: severities(&inputs, &false_findings),
         false_findings,
         calibration: Kind::ALL.into_iter().flat_map(|kind| calibration(kind, &inputs)).collect(),
@@ -138,6 +142,7 @@ impl Units {
                 .iter()
                 .map(|(name, from)| at_threshold(name, *from, &scores, &self.positive, benign_days))
                 .collect(),
+            curve: curve(&scores, &self.positive),
         }
     }
 }

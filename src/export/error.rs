@@ -15,10 +15,16 @@ pub enum ExportError {
         source: io::Error,
     },
     /// The name of a row table does not say which format it is to have: wrong usage.
-    #[error("cannot tell the format of {}: end the name in .csv, .jsonl or .parquet", path.display())]
+    #[error(
+        "cannot tell the format of {}: end the name in .csv, .jsonl or .parquet{}",
+        path.display(),
+        if *zeek { ", or in .log for Zeek's" } else { "" }
+    )]
     UnknownEnding {
         /// The file.
         path: PathBuf,
+        /// Whether Zeek has a log of such rows.
+        zeek: bool,
     },
     /// The file would be written over another output or an input: wrong usage.
     #[error("{} is {other} as well: give each output a file of its own", path.display())]

@@ -36,6 +36,7 @@ pub fn flow_schema() -> Schema {
         column("sni", Text, "", "TLS or QUIC server name, or HTTP Host."),
         column("ja4", Text, "", "JA4 fingerprint of the TLS ClientHello."),
     ])
+    .of_zeek("conn")
 }
 
 /// A flow as a row of [`flow_schema`]. `community_id` is nothing where it is not defined.

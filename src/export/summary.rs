@@ -1,17 +1,28 @@
-//! The counters of a run, as one JSON file (`--summary`).
+//! What a run was and came to, as one JSON file (`--summary`): enough to run it again and compare (`reproduce`).
+
+mod compare;
+mod read;
+mod run;
 
 use std::collections::BTreeMap;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{ExportError, OutFile};
 use crate::time::Timestamp;
 
-/// The counters of a run.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub use compare::{Comparison, compare};
+pub use read::SummaryError;
+pub use run::{FindingSummary, OutputSummary, RunSummary, findings_in_short};
+
+/// A run: its counters, and all that decides them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Summary {
     /// Version of the program.
     pub version: String,
+    /// The settings of the run.
+    pub run: RunSummary,
     /// What was read, in the order of the timeline.
     pub inputs: Vec<InputSummary>,
     /// Packets read.
@@ -19,10 +30,10 @@ pub struct Summary {
     /// Their bytes on the wire, link layer included.
     pub bytes: u64,
     /// Time of the first packet.
-    #[serde(serialize_with = "optional_time")]
+    #[serde(serialize_with = "optional_time", deserialize_with = "time_or_nothing")]
     pub first_packet: Option<Timestamp>,
     /// Time of the last packet.
-    #[serde(serialize_with = "optional_time")]
+    #[serde(serialize_with = "optional_time", deserialize_with = "time_or_nothing")]
     pub last_packet: Option<Timestamp>,
     /// Connections.
     pub flows: u64,
@@ -32,6 +43,10 @@ pub struct Summary {
     pub channels: u64,
     /// Findings.
     pub findings: u64,
+    /// SHA-256 of the findings as JSON Lines, in hex: what `replay --format jsonl` prints.
+    pub findings_sha256: String,
+    /// Each finding in short, in the same order.
+    pub finding_list: Vec<FindingSummary>,
     /// Packets that could not be decoded whole, by layer.
     pub decode_errors: BTreeMap<String, u64>,
     /// What was left out, by reason.
@@ -48,22 +63,27 @@ pub struct Summary {
     pub peak_rss_bytes: Option<u64>,
     /// The models that scored.
     pub models: Vec<ModelSummary>,
+    /// The files that were written, this one apart.
+    pub outputs: Vec<OutputSummary>,
 }
 
 /// One input.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct InputSummary {
-    /// As the user named it.
+    /// As the user named it; the file, where that was a folder.
     pub path: String,
     /// Packets read from it.
     pub packets: u64,
+    /// Bytes of the file as it lies on disk. Nothing for standard input and pipes.
+    pub size_bytes: Option<u64>,
     /// SHA-256 of the file, in hex, where it was computed.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
 }
 
 /// One model.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ModelSummary {
     /// Name: `c2` or `exfil`.
     pub name: String,
@@ -71,6 +91,16 @@ pub struct ModelSummary {
     pub version: String,
     /// SHA-256 of the artifact, in hex.
     pub sha256: String,
+    /// Features of a row.
+    pub features: u64,
+    /// Trees of each forest.
+    pub trees: u64,
+    /// Rows each tree was grown on.
+    pub sample: u64,
+    /// Benign rows it was trained on.
+    pub training_rows: u64,
+    /// Benign rows that p-values compare with.
+    pub calibration_rows: u64,
 }
 
 impl Summary {
@@ -107,6 +137,14 @@ fn optional_time<S: Serializer>(ts: &Option<Timestamp>, to: S) -> Result<S::Ok, 
     }
 }
 
+fn time_or_nothing<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
+    match Timestamp::parse_rfc3339(&text) {
+        Some(time) => Ok(Some(time)),
+        None => Err(serde::de::Error::custom(format_args!("{text:?} is no RFC 3339 time"))),
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
 fn millis<S: Serializer>(seconds: &f64, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_f64((seconds * 1e3).round() / 1e3)
@@ -128,7 +166,12 @@ mod tests {
             decode_errors: BTreeMap::from([("ipv4".to_owned(), 2)]),
             elapsed_s: 1.234_56,
             packets_per_second: 1234.5,
-            models: vec![ModelSummary { name: "c2".into(), version: "1".into(), sha256: "ab".into() }],
+            models: vec![ModelSummary {
+                name: "c2".into(),
+                version: "1".into(),
+                sha256: "ab".into(),
+                ..ModelSummary::default()
+            }],
             ..Summary::default()
         };
         let dir = tempfile::tempdir().unwrap();

@@ -64,6 +64,13 @@ impl Assets {
         self.known.get(usize::from(asset)).map(|(name, _)| &**name)
     }
 
+    /// What is held of one of these assets, by the number that it has among `others`; nothing where they have none of its name.
+    pub(super) fn renumber(&self, held: Holding, others: &Self) -> Option<Holding> {
+        let name = self.name(held.asset)?;
+        let place = others.known.iter().position(|(other, _)| other == name)?;
+        Some(Holding { asset: u16::try_from(place).ok()?, ..held })
+    }
+
     /// Which asset an address belongs to: the first that names it.
     pub fn of(&self, addr: Addr) -> Option<u16> {
         let place = self.known.iter().position(|(_, networks)| networks.contains(addr))?;
@@ -210,6 +217,28 @@ mod tests {
         };
         let expected = [(80, 1), (50, 2), (50, 3), (0, 0), (0, 0)];
         assert_eq!(["10.1.0.1", "10.2.0.1", "10.3.0.1", "10.4.0.1", "10.9.0.1"].map(held), expected);
+    }
+
+    #[test]
+    fn other_assets_leave_what_is_held_of_those_that_stay() {
+        let asset =
+            |name: &str, cidr: &str| Asset { name: name.to_owned(), cidr: vec![cidr.parse().unwrap()] };
+        let (weights, books) = (asset("weights", "10.9.0.0/16"), asset("books", "10.8.0.0/16"));
+        let mut store = FeatureStore::new(&Config::default(), LocalNetworks::default(), Seed::REPLAY)
+            .with_assets(Assets::new(&[weights.clone(), books.clone()]));
+        read(&mut store, "10.1.0.1", "10.9.0.1", 80 * MB, 0);
+        read(&mut store, "10.2.0.1", "10.8.0.1", 50 * MB, 0);
+        store.set_assets(Assets::new(&[asset("new", "10.7.0.0/16"), books]));
+        let held = |store: &FeatureStore, host: &str| {
+            let host = addr(host);
+            let held = store.hosts().get(&host, store.hosts().hash(&host)).unwrap().holding?;
+            Some((store.assets().name(held.asset).unwrap().to_owned(), megabytes(Some(held), at(0))))
+        };
+        assert_eq!(held(&store, "10.1.0.1"), None, "of an asset that is no more");
+        assert_eq!(held(&store, "10.2.0.1"), Some(("books".to_owned(), 50)));
+        store.set_assets(Assets::new(&[weights]));
+        read(&mut store, "10.2.0.1", "10.9.0.1", 20 * MB, 0);
+        assert_eq!(held(&store, "10.2.0.1"), Some(("weights".to_owned(), 20)), "read after");
     }
 
     #[test]

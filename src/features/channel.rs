@@ -238,9 +238,7 @@ impl Channel {
 
     /// Asks for the bursts that are kept, where they lie apart: [`Channel::burst`] will change them.
     pub(super) fn approach_bursts(&self) {
-        if let Some(newest) = self.recent.iter().next_back() {
-            prefetch(newest, size_of::<Activity>());
-        }
+        self.recent.approach();
         if let Some(life) = &self.life {
             prefetch(&**life, size_of::<LifeHistogram>());
         }

@@ -155,6 +155,11 @@ impl<K: Hash + Ord, V> BoundedMap<K, V> {
         self.evicted
     }
 
+    /// Changes every value, in no order.
+    pub fn change_all(&mut self, mut change: impl FnMut(&mut V)) {
+        self.entries.iter_mut().flatten().for_each(|(_, value)| change(value));
+    }
+
     /// The entries, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.entries.iter().flatten().map(|(key, value)| (key, value))

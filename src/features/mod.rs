@@ -107,6 +107,14 @@ impl FeatureStore {
         Self { assets, ..self }
     }
 
+    /// Follows these assets from now on. What hosts hold of those that are still among them, by name, they go on holding.
+    pub fn set_assets(&mut self, assets: Assets) {
+        let before = &self.assets;
+        self.hosts
+            .change_all(|host| host.holding = host.holding.and_then(|held| before.renumber(held, &assets)));
+        self.assets = assets;
+    }
+
     /// The assets that are followed.
     pub fn assets(&self) -> &Assets {
         &self.assets

@@ -47,7 +47,7 @@ pub struct Connection {
 }
 
 /// When the first and the last connection of a whole data set began, in seconds since the epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dataset {
     /// The first.
     pub first: i64,

@@ -70,7 +70,7 @@ fn is_one_way(packet: &Packet) -> bool {
 }
 
 /// Zeek's `likely_server_ports`, as its default scripts fill it, with telnet, POP3 and `WireGuard`.
-const fn is_likely_server_port(protocol: u8, port: u16) -> bool {
+pub(crate) const fn is_likely_server_port(protocol: u8, port: u16) -> bool {
     match protocol {
         proto::TCP => matches!(
             port,

@@ -116,6 +116,8 @@ impl Unseen {
     pub const MISSED: Self = Self(1 << 7);
     /// How the connection went. The state is what the counters say.
     pub const STATE: Self = Self(1 << 8);
+    /// How it ended: it was open when it was told of.
+    pub const END: Self = Self(1 << 9);
 
     /// Whether some of `what` was not seen.
     pub const fn has(self, what: Self) -> bool {

@@ -34,11 +34,12 @@ impl Stats {
         }
     }
 
-    /// Counts a flow that came as a record, which begins and ends at once.
-    pub fn count_record(&mut self, phase: ReportPhase) {
-        self.created += 1;
-        if let ReportPhase::Final(reason) = phase {
-            self.count_end(reason);
+    /// Counts a report of a flow that came as a record, and whether it is the first of the flow.
+    pub fn count_record(&mut self, phase: ReportPhase, first: bool) {
+        self.created += u64::from(first);
+        match phase {
+            ReportPhase::Interim => self.interim_reports += 1,
+            ReportPhase::Final(reason) => self.count_end(reason),
         }
     }
 

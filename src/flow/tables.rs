@@ -36,7 +36,7 @@ pub struct Segment<'a> {
 ///
 /// let packets = [Packet::default()];
 /// let hashes = [FlowHasher::new(Seed::REPLAY).packet(&packets[0])];
-/// let mut tables = FlowTables::new(&Config::default(), Seed::REPLAY, 0, 1);
+/// let mut tables = FlowTables::new(&Config::default(), Seed::REPLAY, |_| true);
 /// let mut events = Events::default();
 /// tables.process(&Segment { packets: &packets, hashes: &hashes, first_ordinal: 0, data: &[] }, &mut events);
 /// tables.sweep(None);
@@ -58,12 +58,15 @@ impl FlowTables {
     /// Flows that [`FlowTables::sweep`] has a mark for.
     const MARKED: usize = 4096;
 
-    /// Empty tables for the shards that are `worker` modulo `workers`.
-    pub fn new(config: &Config, seed: Seed, worker: usize, workers: usize) -> Self {
-        let workers = workers.max(1);
-        let tables = (worker..SHARDS).step_by(workers).map(|_| FlowTable::new(config, seed)).collect();
-        let place = |shard| if shard % workers == worker { shard / workers } else { SHARDS };
-        Self { tables, places: std::array::from_fn(place), due: Vec::new(), now: None }
+    /// Empty tables for the shards, numbers below [`SHARDS`], that are `mine`.
+    pub fn new(config: &Config, seed: Seed, mine: impl Fn(usize) -> bool) -> Self {
+        let mut places = [SHARDS; SHARDS];
+        let mut tables = Vec::new();
+        for (_, place) in places.iter_mut().enumerate().filter(|(shard, _)| mine(*shard)) {
+            *place = tables.len();
+            tables.push(FlowTable::new(config, seed));
+        }
+        Self { tables, places, due: Vec::new(), now: None }
     }
 
     /// Flows held.

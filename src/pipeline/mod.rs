@@ -140,6 +140,11 @@ impl Pipeline {
         self.next_tick = Some(to.floor_to(TICK) + TICK);
     }
 
+    /// Follows these assets from now on.
+    pub fn set_assets(&mut self, assets: Assets) {
+        self.store.set_assets(assets);
+    }
+
     /// Takes over the state of hosts and channels of an earlier run with the same seed.
     pub fn restore(&mut self, saved: SavedFeatures) {
         self.store.restore(saved);
@@ -167,6 +172,11 @@ impl Pipeline {
     pub fn finish(&mut self, observer: &mut dyn Observer) {
         let Self { workers, store, .. } = self;
         workers.sweep(None, &mut |events| apply(store, Events::in_order(events), observer));
+    }
+
+    /// Ends the threads; gives the state of hosts and channels.
+    pub fn into_store(self) -> FeatureStore {
+        self.store
     }
 
     /// State of hosts and channels, as of the last tick.
@@ -198,14 +208,14 @@ impl Pipeline {
 
     fn count_record(&mut self, record: &Record) {
         let Told::Flow(_, report) = &record.what else { return };
-        let (flow, counters) = (&report.record, &report.record.counters);
+        let (flow, counters) = (&report.record, &report.new);
         let stats = &mut self.stats;
         stats.frames = stats.frames.saturating_add(counters.orig_pkts).saturating_add(counters.resp_pkts);
         let bytes = counters.orig_ip_bytes.saturating_add(counters.resp_ip_bytes);
         stats.wire_bytes = stats.wire_bytes.saturating_add(bytes);
         stats.first = Some(stats.first.map_or(flow.first, |first| first.min(flow.first)));
         stats.last = stats.last.max(Some(flow.last));
-        stats.flow.count_record(report.phase);
+        stats.flow.count_record(report.phase, report.first);
     }
 
     fn count(&mut self, frames: &[FrameRef]) {

@@ -1,5 +1,6 @@
-//! Who owns the flow tables: the calling thread, or threads beside it.
+//! Who owns the flow tables: the calling thread, threads beside it, or both.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
@@ -17,6 +18,10 @@ const QUEUE: usize = 8;
 
 /// Flows of a sweep that are settled together at most, a worker's marks more or less: bounds the events in memory.
 const SWEEP_MARKS: usize = 16;
+
+/// Shards that the calling thread keeps where there is one thread beside it. It reads, decodes and applies events too, which is about
+/// three fifths of the work that the flows are; with more threads that is its part.
+const SHARDS_KEPT: usize = SHARDS / 4;
 
 /// Something for a worker to do, and the lists to put its events into.
 #[derive(Debug)]
@@ -57,8 +62,10 @@ struct Worker {
 /// applied together, so that their order does not depend on the number of workers.
 #[derive(Debug)]
 pub(super) struct Workers {
-    /// The tables of the calling thread, where there are no others, and its last answer.
-    here: Option<(FlowTables, Report)>,
+    /// The tables of the calling thread, where it has any.
+    here: Option<FlowTables>,
+    /// Its answers to the pending requests, the oldest first.
+    answers: VecDeque<Report>,
     threads: Vec<Worker>,
     /// Requests that were not answered yet.
     pending: usize,
@@ -72,13 +79,19 @@ pub(super) struct Workers {
 pub(super) type Apply<'a> = &'a mut dyn FnMut(&mut [Events]);
 
 impl Workers {
-    /// With one thread all tables stay here. With more, their shards are dealt to threads beside.
+    /// With one thread all tables stay here. With more, their shards are dealt to threads beside, but for some where that is one.
     pub(super) fn start(config: &Config, seed: Seed, threads: usize) -> Self {
         let beside = threads.saturating_sub(1).min(SHARDS);
-        let tables = |worker| FlowTables::new(config, seed, worker, beside);
+        let kept = match beside {
+            0 => SHARDS,
+            1 => SHARDS_KEPT,
+            _ => 0,
+        };
+        let dealt = |worker| FlowTables::new(config, seed, |shard| shard >= kept && shard % beside == worker);
         Self {
-            here: (beside == 0).then(|| (tables(0), Report::default())),
-            threads: (0..beside).map(|worker| Worker::start(tables(worker))).collect(),
+            here: (kept > 0).then(|| FlowTables::new(config, seed, |shard| shard < kept)),
+            answers: VecDeque::new(),
+            threads: (0..beside).map(|worker| Worker::start(dealt(worker))).collect(),
             pending: 0,
             stats: Stats::default(),
             open: 0,
@@ -140,16 +153,16 @@ impl Workers {
         block
     }
 
-    /// Asks all workers. The tables of this thread answer at once.
+    /// Asks all workers, and answers for the tables of this thread.
     fn request(&mut self, work: &Work) {
         self.pending += 1;
-        if let Some((tables, report)) = &mut self.here {
-            let events = self.events.pop().unwrap_or_default();
-            *report = answer(tables, Request { work: work.clone(), events });
-        }
         for worker in &self.threads {
             let events = self.events.pop().unwrap_or_default();
             worker.send(Request { work: work.clone(), events });
+        }
+        if let Some(tables) = &mut self.here {
+            let events = self.events.pop().unwrap_or_default();
+            self.answers.push_back(answer(tables, Request { work: work.clone(), events }));
         }
     }
 
@@ -158,7 +171,7 @@ impl Workers {
         self.pending -= 1;
         (self.stats, self.open) = (Stats::default(), 0);
         let (mut parts, mut marks) = (Vec::new(), Vec::new());
-        let here = self.here.as_mut().map(|(_, report)| std::mem::take(report));
+        let here = self.answers.pop_front();
         // A worker that is gone has panicked; its panic is passed on when it is joined.
         let threads = self.threads.iter().map(|worker| worker.reports.recv().unwrap_or_default());
         for report in here.into_iter().chain(threads) {

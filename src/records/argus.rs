@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use super::column::Column;
+use super::flags;
 use super::row::Row;
+use crate::decode::TcpFlags;
 
 /// Ports below are those of servers, where nothing else tells who began.
 const SERVER_PORTS: u16 = 1024;
@@ -54,29 +56,27 @@ fn icmp_ports(port: Option<u16>) -> [Option<u16>; 2] {
 
 /// Zeek's state of Argus's: for TCP the flags that each end sent, `FSPA_FSPA`; words for other protocols.
 fn conn_state(state: &str) -> Option<&'static str> {
-    let Some((orig, resp)) = state.split_once('_') else {
-        return match state {
+    match state.split_once('_') {
+        Some((orig, resp)) => {
+            Some(flags::state_of(sent(orig), Some(sent(resp)).filter(|_| !resp.is_empty())).name())
+        }
+        None => match state {
             "CON" | "ECO" | "ACC" => Some("SF"),
             "INT" | "REQ" => Some("S0"),
             _ => None,
-        };
-    };
-    let has = |flags: &str, flag| flags.contains(flag);
-    Some(match (has(orig, 'S'), resp.is_empty()) {
-        (false, _) => "OTH",
-        (true, true) if has(orig, 'R') => "RSTOS0",
-        (true, true) if has(orig, 'F') => "SH",
-        (true, true) => "S0",
-        (true, false) if !has(resp, 'S') && has(resp, 'R') => "REJ",
-        (true, false) if has(orig, 'R') => "RSTO",
-        (true, false) if has(resp, 'R') => "RSTR",
-        (true, false) => match (has(orig, 'F'), has(resp, 'F')) {
-            (true, true) => "SF",
-            (true, false) => "S2",
-            (false, true) => "S3",
-            (false, false) => "S1",
         },
-    })
+    }
+}
+
+/// The flags of their letters.
+fn sent(letters: &str) -> TcpFlags {
+    let bit = |letter: char| match letter {
+        'F' => TcpFlags::FIN,
+        'S' => TcpFlags::SYN,
+        'R' => TcpFlags::RST,
+        _ => 0,
+    };
+    TcpFlags(letters.chars().fold(0, |all, letter| all | bit(letter)))
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! A line of `conn.log` as a flow.
 
 use super::column::Column;
+use super::facts::{Facts, Side};
 use super::row::{BadLine, Row};
 use crate::decode::app::{AppInfo, Service};
 use crate::decode::proto;
-use crate::flow::{ConnState, Counters, FlowKey, FlowRecord, History, Unseen, uid_of};
+use crate::flow::{ConnState, FlowKey, FlowRecord, History};
 use crate::seed::Seed;
 use crate::time::Span;
 
@@ -32,106 +33,20 @@ pub(super) fn flow(row: &Row<'_>, seed: Seed) -> Result<FlowRecord, BadLine> {
             silent: key.proto == proto::TCP && !letters.is_empty() && !letters.contains(letter),
         };
     }
-    let untold = sides.iter().any(|side| side.packets.is_none());
-    if let Some(total) = row.count(Column::TotPkts)? {
-        share_packets(&mut sides, total);
-    }
-    let [orig, resp] = &sides;
-    let missed = row.count(Column::MissedBytes)?;
-    let state = row.text(Column::ConnState).and_then(state);
-    let unseen = [
-        (untold, Unseen::PACKETS),
-        (orig.frame_bytes.is_none() || resp.frame_bytes.is_none(), Unseen::FRAMES),
-        (orig.ip_bytes.is_none() || resp.ip_bytes.is_none(), Unseen::IP_BYTES),
-        // Zeek gives no bytes of payload for connections of no length, though it knows them.
-        (duration.is_some() && (orig.payload.is_none() || resp.payload.is_none()), Unseen::PAYLOAD),
-        (missed.is_none(), Unseen::MISSED),
-        (state.is_none(), Unseen::STATE),
-    ];
-    let unseen = unseen.into_iter().filter(|(unseen, _)| *unseen);
-    let header = header_bytes(&key);
-    let counters = Counters {
-        orig_pkts: orig.packets.unwrap_or_default(),
-        resp_pkts: resp.packets.unwrap_or_default(),
-        orig_ip_bytes: orig.least_ip_bytes(),
-        resp_ip_bytes: resp.least_ip_bytes(),
-        orig_payload: orig.payload(header),
-        resp_payload: resp.payload(header),
-        orig_wire_bytes: orig.frame_bytes.unwrap_or_default(),
-        resp_wire_bytes: resp.frame_bytes.unwrap_or_default(),
-    };
-    let uid = row.text(Column::Uid);
-    Ok(FlowRecord {
+    let facts = Facts {
         key,
-        uid: uid.map_or_else(|| uid_of(seed, &key, first), |text| super::names::uid(text, seed)),
+        uid: row.text(Column::Uid).map(|text| super::names::uid(text, seed)),
         first,
         last: first + duration.unwrap_or(Span::ZERO),
-        counters,
-        orig_bytes: orig.payload.unwrap_or_default(),
-        resp_bytes: resp.payload.unwrap_or_default(),
-        missed_bytes: missed.unwrap_or_default(),
-        state: state.unwrap_or_else(|| likely_state(&counters)),
+        sides,
+        total_packets: row.count(Column::TotPkts)?,
+        missed_bytes: row.count(Column::MissedBytes)?,
+        state: row.text(Column::ConnState).and_then(state),
         history,
-        first_speaker: letters.chars().find_map(speaker).unwrap_or_default(),
-        orig_payload_max: mean_payload(&counters),
-        unseen: unseen.fold(Unseen::PACING, |all, (_, one)| all.or(one)),
-        ..FlowRecord::default()
-    })
-}
-
-/// Bytes of an Ethernet header.
-const ETHERNET_BYTES: u64 = 14;
-
-/// Shares packets out of which nobody tells who sent them: evenly among the ends that sent bytes.
-fn share_packets([orig, resp]: &mut [Side; 2], total: u64) {
-    let sent =
-        |side: &Side| side.frame_bytes.or(side.ip_bytes).or(side.payload).is_some_and(|bytes| bytes > 0);
-    let (of_orig, of_resp) = match (sent(orig), sent(resp)) {
-        (true, true) => (total - total / 2, total / 2),
-        (false, true) => (0, total),
-        _ => (total, 0),
+        // Zeek gives no bytes of payload for connections of no length, though it knows them.
+        payload_expected: duration.is_some(),
     };
-    orig.packets = orig.packets.or(Some(of_orig));
-    resp.packets = resp.packets.or(Some(of_resp));
-}
-
-/// What one end sent.
-#[derive(Clone, Copy, Debug, Default)]
-struct Side {
-    packets: Option<u64>,
-    ip_bytes: Option<u64>,
-    payload: Option<u64>,
-    /// Bytes with the headers of the link.
-    frame_bytes: Option<u64>,
-    /// Whether it is known that it sent no payload.
-    silent: bool,
-}
-
-impl Side {
-    /// Bytes of IP: as told, or those of the frames without the headers of Ethernet.
-    fn known_ip_bytes(&self) -> Option<u64> {
-        let ethernet = self.packets.unwrap_or_default().saturating_mul(ETHERNET_BYTES);
-        self.ip_bytes.or_else(|| Some(self.frame_bytes?.saturating_sub(ethernet)))
-    }
-
-    /// Bytes of IP; those of payload, which they are at least, where nothing tells them.
-    fn least_ip_bytes(&self) -> u64 {
-        self.known_ip_bytes().or(self.payload).unwrap_or_default()
-    }
-
-    /// Bytes of payload on the wire: what the packets hold behind their headers, or less where the log says less. Zeek counts those of
-    /// TCP by sequence numbers, which a stray packet can make gigabytes of.
-    fn payload(&self, header: u64) -> u64 {
-        let held = self
-            .known_ip_bytes()
-            .map(|bytes| bytes.saturating_sub(self.packets.unwrap_or_default().saturating_mul(header)));
-        match (self.payload, held) {
-            (Some(told), Some(held)) => told.min(held),
-            (Some(told), None) => told,
-            (None, _) if self.silent => 0,
-            (None, held) => held.unwrap_or_default(),
-        }
-    }
+    Ok(facts.flow(seed))
 }
 
 fn key(row: &Row<'_>) -> Result<FlowKey, BadLine> {
@@ -140,7 +55,7 @@ fn key(row: &Row<'_>) -> Result<FlowKey, BadLine> {
     let number = match (row.port(Column::IpProto)?, named) {
         (Some(number), _) => u8::try_from(number).unwrap_or_default(),
         (None, Some(name)) => proto_number(name, orig.is_v4()),
-        (None, None) => return Err(BadLine::Missing(Column::Proto.name())),
+        (None, None) => return Err(BadLine::Missing(Column::Proto.name().to_owned())),
     };
     Ok(FlowKey {
         orig,
@@ -169,42 +84,10 @@ fn state(name: &str) -> Option<ConnState> {
     ConnState::ALL.into_iter().find(|state| state.name() == name)
 }
 
-/// What the counters say where nobody names a state.
-fn likely_state(counters: &Counters) -> ConnState {
-    let answered = counters.resp_pkts > 0 || counters.resp_ip_bytes > 0;
-    if answered { ConnState::SF } else { ConnState::S0 }
-}
-
 fn history(text: Option<&str>) -> History {
     let mut history = History::default();
     text.unwrap_or_default().bytes().filter(u8::is_ascii_graphic).for_each(|letter| history.push(letter));
     history
-}
-
-/// The first who sent payload, by the letters of a history.
-const fn speaker(letter: char) -> Option<u8> {
-    match letter {
-        'D' => Some(1),
-        'd' => Some(2),
-        _ => None,
-    }
-}
-
-/// Bytes of the headers of a packet at least.
-fn header_bytes(key: &FlowKey) -> u64 {
-    let ip = if key.orig.is_v4() { 20 } else { 40 };
-    let transport = match key.proto {
-        proto::TCP => 20,
-        proto::UDP | proto::ICMP | proto::ICMPV6 => 8,
-        _ => 0,
-    };
-    ip + transport
-}
-
-/// Bytes that the largest payload of the originator has at least: the mean.
-fn mean_payload(counters: &Counters) -> u32 {
-    let mean = counters.orig_payload.checked_div(counters.orig_pkts);
-    u32::try_from(mean.unwrap_or_default()).unwrap_or(u32::MAX)
 }
 
 /// What is known of a connection of which the log says only what protocols it speaks; nothing where it says nothing.
@@ -253,6 +136,7 @@ pub(super) fn service(names: &str, port: u16) -> Service {
 mod tests {
     use super::super::json;
     use super::*;
+    use crate::flow::Unseen;
 
     fn read(extra: &str) -> Result<FlowRecord, BadLine> {
         let ends = r#""ts":100.5,"uid":"Cabc","id.orig_h":"10.0.0.1","id.resp_h":"192.0.2.7","id.orig_p":5000,"id.resp_p":443"#;

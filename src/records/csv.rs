@@ -1,22 +1,27 @@
-//! Flow records as CSV: Argus (CTU's binetflow), CICFlowMeter, nfdump. The names of the header say what the columns are; a line becomes a
-//! row with Zeek's columns.
+//! Flow records as CSV: Argus (CTU's binetflow), CICFlowMeter, nfdump, or any that a [`ColumnMap`] describes. The names of the header say what the
+//! columns are; a line becomes a row with Zeek's columns.
 
 use std::borrow::Cow;
 
 use super::argus;
 use super::column::Column;
+use super::columns::{ColumnMap, Place};
+use super::instant::{TimeForm, Unit, seconds_text, time_text};
 use super::row::{BadLine, Row};
 use super::value;
+use crate::time::Timestamp;
 
 /// What a column of the file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
+pub(super) enum Field {
     /// What Zeek's column holds.
     Same(Column),
-    /// A date and time.
+    /// When the flow began.
     Start,
-    /// A length of time in microseconds.
-    Micros,
+    /// When it ended.
+    End,
+    /// How long it lasted.
+    Length(Unit),
     /// Argus: `->`, `<-`, `<->`, `<?>`.
     Direction,
     /// Argus: flags or a word.
@@ -27,7 +32,7 @@ enum Field {
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
     Packets,
     FrameBytes,
 }
@@ -35,11 +40,11 @@ enum Part {
 /// What programs call their columns: lower case, letters and digits only.
 const NAMES: &[(&[&str], Field)] = {
     use Column as C;
-    use Field::{Direction, Micros, Same, Start, State, Total};
+    use Field::{Direction, Length, Same, Start, State, Total};
     &[
         (&["starttime", "stime", "timestamp", "ts", "firstseen", "datefirstseen"], Start),
         (&["dur", "td", "duration"], Same(C::Duration)),
-        (&["flowduration"], Micros),
+        (&["flowduration"], Length(Unit::Micros)),
         (&["proto", "protocol", "pr"], Same(C::Proto)),
         (&["srcaddr", "saddr", "srcip", "sourceip", "sa", "srcipaddr"], Same(C::OrigH)),
         (&["dstaddr", "daddr", "dstip", "destinationip", "da", "dstipaddr"], Same(C::RespH)),
@@ -71,19 +76,53 @@ const NAMES: &[(&[&str], Field)] = {
     ]
 };
 
-/// The header of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What the columns of a file are.
+#[derive(Clone, Debug)]
 pub(super) struct Csv {
     fields: Vec<Option<Field>>,
+    /// What the file calls them; nothing where it has no header.
+    names: Vec<String>,
+    separator: char,
+    form: TimeForm,
+    /// Whether all flows are read, and a summary follows.
+    over: bool,
 }
 
 impl Csv {
     /// Reads a header; nothing for a line that does not name time, protocol and both addresses.
     pub(super) fn of_header(line: &str) -> Option<Self> {
-        let fields: Vec<Option<Field>> = cells(line)?.iter().map(|name| field(name)).collect();
+        let names: Vec<String> = cells(line, ',')?.into_iter().map(Cow::into_owned).collect();
+        let fields: Vec<Option<Field>> = names.iter().map(|name| field(name)).collect();
         let has = |field| fields.contains(&Some(field));
         let ends = [Column::OrigH, Column::RespH, Column::Proto].map(Field::Same);
-        (has(Field::Start) && ends.into_iter().all(has)).then_some(Self { fields })
+        let is_flows = has(Field::Start) && ends.into_iter().all(has);
+        is_flows.then_some(Self { fields, names, separator: ',', form: TimeForm::Any(0), over: false })
+    }
+
+    /// The columns of a file that begins with this line, as a map has them.
+    ///
+    /// # Errors
+    /// The column that the map names and the file lacks.
+    pub(super) fn of_map(map: &ColumnMap, first_line: &str) -> Result<Self, String> {
+        let first = cells(first_line, map.separator).unwrap_or_default();
+        let names: Vec<String> =
+            if map.has_header { first.iter().map(ToString::to_string).collect() } else { Vec::new() };
+        let mut fields = vec![None; first.len()];
+        for (place, field) in &map.fields {
+            let index = match place {
+                Place::Named(name) => names.iter().position(|own| own == name),
+                Place::Numbered(number) => number.checked_sub(1),
+            };
+            let field = match field {
+                Field::Length(_) => Field::Length(map.duration),
+                other => *other,
+            };
+            match index.and_then(|index| fields.get_mut(index)) {
+                Some(slot) => *slot = Some(field),
+                None => return Err(missing(place, &names, first.len())),
+            }
+        }
+        Ok(Self { fields, names, separator: map.separator, form: map.form.clone(), over: false })
     }
 
     /// Whether the header names this column.
@@ -91,26 +130,46 @@ impl Csv {
         self.fields.contains(&Some(Field::Same(column)))
     }
 
+    /// Whether the first line names the columns.
+    pub(super) fn has_header(&self) -> bool {
+        !self.names.is_empty()
+    }
+
+    /// Whether a line, or one before it, begins what nfdump writes behind the flows.
+    pub(super) fn is_over(&mut self, line: &str) -> bool {
+        self.over |= line == "Summary" && self.fields.len() > 1;
+        self.over
+    }
+
     /// Reads a line of values.
     pub(super) fn row<'a>(&self, line: &'a str) -> Result<Row<'a>, BadLine> {
-        let cells = cells(line).ok_or(BadLine::Columns { found: 0, expected: self.fields.len() })?;
-        if cells.len() != self.fields.len() {
-            return Err(BadLine::Columns { found: cells.len(), expected: self.fields.len() });
+        let expected = self.fields.len();
+        let cells = cells(line, self.separator).ok_or(BadLine::Columns { found: 0, expected })?;
+        if cells.len() != expected {
+            return Err(BadLine::Columns { found: cells.len(), expected });
         }
         let mut row = Row::new(',');
         let (mut packets, mut bytes) = (None, None);
+        let (mut start, mut end) = (None, None);
         let (mut direction, mut state) = (Cow::Borrowed(""), Cow::Borrowed(""));
         for (field, cell) in self.fields.iter().zip(cells).filter(|(_, cell)| !cell.is_empty()) {
             match field {
                 None => {}
                 Some(Field::Same(column)) => row.set(*column, cell),
-                Some(Field::Start) => row.set(Column::Ts, start(cell)?),
-                Some(Field::Micros) => row.set(Column::Duration, micros(&cell)?),
+                Some(Field::Start) => start = Some(self.time("ts", &cell)?),
+                Some(Field::End) => end = Some(self.time("end", &cell)?),
+                Some(Field::Length(unit)) => row.set(Column::Duration, length(*unit, &cell)?),
                 Some(Field::Direction) => direction = cell,
                 Some(Field::State) => state = cell,
                 Some(Field::Total(Part::Packets)) => packets = value::count(&cell),
                 Some(Field::Total(Part::FrameBytes)) => bytes = value::count(&cell),
             }
+        }
+        if let Some(start) = start {
+            row.set(Column::Ts, time_text(start));
+        }
+        if let (Some(start), Some(end), None) = (start, end, row.text(Column::Duration)) {
+            row.set(Column::Duration, seconds_text(end - start));
         }
         share(&mut row, bytes, [Column::OrigFrameBytes, Column::RespFrameBytes])?;
         share(&mut row, packets, [Column::OrigPkts, Column::RespPkts])?;
@@ -119,6 +178,40 @@ impl Csv {
         }
         argus::settle(&mut row, &direction, &state);
         Ok(row)
+    }
+
+    fn time(&self, column: &'static str, cell: &str) -> Result<Timestamp, BadLine> {
+        self.form.read(cell).ok_or_else(|| BadLine::of_value(column, cell, "a time"))
+    }
+
+    /// What is wrong with a line, in the file's own words for its columns.
+    pub(super) fn in_its_words(&self, bad: BadLine) -> BadLine {
+        let own = |column: &str| {
+            let is_it = |field: &Option<Field>| match field {
+                Some(Field::Same(same)) => same.name() == column,
+                Some(Field::Start) => column == Column::Ts.name(),
+                Some(Field::End) => column == "end",
+                Some(Field::Length(_)) => column == Column::Duration.name(),
+                _ => false,
+            };
+            let index = self.fields.iter().position(is_it)?;
+            Some(self.names.get(index).cloned().unwrap_or_else(|| format!("column {}", index + 1)))
+        };
+        match bad {
+            BadLine::Value { column, value, expected } => {
+                BadLine::Value { column: own(&column).unwrap_or(column), value, expected }
+            }
+            BadLine::Missing(column) => BadLine::Missing(own(&column).unwrap_or(column)),
+            other => other,
+        }
+    }
+}
+
+/// What to say of a column that a map names and a file lacks.
+fn missing(place: &Place, names: &[String], count: usize) -> String {
+    match place {
+        Place::Named(name) => format!("there is no column {name:?}; there are {}", names.join(", ")),
+        Place::Numbered(number) => format!("there is no column {number}; there are {count}"),
     }
 }
 
@@ -130,11 +223,13 @@ fn field(name: &str) -> Option<Field> {
 }
 
 /// The cells of a line, without the spaces around them.
-fn cells(line: &str) -> Option<Vec<Cow<'_, str>>> {
+fn cells(line: &str, separator: char) -> Option<Vec<Cow<'_, str>>> {
     if !line.contains('"') {
-        return Some(line.split(',').map(|cell| Cow::Borrowed(cell.trim())).collect());
+        return Some(line.split(separator).map(|cell| Cow::Borrowed(cell.trim())).collect());
     }
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
+    let delimiter = u8::try_from(separator).ok()?;
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).delimiter(delimiter).from_reader(line.as_bytes());
     let record = reader.records().next()?.ok()?;
     Some(record.iter().map(|cell| Cow::Owned(cell.trim().to_owned())).collect())
 }
@@ -147,26 +242,9 @@ fn share(row: &mut Row<'_>, total: Option<u64>, [orig, resp]: [Column; 2]) -> Re
     Ok(())
 }
 
-/// A start as seconds since 1970: as Zeek writes it, or a date and time without a zone, which is taken for UTC.
-fn start(cell: Cow<'_, str>) -> Result<Cow<'_, str>, BadLine> {
-    if value::time(&cell).is_some() {
-        return Ok(cell);
-    }
-    let bad = || BadLine::Value { column: "ts", value: cell.chars().take(60).collect(), expected: "a time" };
-    let at = value::civil_time(&cell).ok_or_else(bad)?;
-    let (seconds, nanos) = (at.as_secs(), at.as_nanos().rem_euclid(1_000_000_000));
-    Ok(Cow::Owned(format!("{seconds}.{nanos:09}")))
-}
-
-/// Microseconds as seconds. CICFlowMeter writes negative ones where its clock was set back.
-fn micros(cell: &str) -> Result<Cow<'static, str>, BadLine> {
-    let bad = || BadLine::Value {
-        column: "duration",
-        value: cell.chars().take(60).collect(),
-        expected: "a number of microseconds",
-    };
-    let micros: f64 = cell.parse().ok().filter(|micros: &f64| micros.is_finite()).ok_or_else(bad)?;
-    Ok(Cow::Owned(format!("{:.6}", micros.max(0.0) / 1e6)))
+/// A length of time as seconds. CICFlowMeter writes negative ones where its clock was set back.
+fn length(unit: Unit, cell: &str) -> Result<Cow<'static, str>, BadLine> {
+    unit.span(cell).map(seconds_text).ok_or_else(|| BadLine::of_value("duration", cell, "a length of time"))
 }
 
 #[cfg(test)]
@@ -223,7 +301,7 @@ mod tests {
         );
         assert_eq!(
             texts(&row, &[Ts, Duration, OrigH, Proto, OrigPkts, OrigBytes, RespBytes]),
-            ["1499441405.000000000", "1.500000", "192.168.10.5", "6", "2", "12", "6.0"]
+            ["1499441405.000000000", "1.500000000", "192.168.10.5", "6", "2", "12", "6.0"]
         );
     }
 
@@ -244,10 +322,55 @@ mod tests {
         let row = read("ts,proto,srcip,dstip,label", r#"1.5,tcp,10.0.0.1,"192.0.2.1","a, b""#);
         assert_eq!(texts(&row, &[Column::RespH, Column::Label]), ["192.0.2.1", "a, b"]);
         for header in ["", "a,b,c", "ts,proto,srcip", "time since,protocol"] {
-            assert_eq!(Csv::of_header(header), None, "{header}");
+            assert!(Csv::of_header(header).is_none(), "{header}");
         }
         let csv = Csv::of_header("ts,proto,srcip,dstip").unwrap();
         assert_eq!(csv.row("1,tcp").unwrap_err(), BadLine::Columns { found: 2, expected: 4 });
         assert!(csv.row("never,tcp,10.0.0.1,10.0.0.2").unwrap_err().to_string().contains("is not a time"));
+    }
+
+    fn map(text: &str) -> ColumnMap {
+        ColumnMap::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_map_says_what_the_columns_are() {
+        use Column::{Duration, OrigH, OrigIpBytes, Proto, RespH, RespP, Ts};
+        let map = map(
+            "separator = \";\"\ntime = \"ms\"\nduration = \"us\"\n[columns]\nts = \"begin\"\nduration = \"us\"\nsrc = \"client\"\n\
+             dst = \"server\"\nproto = \"p\"\ndport = \"port\"\nsrc_ip_bytes = \"up\"",
+        );
+        let csv = Csv::of_map(&map, "begin;us;client;server;port;p;up;note").unwrap();
+        let row = csv.row("1700000000250;1500000;10.0.0.1;192.0.2.1;443;tcp;900;x").unwrap();
+        assert_eq!(
+            texts(&row, &[Ts, Duration, OrigH, RespH, RespP, Proto, OrigIpBytes]),
+            ["1700000000.250000000", "1.500000000", "10.0.0.1", "192.0.2.1", "443", "tcp", "900"]
+        );
+        let missing = Csv::of_map(&map, "begin;us;client;server;p;up").unwrap_err();
+        assert_eq!(missing, "there is no column \"port\"; there are begin, us, client, server, p, up");
+        let bad = csv.in_its_words(csv.row("soon;1;10.0.0.1;192.0.2.1;443;tcp;900;x").unwrap_err());
+        assert!(bad.to_string().starts_with("begin \"soon\" is not a time"), "{bad}");
+    }
+
+    #[test]
+    fn a_map_may_count_columns_and_have_ends_instead_of_lengths() {
+        let map = map("header = false\n[columns]\nts = 1\nend = 2\nsrc = 3\ndst = 4\nproto = 5");
+        let first = "1.5,4.0,10.0.0.1,192.0.2.1,6";
+        let csv = Csv::of_map(&map, first).unwrap();
+        assert!(!csv.has_header());
+        assert_eq!(
+            texts(&csv.row(first).unwrap(), &[Column::Ts, Column::Duration]),
+            ["1.500000000", "2.500000000"]
+        );
+        assert_eq!(Csv::of_map(&map, "1,2,3").unwrap_err(), "there is no column 4; there are 3");
+        let bad = csv.in_its_words(csv.row("1.5,never,10.0.0.1,192.0.2.1,6").unwrap_err());
+        assert!(bad.to_string().starts_with("column 2 \"never\" is not a time"), "{bad}");
+    }
+
+    #[test]
+    fn what_nfdump_writes_behind_the_flows_is_none() {
+        let mut csv = Csv::of_header("ts,pr,sa,da").unwrap();
+        assert!(!csv.is_over("1,tcp,10.0.0.1,192.0.2.1"));
+        assert!(csv.is_over("Summary") && csv.is_over("flows,bytes,packets") && csv.is_over("1,2,3"));
     }
 }

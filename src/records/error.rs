@@ -17,10 +17,18 @@ pub enum RecordError {
         source: std::io::Error,
     },
     /// A folder holds nothing that is read here.
-    #[error("{folder}: holds no capture and no log that is read here; {ADVICE}")]
+    #[error("{folder}: holds no capture, log or export that is read here; {ADVICE}")]
     Nothing {
         /// Its path.
         folder: String,
+    },
+    /// A file of text is none that is read here.
+    #[error(
+        "{input}: neither a log nor flows that are read here, by its first line; {ADVICE}. For CSV of other programs give --columns; text in UTF-16 must be converted to UTF-8 first"
+    )]
+    Unknown {
+        /// Its path.
+        input: String,
     },
     /// A folder holds too many files.
     #[error("{folder}: holds more than {most} files; name the ones that are to be read")]
@@ -38,16 +46,22 @@ pub enum RecordError {
         /// Path of the input.
         input: String,
     },
-    /// Packets and flow records were given together.
-    #[error(
-        "{capture} is a capture and {log} a log: both may tell of the same traffic, so read one kind at a time"
-    )]
+    /// The columns of an input are not those of the column map.
+    #[error("{input}: line 1: {reason}; the column map does not fit this file")]
+    Columns {
+        /// Path of the input.
+        input: String,
+        /// Which column is missing.
+        reason: String,
+    },
+    /// Inputs of several kinds were given together.
+    #[error("{one} and {other}: both may tell of the same traffic, so read one kind at a time")]
     Mixed {
-        /// A capture.
-        capture: String,
-        /// A log.
-        log: String,
+        /// An input, and what it is.
+        one: String,
+        /// Another one.
+        other: String,
     },
 }
 
-const ADVICE: &str = "captures are pcap or pcapng, logs Zeek's conn, dns, ssl, http and quic in TSV or JSON, or flows of Argus, CICFlowMeter or nfdump in CSV, all also as .gz or .zst";
+const ADVICE: &str = "captures are pcap or pcapng, logs Zeek's conn, open_conn, dns, ssl, http and quic in TSV or JSON, or flows of Argus, CICFlowMeter or nfdump in CSV, exports files of IPFIX messages, all also as .gz or .zst";

@@ -1,11 +1,14 @@
-//! What the inputs are: captures, logs, or folders of them.
+//! What the inputs are: captures, logs, exports, or folders of them.
 
 use std::io::{BufRead, Cursor};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::RecordError;
+use super::columns::ColumnMap;
 use super::kind::LogKind;
 use super::lines::Lines;
+use super::netflow::is_messages;
 use super::source::{Format, Parser};
 use crate::capture::{CaptureFile, Input};
 use crate::seed::Seed;
@@ -27,10 +30,13 @@ pub struct Inputs {
     pub captures: Vec<PathBuf>,
     /// Logs of which something is read.
     pub logs: Vec<LogFile>,
+    /// Files of IPFIX messages.
+    pub exports: Vec<PathBuf>,
     /// Other logs of the same program, by path.
     pub other_logs: Vec<PathBuf>,
     /// Files of folders that are neither captures nor logs.
     pub unknown: u64,
+    columns: Option<Arc<ColumnMap>>,
 }
 
 /// A log that was looked at.
@@ -40,6 +46,8 @@ pub struct LogFile {
     pub path: PathBuf,
     /// Which log.
     pub kind: LogKind,
+    /// Which column is what, where the user says.
+    columns: Option<Arc<ColumnMap>>,
     /// When it begins: the earliest time at which anything in its first lines was known.
     pub(super) begin: Timestamp,
 }
@@ -47,18 +55,30 @@ pub struct LogFile {
 /// What a file is.
 enum Sniffed {
     Log(LogKind, Timestamp),
+    /// Its columns are not those of the map.
+    OtherColumns(String),
     OtherLog,
     HeadlessLog,
+    /// By its name a log, by its content none that is read.
+    Text,
+    Export,
     NoLog,
 }
 
+impl LogFile {
+    /// The format of the log, which begins with this line.
+    pub(super) fn format(&self, first_line: &[u8]) -> Format {
+        Format::of(first_line, self.columns.as_deref()).ok().flatten().unwrap_or(Format::Json)
+    }
+}
+
 impl Inputs {
-    /// Looks into the inputs, all files of a folder for the folder.
+    /// Looks into the inputs, all files of a folder for the folder. With a column map, CSV is what it describes.
     ///
     /// # Errors
-    /// Where a folder cannot be listed or holds nothing that is read, a log has no header, or captures and logs come together.
-    pub fn of(paths: &[PathBuf]) -> Result<Self, RecordError> {
-        let mut inputs = Self::default();
+    /// Where a folder cannot be listed or holds nothing that is read, a log has no header, or captures, logs and exports come together.
+    pub fn of(paths: &[PathBuf], columns: Option<&Arc<ColumnMap>>) -> Result<Self, RecordError> {
+        let mut inputs = Self { columns: columns.cloned(), ..Self::default() };
         for path in paths {
             if path.is_dir() {
                 inputs.add_folder(path)?;
@@ -66,42 +86,68 @@ impl Inputs {
                 inputs.add_file(path)?;
             }
         }
-        match (inputs.captures.first(), inputs.logs.first()) {
-            (Some(capture), Some(log)) => Err(RecordError::Mixed {
-                capture: capture.display().to_string(),
-                log: log.path.display().to_string(),
-            }),
-            _ => Ok(inputs),
+        inputs.are_of_one_kind()?;
+        Ok(inputs)
+    }
+
+    fn are_of_one_kind(&self) -> Result<(), RecordError> {
+        let first = |what, path: Option<&PathBuf>| path.map(|path| format!("{} is {what}", path.display()));
+        let kinds = [
+            first("a capture", self.captures.first()),
+            first("a log", self.logs.first().map(|log| &log.path)),
+            first("a file of IPFIX", self.exports.first()),
+        ];
+        let mut kinds = kinds.into_iter().flatten();
+        match (kinds.next(), kinds.next()) {
+            (Some(one), Some(other)) => Err(RecordError::Mixed { one, other }),
+            _ => Ok(()),
         }
     }
 
-    /// Whether flow records are to be read.
-    pub fn are_records(&self) -> bool {
+    /// Whether logs are to be read.
+    pub fn are_logs(&self) -> bool {
         self.captures.is_empty() && !(self.logs.is_empty() && self.other_logs.is_empty())
     }
 
+    fn add_log(&mut self, path: PathBuf, kind: LogKind, begin: Timestamp) {
+        self.logs.push(LogFile { path, kind, columns: self.columns.clone(), begin });
+    }
+
     fn add_file(&mut self, path: &Path) -> Result<(), RecordError> {
-        match sniff(path) {
-            Sniffed::Log(kind, begin) => self.logs.push(LogFile { path: path.to_owned(), kind, begin }),
+        match sniff(path, self.columns.as_deref()) {
+            Sniffed::Log(kind, begin) => self.add_log(path.to_owned(), kind, begin),
+            Sniffed::OtherColumns(reason) => {
+                return Err(RecordError::Columns { input: path.display().to_string(), reason });
+            }
             Sniffed::OtherLog => self.other_logs.push(path.to_owned()),
+            Sniffed::Text => return Err(RecordError::Unknown { input: path.display().to_string() }),
             Sniffed::HeadlessLog => return Err(RecordError::NoHeader { input: path.display().to_string() }),
+            Sniffed::Export => self.exports.push(path.to_owned()),
             Sniffed::NoLog => self.captures.push(path.to_owned()),
         }
         Ok(())
     }
 
-    /// Of a folder, what is no capture and no log is left out.
+    /// Inputs of which something is read.
+    fn read(&self) -> usize {
+        self.captures.len() + self.logs.len() + self.exports.len()
+    }
+
+    /// Of a folder, what is no capture, no log and no export is left out.
     fn add_folder(&mut self, folder: &Path) -> Result<(), RecordError> {
-        let before = self.captures.len() + self.logs.len();
+        let before = self.read();
         for path in files_of(folder)? {
-            match sniff(&path) {
-                Sniffed::Log(kind, begin) => self.logs.push(LogFile { path, kind, begin }),
+            match sniff(&path, self.columns.as_deref()) {
+                Sniffed::Log(kind, begin) => self.add_log(path, kind, begin),
                 Sniffed::OtherLog => self.other_logs.push(path),
+                Sniffed::Export => self.exports.push(path),
                 Sniffed::NoLog if CaptureFile::open(&path).is_ok() => self.captures.push(path),
-                Sniffed::HeadlessLog | Sniffed::NoLog => self.unknown += 1,
+                Sniffed::HeadlessLog | Sniffed::NoLog | Sniffed::Text | Sniffed::OtherColumns(_) => {
+                    self.unknown += 1;
+                }
             }
         }
-        if self.captures.len() + self.logs.len() == before {
+        if self.read() == before {
             return Err(RecordError::Nothing { folder: folder.display().to_string() });
         }
         Ok(())
@@ -109,7 +155,10 @@ impl Inputs {
 }
 
 /// The files of a folder and of the folders in it, in the order of their paths. Hidden ones and links to folders are left out.
-fn files_of(folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
+///
+/// # Errors
+/// Where a folder cannot be listed, or there are too many files.
+pub fn files_of(folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
     let failed = |at: &Path, source| RecordError::Folder { folder: at.display().to_string(), source };
     let mut waiting = vec![(folder.to_owned(), 0)];
     let mut files = Vec::new();
@@ -137,17 +186,25 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
     Ok(files)
 }
 
-fn sniff(path: &Path) -> Sniffed {
-    let head = head_of(path);
-    let mut lines = Lines::of(match Input::from_reader("head", Cursor::new(head)) {
-        Ok(input) => input,
-        Err(_) => return Sniffed::NoLog,
-    });
+fn sniff(path: &Path, columns: Option<&ColumnMap>) -> Sniffed {
+    let Ok(mut input) = Input::from_reader("head", Cursor::new(head_of(path))) else { return Sniffed::NoLog };
+    let mut head = vec![0; HEAD_BYTES];
+    let (read, _) = input.fill(&mut head);
+    head.truncate(read);
+    if is_messages(&head) {
+        return Sniffed::Export;
+    }
+    let Ok(plain) = Input::from_reader("head", Cursor::new(head)) else { return Sniffed::NoLog };
+    let mut lines = Lines::of(plain);
     let Some(first) = lines.next_line() else { return Sniffed::NoLog };
-    let Some(format) = Format::of(first.bytes) else {
-        return if is_headless(path, first.bytes) { Sniffed::HeadlessLog } else { Sniffed::NoLog };
+    let format = match Format::of(first.bytes, columns) {
+        Ok(Some(format)) => format,
+        Ok(None) if is_headless(path, first.bytes) => return Sniffed::HeadlessLog,
+        Ok(None) if is_named_as_text(path) && !first.bytes.is_empty() => return Sniffed::Text,
+        Ok(None) => return Sniffed::NoLog,
+        Err(reason) => return Sniffed::OtherColumns(reason),
     };
-    let mut parser = Parser::new(format, Seed::REPLAY);
+    let mut parser = Parser::new(format, path, Seed::REPLAY);
     let mut begin: Option<Timestamp> = None;
     let mut line = Some(first);
     for _ in 0..HEAD_LINES {
@@ -176,10 +233,18 @@ fn head_of(path: &Path) -> Vec<u8> {
     head
 }
 
+/// Whether the name of a file says that it is text.
+fn is_named_as_text(path: &Path) -> bool {
+    const ENDINGS: [&str; 8] = [".log", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt", ".binetflow"];
+    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    ENDINGS.iter().any(|ending| name.contains(ending))
+}
+
 /// Whether a file by its name is a log of which the beginning is missing: columns between tabs, a time first.
 fn is_headless(path: &Path, first: &[u8]) -> bool {
     let named = path.file_name().is_some_and(|name| name.to_string_lossy().contains(".log"));
-    let mut cells = first.split(|byte| *byte == b'\t');
-    let begins = cells.next().and_then(|cell| std::str::from_utf8(cell).ok()).and_then(super::value::time);
-    named && begins.is_some() && cells.count() > 5
+    let cells = || first.split(|byte| *byte == b'\t');
+    let time = |cell| std::str::from_utf8(cell).ok().and_then(super::value::time);
+    // A cluster's logs may name the node before the time.
+    named && cells().take(2).any(|cell| time(cell).is_some()) && cells().count() > 6
 }

@@ -6,7 +6,7 @@ use super::column::Column;
 use super::inputs::LogFile;
 use super::kind::LogKind;
 use super::lines::Lines;
-use super::source::{Format, Parser};
+use super::source::Parser;
 use super::{RecordError, conn};
 use crate::addr::Addr;
 use crate::seed::Seed;
@@ -73,9 +73,8 @@ impl FlowLabels {
         let mut lines = Lines::open(&log.path)?;
         let mut parser: Option<Parser> = None;
         while let Some(line) = lines.next_line() {
-            let parser = parser.get_or_insert_with(|| {
-                Parser::new(Format::of(line.bytes).unwrap_or(Format::Json), Seed::REPLAY)
-            });
+            let parser =
+                parser.get_or_insert_with(|| Parser::new(log.format(line.bytes), &log.path, Seed::REPLAY));
             let Ok(Some((LogKind::Conn, row, _))) = parser.row(line.bytes) else { continue };
             let Ok(flow) = conn::flow(&row, Seed::REPLAY) else { continue };
             let text = |column| row.text(column).unwrap_or_default().chars().take(LABEL_MAX).collect();

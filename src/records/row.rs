@@ -21,14 +21,23 @@ pub(super) struct Row<'a> {
 pub(super) enum BadLine {
     #[error("it is not UTF-8")]
     Encoding,
+    #[error("no line #fields came before it, so nobody knows its columns")]
+    NoFields,
     #[error("it has {found} columns, the header names {expected}")]
     Columns { found: usize, expected: usize },
     #[error("it is no JSON object: {0}")]
     Json(String),
     #[error("there is no {0}")]
-    Missing(&'static str),
+    Missing(String),
     #[error("{column} {value:?} is not {expected}")]
-    Value { column: &'static str, value: String, expected: &'static str },
+    Value { column: String, value: String, expected: &'static str },
+}
+
+impl BadLine {
+    /// A cell that is not what it should be.
+    pub(super) fn of_value(column: &str, value: &str, expected: &'static str) -> Self {
+        Self::Value { column: column.to_owned(), value: value.chars().take(VALUE_SHOWN).collect(), expected }
+    }
 }
 
 impl<'a> Row<'a> {
@@ -61,7 +70,7 @@ impl<'a> Row<'a> {
 
     /// A text that must be there.
     pub(super) fn required(&self, column: Column) -> Result<&str, BadLine> {
-        self.text(column).ok_or(BadLine::Missing(column.name()))
+        self.text(column).ok_or(BadLine::Missing(column.name().to_owned()))
     }
 
     /// A number of something.
@@ -82,13 +91,13 @@ impl<'a> Row<'a> {
     /// A time that must be there.
     pub(super) fn time(&self, column: Column) -> Result<Timestamp, BadLine> {
         let expected = "a time (seconds since 1970, or as 2025-01-01T08:00:00Z)";
-        self.read(column, expected, value::time)?.ok_or(BadLine::Missing(column.name()))
+        self.read(column, expected, value::time)?.ok_or(BadLine::Missing(column.name().to_owned()))
     }
 
     /// An address that must be there.
     pub(super) fn addr(&self, column: Column) -> Result<Addr, BadLine> {
         let addr = self.read(column, "an address", |text| text.parse::<IpAddr>().ok())?;
-        addr.map(Addr::from).ok_or(BadLine::Missing(column.name()))
+        addr.map(Addr::from).ok_or(BadLine::Missing(column.name().to_owned()))
     }
 
     /// The members of a set or vector.
@@ -107,12 +116,7 @@ impl<'a> Row<'a> {
         parse: impl Fn(&str) -> Option<T>,
     ) -> Result<Option<T>, BadLine> {
         let Some(text) = self.text(column) else { return Ok(None) };
-        let bad = || BadLine::Value {
-            column: column.name(),
-            value: text.chars().take(VALUE_SHOWN).collect(),
-            expected,
-        };
-        parse(text).map(Some).ok_or_else(bad)
+        parse(text).map(Some).ok_or_else(|| BadLine::of_value(column.name(), text, expected))
     }
 }
 

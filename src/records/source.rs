@@ -4,8 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::column::Column;
+use super::columns::ColumnMap;
 use super::csv::Csv;
-use super::kind::LogKind;
+use super::inputs::LogFile;
+use super::kind::{ByFileName, LogKind};
 use super::lines::Lines;
 use super::names::{Named, named};
 use super::row::{BadLine, Row};
@@ -25,13 +27,15 @@ pub(super) enum Entry {
     /// The messages of one DNS transaction, at least one.
     Dns(Vec<DnsEvent>),
     Named(Named),
+    /// A connection that was open when it was told of.
+    Open(FlowRecord, Option<Arc<AppInfo>>),
 }
 
 impl Entry {
     /// When it began: logs are merged by this.
     pub(super) fn begin(&self) -> Timestamp {
         match self {
-            Self::Flow(record, _) => record.first,
+            Self::Flow(record, _) | Self::Open(record, _) => record.first,
             Self::Dns(events) => events.first().map_or(Timestamp::MIN, |event| event.ts),
             Self::Named(named) => named.at,
         }
@@ -40,7 +44,7 @@ impl Entry {
     /// When all of it was known.
     pub(super) fn end(&self) -> Timestamp {
         match self {
-            Self::Flow(record, _) => record.last,
+            Self::Flow(record, _) | Self::Open(record, _) => record.last,
             Self::Dns(events) => events.last().map_or(Timestamp::MIN, |event| event.ts),
             Self::Named(named) => named.at,
         }
@@ -56,14 +60,20 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// The format of a log that begins with this line; nothing for what is no log.
-    pub(super) fn of(first_line: &[u8]) -> Option<Self> {
+    /// The format of a log that begins with this line; nothing for what is no log. With a map, all but Zeek's logs are what it describes.
+    pub(super) fn of(first_line: &[u8], columns: Option<&ColumnMap>) -> Result<Option<Self>, String> {
+        let text = std::str::from_utf8(first_line).ok();
+        match (Self::of_zeek(first_line), text, columns) {
+            (Some(zeek), _, _) => Ok(Some(zeek)),
+            (None, Some(text), Some(columns)) => Csv::of_map(columns, text).map(|csv| Some(Self::Csv(csv))),
+            (None, text, _) => Ok(text.and_then(Csv::of_header).map(Self::Csv)),
+        }
+    }
+
+    fn of_zeek(first_line: &[u8]) -> Option<Self> {
         let headers: [&[u8]; 2] = [b"#separator", b"#fields"];
         if headers.iter().any(|header| first_line.starts_with(header)) {
             return Some(Self::Tsv(Tsv::default()));
-        }
-        if let Some(csv) = std::str::from_utf8(first_line).ok().and_then(Csv::of_header) {
-            return Some(Self::Csv(csv));
         }
         let object =
             first_line.first() == Some(&b'{') && std::str::from_utf8(first_line).is_ok_and(is_log_line);
@@ -82,13 +92,17 @@ pub(super) struct Parser {
     format: Format,
     /// Which log it is; nothing before that is known, and for logs of which nothing is used.
     kind: Option<LogKind>,
+    /// What the name of the file says where its columns may be those of another log.
+    by_file_name: ByFileName,
     seed: Seed,
     services: Services,
 }
 
 impl Parser {
-    pub(super) fn new(format: Format, seed: Seed) -> Self {
-        Self { format, kind: None, seed, services: Services::default() }
+    /// For the log at a path.
+    pub(super) fn new(format: Format, path: &Path, seed: Seed) -> Self {
+        let by_file_name = LogKind::by_file_name(path);
+        Self { format, kind: None, by_file_name, seed, services: Services::default() }
     }
 
     pub(super) fn kind(&self) -> Option<LogKind> {
@@ -106,10 +120,20 @@ impl Parser {
 
     /// Reads a line; nothing where it tells nothing.
     pub(super) fn parse(&mut self, line: &[u8]) -> Result<Option<Entry>, BadLine> {
-        match self.row(line)? {
-            Some((kind, row, no_services)) => entry(kind, &row, no_services, self.seed, &mut self.services),
-            None => Ok(None),
-        }
+        let parsed = match self.row(line) {
+            Ok(Some((kind, row, no_services))) => {
+                let (seed, mut services) = (self.seed, std::mem::take(&mut self.services));
+                let entry = entry(kind, &row, no_services, seed, &mut services);
+                self.services = services;
+                entry
+            }
+            Ok(None) => Ok(None),
+            Err(bad) => Err(bad),
+        };
+        parsed.map_err(|bad| match &self.format {
+            Format::Csv(csv) => csv.in_its_words(bad),
+            Format::Tsv(_) | Format::Json => bad,
+        })
     }
 
     /// The row of a line, the log that it belongs to, and whether that has no column for services; nothing for what is no row of a
@@ -122,8 +146,10 @@ impl Parser {
         match &mut self.format {
             Format::Tsv(tsv) if line.starts_with('#') => {
                 tsv.take_header(line);
-                let named = tsv.path().map(LogKind::by_name);
-                self.kind = named.unwrap_or_else(|| LogKind::by_columns(|column| tsv.has(column)));
+                self.kind = match tsv.path() {
+                    Some(path) => LogKind::by_name(path),
+                    None => self.by_file_name.or_by(|| LogKind::by_columns(|column| tsv.has(column))),
+                };
                 Ok(None)
             }
             Format::Tsv(tsv) => {
@@ -135,14 +161,22 @@ impl Parser {
                 let row = json::row(line)?;
                 let kind = match row.text(Column::Path) {
                     Some(path) => LogKind::by_name(path),
-                    None => LogKind::by_columns(|column| row.text(column).is_some()).or(self.kind),
+                    None => self
+                        .by_file_name
+                        .or_by(|| LogKind::by_columns(|column| row.text(column).is_some()).or(self.kind)),
                 };
                 self.kind = kind.or(self.kind);
                 Ok(kind.map(|kind| (kind, row, false)))
             }
-            // The first line is the header, which is known.
-            Format::Csv(_) if self.kind.replace(LogKind::Conn).is_none() => Ok(None),
-            Format::Csv(csv) => Ok(Some((LogKind::Conn, csv.row(line)?, true))),
+            Format::Csv(csv) => {
+                // The first line is the header, which is known.
+                let is_first = self.kind.replace(LogKind::Conn).is_none();
+                if is_first && csv.has_header() || csv.is_over(line) {
+                    return Ok(None);
+                }
+                let no_services = !csv.has(Column::Service);
+                Ok(Some((LogKind::Conn, csv.row(line)?, no_services)))
+            }
         }
     }
 }
@@ -155,12 +189,16 @@ fn entry(
     services: &mut Services,
 ) -> Result<Option<Entry>, BadLine> {
     Ok(match kind {
-        LogKind::Conn => {
+        LogKind::Conn | LogKind::OpenConn => {
             let mut record = conn::flow(row, seed)?;
             if no_services {
                 record.unseen = record.unseen.or(Unseen::SERVICE);
             }
-            Some(Entry::Flow(record, services.of(row)))
+            let service = services.of(row);
+            Some(match kind {
+                LogKind::OpenConn => Entry::Open(record, service),
+                _ => Entry::Flow(record, service),
+            })
         }
         LogKind::Dns => Some(dns::messages(row)?).filter(|events| !events.is_empty()).map(Entry::Dns),
         LogKind::Ssl | LogKind::Quic | LogKind::Http => Some(Entry::Named(named(kind, row, seed)?)),
@@ -205,14 +243,11 @@ pub(super) struct Source {
 
 impl Source {
     /// Opens a log and reads it up to its first entry.
-    pub(super) fn open(path: &Path, seed: Seed) -> Result<Self, RecordError> {
-        Self::of(Lines::open(path)?, seed)
-    }
-
-    fn of(mut lines: Lines, seed: Seed) -> Result<Self, RecordError> {
+    pub(super) fn open(log: &LogFile, seed: Seed) -> Result<Self, RecordError> {
+        let mut lines = Lines::open(&log.path)?;
         let first = lines.next_line();
-        let format = first.as_ref().and_then(|line| Format::of(line.bytes)).unwrap_or(Format::Json);
-        let mut parser = Parser::new(format, seed);
+        let format = first.as_ref().map_or(Format::Json, |line| log.format(line.bytes));
+        let mut parser = Parser::new(format, &log.path, seed);
         let read = first.map(|line| (line.number, line.whole, parser.parse(line.bytes)));
         let mut source = Self { lines, parser, head: None, stats: RecordStats::default() };
         if let Some((number, whole, parsed)) = read {
@@ -266,7 +301,8 @@ impl Source {
             }
             Some(Entry::Dns(events)) => self.stats.dns_messages += events.len() as u64,
             Some(Entry::Named(_)) => self.stats.names += 1,
-            None => {}
+            // It counts once it is known to be open still.
+            Some(Entry::Open(..)) | None => {}
         }
     }
 
@@ -293,8 +329,9 @@ impl Source {
         Ok(())
     }
 
+    /// A compressed log may end too early in the middle of a line: that is one input that is cut.
     fn truncated(&mut self, reason: &str) {
-        self.stats.truncated_inputs += 1;
+        self.stats.truncated_inputs = 1;
         self.stats.warn(self.lines.name(), self.lines.number(), reason.to_owned());
     }
 }

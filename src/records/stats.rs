@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::{Record, Told};
+
 /// Warnings kept for one input; more are only counted.
 const WARNINGS_MAX: usize = 16;
 
@@ -32,7 +34,7 @@ pub struct RecordStats {
 pub struct RecordWarning {
     /// Name of the input.
     pub input: String,
-    /// Line of the input, from 1.
+    /// Line of the input, from 1; zero where it is about all of it.
     pub line: u64,
     /// One sentence.
     pub reason: String,
@@ -51,6 +53,20 @@ impl RecordStats {
         self.truncated_inputs += other.truncated_inputs;
         self.warnings.extend_from_slice(&other.warnings);
         self.warnings_dropped += other.warnings_dropped;
+    }
+
+    /// Counts what records tell.
+    pub(super) fn count(&mut self, records: &[Record]) {
+        for record in records {
+            match &record.what {
+                Told::Flow(_, report) => {
+                    self.flows += u64::from(report.first);
+                    let packets = report.new.orig_pkts.saturating_add(report.new.resp_pkts);
+                    self.packets = self.packets.saturating_add(packets);
+                }
+                Told::Dns(_) => self.dns_messages += 1,
+            }
+        }
     }
 
     /// Counts what was not read.
@@ -72,7 +88,10 @@ impl RecordStats {
 
 impl fmt::Display for RecordWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: line {}: {}", self.input, self.line, self.reason)
+        match self.line {
+            0 => write!(f, "{}: {}", self.input, self.reason),
+            line => write!(f, "{}: line {line}: {}", self.input, self.reason),
+        }
     }
 }
 

@@ -42,8 +42,8 @@ fn folder(files: &[(&str, String)]) -> TempDir {
 
 /// All records of some inputs.
 fn read(inputs: &[PathBuf]) -> (Vec<Record>, RecordTimeline) {
-    let inputs = Inputs::of(inputs).unwrap();
-    assert!(inputs.are_records());
+    let inputs = Inputs::of(inputs, None).unwrap();
+    assert!(inputs.are_logs());
     let mut timeline = RecordTimeline::new(inputs.logs, Seed(1));
     let (mut all, mut batch) = (Vec::new(), Vec::new());
     while timeline.next_batch(&mut batch).unwrap() {
@@ -101,11 +101,64 @@ fn rotated_logs_of_dated_folders_are_one_timeline() {
         ("2024-01-01/stats.log", format!("{HEADER}#path\tstats\n#fields\tts\tmem\n1.0\t7\n")),
         ("2024-01-01/notes.txt", "notes\n".to_owned()),
     ]);
-    let inputs = Inputs::of(&[dir.path().to_owned()]).unwrap();
+    let inputs = Inputs::of(&[dir.path().to_owned()], None).unwrap();
     assert_eq!((inputs.logs.len(), inputs.other_logs.len(), inputs.unknown), (3, 1, 1));
     let (records, timeline) = read(&[dir.path().to_owned()]);
     assert_eq!(uids(&records), ["Ca0", "Ca1", "Cb0", "Cb1", "Cc0", "Cc1"]);
     assert_eq!(timeline.late(), 0);
+}
+
+#[test]
+fn open_connections_count_once_and_unless_they_have_ended() {
+    let open_log = |lines: &[String]| conn_log(lines).replace("#path\tconn", "#path\topen_conn");
+    let dir = folder(&[
+        ("conn.log", conn_log(&[conn(100.0, "Cended", 8000.0, "-"), conn(200.0, "Cother", 1.0, "-")])),
+        (
+            "open_conn.1.log",
+            open_log(&[conn(100.0, "Cended", 3500.0, "-"), conn(50.0, "Copen", 3550.0, "-")]),
+        ),
+        (
+            "open_conn.2.log",
+            open_log(&[conn(100.0, "Cended", 7100.0, "-"), conn(50.0, "Copen", 7150.0, "ssl")]),
+        ),
+        (
+            "open_ssl.log",
+            ssl_log("60.0\tCopen\t10.0.0.1\t192.0.2.7\tTLSv13\tcdn.example\tT\n")
+                .replace("#path\tssl", "#path\topen_ssl"),
+        ),
+    ]);
+    let (records, timeline) = read(&[dir.path().to_owned()]);
+    assert_eq!(uids(&records), ["Cother", "Copen", "Cended"]);
+    let open = flows(&records)[1];
+    assert!(open.unseen.has(Unseen::END) && !flows(&records)[2].unseen.has(Unseen::END));
+    assert_eq!((open.last - open.first).as_nanos(), 7_150_000_000_000);
+    assert_eq!(open.app.as_ref().and_then(|app| app.name.as_deref()), Some("cdn.example"));
+    assert_eq!((timeline.late(), timeline.stats().flows), (0, 3));
+}
+
+#[test]
+fn a_map_that_does_not_fit_a_file_is_told_with_the_files_columns() {
+    let dir = folder(&[
+        (
+            "map.toml",
+            "[columns]\nts = \"begin\"\nsrc = \"client\"\ndst = \"server\"\nproto = \"p\"\n".to_owned(),
+        ),
+        (
+            "flows.csv",
+            "begin,client,server,p\n100.5,10.0.0.1,192.0.2.7,tcp\n101,10.0.0.x,192.0.2.7,tcp\n".to_owned(),
+        ),
+        ("other.csv", "start,client,server,p\n100.5,10.0.0.1,192.0.2.7,tcp\n".to_owned()),
+    ]);
+    let map = std::sync::Arc::new(ColumnMap::load(&at(&dir, "map.toml")).unwrap());
+    let inputs = Inputs::of(&[at(&dir, "flows.csv")], Some(&map)).unwrap();
+    let mut timeline = RecordTimeline::new(inputs.logs, Seed(1));
+    let mut batch = Vec::new();
+    assert!(timeline.next_batch(&mut batch).unwrap());
+    assert_eq!(flows(&batch)[0].first.as_nanos(), 100_500_000_000);
+    let warnings: Vec<String> = timeline.stats().warnings.iter().map(ToString::to_string).collect();
+    assert!(warnings[0].ends_with("line 3: client \"10.0.0.x\" is not an address"), "{warnings:?}");
+    let refused = Inputs::of(&[at(&dir, "other.csv")], Some(&map)).unwrap_err().to_string();
+    assert!(refused.ends_with("line 1: there is no column \"begin\"; there are start, client, server, p; the column map does not fit this file"), "{refused}");
 }
 
 #[test]
@@ -199,16 +252,20 @@ fn inputs_that_cannot_be_told_of_together_or_at_all_are_refused() {
         ("headless/conn.log", conn(1.0, "C", 1.0, "-")),
         ("none/notes.txt", "notes".to_owned()),
         ("capture.pcap", "no log".to_owned()),
+        ("other.csv", "a,b\n1,2\n".to_owned()),
+        ("node.log", format!("worker-1\t{}", conn(1.0, "C", 1.0, "-"))),
     ]);
     let check = |names: &[&str], expected: &str| {
         let paths: Vec<PathBuf> = names.iter().map(|name| at(&dir, name)).collect();
-        let message = Inputs::of(&paths).unwrap_err().to_string();
+        let message = Inputs::of(&paths, None).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");
     };
-    check(&["none"], "none: holds no capture and no log");
+    check(&["none"], "none: holds no capture, log or export");
     check(&["headless/conn.log"], "begins without its header");
+    check(&["node.log"], "begins without its header");
+    check(&["other.csv"], "other.csv: neither a log nor flows that are read here");
     check(&["logs", "capture.pcap"], "capture.pcap is a capture and ");
-    assert_eq!(Inputs::of(&[at(&dir, "logs")]).unwrap().logs[0].kind, LogKind::Conn);
+    assert_eq!(Inputs::of(&[at(&dir, "logs")], None).unwrap().logs[0].kind, LogKind::Conn);
 }
 
 #[test]
@@ -247,5 +304,30 @@ proptest! {
         let told = timeline.stats().flows + timeline.stats().dns_messages;
         prop_assert_eq!(records.len() as u64, told);
         prop_assert!(Path::new(&path).exists());
+    }
+}
+
+proptest! {
+    /// Whatever lies in a file, it is read to its end, and the same each time.
+    #[test]
+    fn any_bytes_in_a_file_are_read_or_refused(
+        mut bytes in prop::collection::vec(any::<u8>(), 0..400),
+        begin in prop::sample::select(vec!["", "#fields\tts\tuid\n", "ts,pr,sa,da\n", "{\"ts\":1,\"id.orig_h\":", "\u{0}\u{a}\u{0}"]),
+    ) {
+        bytes.splice(0..0, begin.bytes());
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("input.log");
+        fs::write(&path, &bytes).unwrap();
+        if let Ok(inputs) = Inputs::of(&[path], None) {
+            let count = |logs| {
+                let mut timeline = RecordTimeline::new(logs, Seed(1));
+                let (mut batch, mut records) = (Vec::new(), 0);
+                while timeline.next_batch(&mut batch).unwrap() {
+                    records += batch.len();
+                }
+                (records, timeline.stats())
+            };
+            prop_assert_eq!(count(inputs.logs.clone()), count(inputs.logs));
+        }
     }
 }

@@ -11,14 +11,12 @@ use std::sync::Arc;
 use super::inputs::LogFile;
 use super::kind::LogKind;
 use super::names::Names;
+use super::open::OpenConnections;
 use super::reorder::Reorder;
 use super::source::{Entry, Source};
-use super::{RecordError, RecordStats};
-use crate::decode::Direction;
+use super::{Record, RecordError, RecordSource, RecordStats, Told};
 use crate::decode::app::{AppInfo, Service};
-use crate::flow::{
-    ConnState, DnsEvent, EndReason, Exchange, FlowEvent, FlowRecord, FlowReport, ReportPhase, Unseen,
-};
+use crate::flow::{DnsEvent, FlowRecord, Unseen};
 use crate::seed::Seed;
 use crate::time::Timestamp;
 
@@ -29,36 +27,6 @@ const REORDER: usize = 1 << 17;
 const OPEN_MAX: usize = 256;
 /// Records given out at once.
 const BATCH: usize = 512;
-
-/// What a record tells, when all of it was known.
-#[derive(Debug)]
-pub struct Record {
-    /// When: not earlier than the record before, unless it came later than could be waited for.
-    pub at: Timestamp,
-    /// What.
-    pub what: Told,
-}
-
-/// What a record tells.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "most are flows: a box for each would cost more than the room")]
-pub enum Told {
-    /// A connection that ended, as its one burst and its one report.
-    Flow(Exchange, FlowReport),
-    /// A DNS message.
-    Dns(DnsEvent),
-}
-
-impl Record {
-    /// The events of the record, for the feature stage.
-    pub fn events(&self) -> impl Iterator<Item = FlowEvent<'_>> {
-        let (first, second) = match &self.what {
-            Told::Flow(exchange, report) => (FlowEvent::Exchange(exchange), Some(FlowEvent::Report(report))),
-            Told::Dns(dns) => (FlowEvent::Dns(dns), None),
-        };
-        std::iter::once(first).chain(second)
-    }
-}
 
 /// What waits for its turn.
 #[derive(Debug)]
@@ -76,6 +44,9 @@ pub struct RecordTimeline {
     heads: BinaryHeap<Reverse<(Timestamp, usize)>>,
     reorder: Reorder<Pending>,
     names: Names,
+    /// Where a log tells of open connections.
+    open: Option<OpenConnections>,
+    still_open: u64,
     /// What the logs that are there do not tell of connections.
     nameless: Nameless,
     newest: Timestamp,
@@ -102,35 +73,8 @@ enum State {
     Done(RecordStats),
 }
 
-impl RecordTimeline {
-    /// Reads these logs, the earliest first.
-    pub fn new(logs: Vec<LogFile>, seed: Seed) -> Self {
-        let has = |kind: LogKind| logs.iter().any(|log| log.kind == kind);
-        let nameless = Nameless { tls: !has(LogKind::Ssl) && !has(LogKind::Quic), http: !has(LogKind::Http) };
-        let mut waiting: Vec<(Timestamp, usize)> = logs.iter().map(|log| log.begin).zip(0..).collect();
-        waiting.sort_unstable();
-        let file = |log: LogFile| {
-            let metadata = log.path.metadata().ok().filter(std::fs::Metadata::is_file);
-            File { bytes_total: metadata.map(|metadata| metadata.len()), state: State::Waiting, log }
-        };
-        Self {
-            files: logs.into_iter().map(file).collect(),
-            waiting: waiting.into(),
-            heads: BinaryHeap::new(),
-            reorder: Reorder::new(REORDER),
-            names: Names::new(seed),
-            nameless,
-            newest: Timestamp::MIN,
-            late: 0,
-            seed,
-        }
-    }
-
-    /// Fills `batch` with the next records; false where there are no more.
-    ///
-    /// # Errors
-    /// Where the operating system fails to give more of a log.
-    pub fn next_batch(&mut self, batch: &mut Vec<Record>) -> Result<bool, RecordError> {
+impl RecordSource for RecordTimeline {
+    fn next_batch(&mut self, batch: &mut Vec<Record>) -> Result<bool, RecordError> {
         batch.clear();
         while batch.len() < BATCH {
             if !self.reorder.is_full() && self.read_one()? {
@@ -144,13 +88,11 @@ impl RecordTimeline {
         Ok(!batch.is_empty())
     }
 
-    /// Bytes of all logs as they lie on disk; nothing where one is no regular file.
-    pub fn bytes_total(&self) -> Option<u64> {
+    fn bytes_total(&self) -> Option<u64> {
         self.files.iter().map(|file| file.bytes_total).sum()
     }
 
-    /// Bytes read of [`Self::bytes_total`]. A log that is done counts as read whole.
-    pub fn bytes_read(&self) -> u64 {
+    fn bytes_read(&self) -> u64 {
         let of = |file: &File| match &file.state {
             State::Waiting => 0,
             State::Open(source) => source.bytes_read(),
@@ -159,31 +101,59 @@ impl RecordTimeline {
         self.files.iter().map(of).sum()
     }
 
-    /// What reading has come to, all logs together.
-    pub fn stats(&self) -> RecordStats {
+    fn stats(&self) -> RecordStats {
         let mut stats = RecordStats::default();
-        for (_, one) in self.per_log() {
+        for (_, one) in self.per_input() {
             stats.add(&one);
         }
         stats.skip("names_forgotten", self.names.forgotten());
+        stats.skip("open_conn_forgotten", self.open.as_ref().map_or(0, OpenConnections::forgotten));
+        stats.flows += self.still_open;
         stats
     }
 
-    /// What reading has come to, log by log in the order in which they were given.
-    pub fn per_log(&self) -> impl Iterator<Item = (String, RecordStats)> {
-        self.files.iter().map(|file| {
+    fn per_input(&self) -> Vec<(String, RecordStats)> {
+        let of = |file: &File| {
             let stats = match &file.state {
                 State::Waiting => RecordStats::default(),
                 State::Open(source) => source.stats.clone(),
                 State::Done(stats) => stats.clone(),
             };
             (file.log.path.display().to_string(), stats)
-        })
+        };
+        self.files.iter().map(of).collect()
     }
 
-    /// Records that came later than could be waited for: they count, but in the wrong order.
-    pub fn late(&self) -> u64 {
+    fn late(&self) -> u64 {
         self.late
+    }
+}
+
+impl RecordTimeline {
+    /// Reads these logs, the earliest first.
+    pub fn new(logs: Vec<LogFile>, seed: Seed) -> Self {
+        let has = |kind: LogKind| logs.iter().any(|log| log.kind == kind);
+        let nameless = Nameless { tls: !has(LogKind::Ssl) && !has(LogKind::Quic), http: !has(LogKind::Http) };
+        let open = has(LogKind::OpenConn).then(|| OpenConnections::new(seed));
+        let mut waiting: Vec<(Timestamp, usize)> = logs.iter().map(|log| log.begin).zip(0..).collect();
+        waiting.sort_unstable();
+        let file = |log: LogFile| {
+            let metadata = log.path.metadata().ok().filter(std::fs::Metadata::is_file);
+            File { bytes_total: metadata.map(|metadata| metadata.len()), state: State::Waiting, log }
+        };
+        Self {
+            files: logs.into_iter().map(file).collect(),
+            waiting: waiting.into(),
+            heads: BinaryHeap::new(),
+            reorder: Reorder::new(REORDER),
+            names: Names::new(seed),
+            open,
+            still_open: 0,
+            nameless,
+            newest: Timestamp::MIN,
+            late: 0,
+            seed,
+        }
     }
 
     /// Reads an entry; false where there are no more.
@@ -191,7 +161,7 @@ impl RecordTimeline {
         while self.next_is_due() {
             self.begin_next()?;
         }
-        let Some(Reverse((_, index))) = self.heads.pop() else { return Ok(false) };
+        let Some(Reverse((_, index))) = self.heads.pop() else { return Ok(self.read_open()) };
         let Some(File { state, .. }) = self.files.get_mut(index) else { return Ok(false) };
         let State::Open(source) = state else { return Ok(false) };
         let entry = source.take()?;
@@ -201,7 +171,15 @@ impl RecordTimeline {
         }
         match entry {
             Some(Entry::Flow(record, service)) => {
+                if let Some(open) = &mut self.open {
+                    open.ended(record.uid);
+                }
                 self.reorder.push(record.last, Pending::Flow(record, service));
+            }
+            Some(Entry::Open(record, service)) => {
+                if let Some(open) = &mut self.open {
+                    open.take(record, service);
+                }
             }
             Some(Entry::Dns(events)) => {
                 for event in events {
@@ -212,6 +190,17 @@ impl RecordTimeline {
             None => {}
         }
         Ok(true)
+    }
+
+    /// Once all logs are read: takes the connections that are open still; false where there are none.
+    fn read_open(&mut self) -> bool {
+        let rest = self.open.as_mut().map(OpenConnections::rest).unwrap_or_default();
+        let found = !rest.is_empty();
+        for (record, service) in rest {
+            self.still_open += 1;
+            self.reorder.push(record.last, Pending::Flow(record, service));
+        }
+        found
     }
 
     fn next_is_due(&self) -> bool {
@@ -225,7 +214,7 @@ impl RecordTimeline {
     fn begin_next(&mut self) -> Result<(), RecordError> {
         let Some((_, index)) = self.waiting.pop_front() else { return Ok(()) };
         let Some(file) = self.files.get_mut(index) else { return Ok(()) };
-        let mut source = Source::open(&file.log.path, self.seed)?;
+        let mut source = Source::open(&file.log, self.seed)?;
         match &source.head {
             Some(head) => {
                 self.heads.push(Reverse((head.begin(), index)));
@@ -257,13 +246,7 @@ impl RecordTimeline {
         if nameless {
             record.unseen = record.unseen.or(Unseen::NAMES);
         }
-        let report = FlowReport {
-            phase: ReportPhase::Final(reason(record.state)),
-            first: true,
-            new: record.counters,
-            record,
-        };
-        Told::Flow(burst(&report.record), report)
+        Told::whole(record)
     }
 
     /// What `conn.log` and the log of the protocol say together.
@@ -275,32 +258,5 @@ impl RecordTimeline {
             logged_service: Some(logged_service.unwrap_or_default()),
             ..named.clone()
         })
-    }
-}
-
-/// A connection as the one burst that it is known as.
-fn burst(record: &FlowRecord) -> Exchange {
-    let narrow = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-    let counters = &record.counters;
-    Exchange {
-        key: record.key,
-        flow_first: record.first,
-        start: record.first,
-        end: record.last,
-        opens_flow: true,
-        initiator: Direction::Orig,
-        orig_payload: narrow(counters.orig_payload),
-        resp_payload: narrow(counters.resp_payload),
-        packets: narrow(counters.orig_pkts.saturating_add(counters.resp_pkts)),
-        answered: counters.resp_pkts > 0 || counters.resp_ip_bytes > 0,
-    }
-}
-
-/// Why a connection of a state ended.
-const fn reason(state: ConnState) -> EndReason {
-    use ConnState::{Oth, S0, S1, S2, S3};
-    match state {
-        S0 | S1 | S2 | S3 | Oth => EndReason::Idle,
-        _ => EndReason::Closed,
     }
 }

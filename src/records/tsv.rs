@@ -82,6 +82,9 @@ impl Tsv {
 
     /// Reads a line of values.
     pub(super) fn row<'a>(&self, line: &'a str) -> Result<Row<'a>, BadLine> {
+        if self.fields.is_empty() {
+            return Err(BadLine::NoFields);
+        }
         let mut row = Row::new(self.set_separator);
         let mut fields = self.fields.iter();
         let (mut begin, mut found) = (0, 0);
@@ -205,5 +208,12 @@ mod tests {
         tsv.take_header("#fields|ts|uid");
         let row = tsv.row("3|NA").unwrap();
         assert_eq!((row.text(Column::Ts), row.text(Column::Uid)), (Some("3"), None));
+    }
+
+    #[test]
+    fn a_header_without_fields_is_told() {
+        let mut tsv = Tsv::default();
+        tsv.take_header("#separator \\x09");
+        assert_eq!(tsv.row("1\t2").unwrap_err(), BadLine::NoFields);
     }
 }

@@ -102,8 +102,6 @@ impl Measure {
         let mut snapshot = MetricsSnapshot {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             flow_table_max_entries: self.flow_table_max_entries,
-            hosts_tracked: store.hosts().len() as u64,
-            channels_tracked: store.channels().len() as u64,
             last_scored: self.last.at,
             host_scores: self.last.host_scores.clone(),
             host_findings: self.last.host_findings.clone(),
@@ -118,6 +116,7 @@ impl Measure {
             ..MetricsSnapshot::default()
         };
         count_packets(&mut snapshot, stats);
+        count_state(&mut snapshot, store);
         snapshot
     }
 
@@ -254,6 +253,20 @@ pub fn count_packets(snapshot: &mut MetricsSnapshot, stats: &Stats) {
     snapshot.decode_errors = owned(stats.decode.errors.iter());
     snapshot.flows_active = stats.flows_active as u64;
     snapshot.flows_expired = owned(expired.into_iter());
+}
+
+/// Puts the counters of hosts and channels into a snapshot.
+pub fn count_state(snapshot: &mut MetricsSnapshot, store: &FeatureStore) {
+    let (hosts, channels) = (store.hosts(), store.channels());
+    let overflows = [
+        ("host_table_full", hosts.refused()),
+        ("host_evicted", hosts.evicted()),
+        ("channel_table_full", channels.refused()),
+        ("channel_evicted", channels.evicted()),
+    ];
+    snapshot.hosts_tracked = hosts.len() as u64;
+    snapshot.channels_tracked = channels.len() as u64;
+    snapshot.state_overflows = owned(overflows.into_iter());
 }
 
 fn owned(counts: impl Iterator<Item = (&'static str, u64)>) -> BTreeMap<String, u64> {

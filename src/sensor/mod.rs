@@ -17,4 +17,4 @@ pub use config::{
 pub use format::FindingFormat;
 pub use journal::{Journal, JournalConfig, JournalError};
 pub use judge::{Judge, JudgeConfig, Moment, Verdicts};
-pub use measure::{Measure, count_packets};
+pub use measure::{Measure, count_packets, count_state};

@@ -57,21 +57,22 @@ impl Served {
         }
         let interfaces = self.metrics.sensor.iter().flat_map(|sensor| &sensor.interfaces);
         let (up, down): (Vec<_>, Vec<_>) = interfaces.partition(|(_, up)| **up);
-        if up.is_empty() {
-            let names: Vec<&str> = down.iter().map(|(name, _)| name.as_str()).collect();
-            return Err(format!("no interface is captured from; waiting for {}", names.join(", ")));
+        let names =
+            |of: &[(&String, &bool)]| of.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+        let exports = self.metrics.sensor.as_ref().is_some_and(|sensor| sensor.netflow.is_some());
+        match (up.is_empty(), exports) {
+            (true, false) => Err(format!("no interface is captured from; waiting for {}", names(&down))),
+            (true, true) => Ok("listening for NetFlow and IPFIX".to_owned()),
+            (false, false) => Ok(format!("capturing from {}", names(&up))),
+            (false, true) => Ok(format!("capturing from {}; listening for NetFlow and IPFIX", names(&up))),
         }
-        Ok(format!(
-            "capturing from {}",
-            up.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
-        ))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::export::metrics::SensorState;
+    use crate::export::metrics::{NetflowState, SensorState};
 
     #[test]
     fn health_says_why() {
@@ -95,5 +96,9 @@ mod tests {
         assert!(served(&[("eth1", false)], false).ready(at(101)).unwrap_err().contains("waiting for eth1"));
         assert!(served(&[("eth0", true)], true).ready(at(101)).is_err());
         assert!(served(&[], false).healthy(at(101)).is_ok());
+        let mut exports = served(&[], false);
+        assert!(exports.ready(at(101)).is_err());
+        exports.metrics.sensor.as_mut().unwrap().netflow = Some(NetflowState::default());
+        assert_eq!(exports.ready(at(101)), Ok("listening for NetFlow and IPFIX".to_owned()));
     }
 }

@@ -9,11 +9,13 @@
 )]
 
 mod disk;
+mod flood;
 mod incident;
 mod kills;
 #[path = "../live/network.rs"]
 #[expect(dead_code, reason = "shared with the tests of live capture, which use all of it")]
 mod network;
+mod reload;
 mod sensor;
 mod sinks;
 mod web;

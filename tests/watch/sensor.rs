@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use pcap::Capture;
 use undercurrent::capture::{Block, Timeline};
+use undercurrent::time::Timestamp;
 
 use super::network::{FAR, NEAR};
 
@@ -16,6 +17,9 @@ use super::network::{FAR, NEAR};
 const PAUSE: Duration = Duration::from_millis(50);
 /// Looks until a test gives up: half a minute and what the looks take.
 const PATIENCE: u32 = 600;
+
+/// Looks until the end must have come: five seconds.
+const END: u32 = 100;
 
 /// A running sensor. Each test has a network namespace of its own, so that the port is free.
 pub(crate) struct Sensor {
@@ -103,15 +107,15 @@ impl Sensor {
         assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
     }
 
-    /// Waits for its end.
+    /// Waits for its end, which must come within five seconds of a signal.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        for _ in 0..PATIENCE {
+        for _ in 0..END {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
             std::thread::park_timeout(PAUSE);
         }
-        panic!("the sensor does not end\n{}", self.log());
+        panic!("the sensor does not end within five seconds\n{}", self.log());
     }
 
     /// What it has said so far, earlier runs in the same folder included.
@@ -140,13 +144,21 @@ impl Drop for Sensor {
 
 /// Sends every frame of a recorded scenario, as fast as it goes. Gives how many those were.
 pub(crate) fn send(scenario: &str) -> u64 {
+    send_between(scenario, Timestamp::MIN, Timestamp::from_nanos(i64::MAX))
+}
+
+/// Sends the frames that were recorded from a time on until before another.
+pub(crate) fn send_between(scenario: &str, from: Timestamp, until: Timestamp) -> u64 {
     let mut sender = Capture::from_device(NEAR).unwrap().open().unwrap();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures").join(scenario).join("capture.pcap.zst");
     let mut timeline = Timeline::open(&[path]).unwrap();
     let (mut block, mut sent) = (Block::default(), 0);
     while timeline.next_block(&mut block).unwrap() {
-        for frame in &block.frames {
-            sender.sendpacket(block.bytes(frame)).unwrap();
+        for frame in block.frames.iter().filter(|frame| frame.ts >= from && frame.ts < until) {
+            // What the recording has cut off is sent as zeros.
+            let mut bytes = block.bytes(frame).to_vec();
+            bytes.resize(frame.wire_len as usize, 0);
+            sender.sendpacket(bytes).unwrap();
             sent += 1;
         }
     }

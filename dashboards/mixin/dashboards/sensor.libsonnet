@@ -18,7 +18,7 @@ function(config)
     'Whether the sensors capture all packets, score in time, have room, deliver findings, and judge by models that still fit.',
     [
       d.even(4, [
-        p.stat('Version', 'Which version of the program each sensor runs.', 'level', p.instant('max by (instance, version) (%s)' % q.series('build_info'), '{{instance}} {{version}}')) {
+        p.stat('Version', 'Which versions of the program the sensors run.', 'level', p.instant('max by (version) (%s)' % q.series('build_info'), '{{version}}')) {
           options+: { textMode: 'name' },
         },
         p.stat(
@@ -75,6 +75,7 @@ function(config)
           p.range('sum(%s)' % q.series('channels_tracked'), 'channels'),
           p.range('sum(%s)' % q.series('flows_active'), 'open connections'),
         ], min=0),
+        p.timeseries('No room for hosts and channels', 'Updates of hosts and channels a second that a full table refused, and hosts and channels that were forgotten to make room, by reason. New hosts that are refused are not watched.', 'events', [p.range(q.rate('state_overflows_total', ['reason']), '{{reason}}')], min=0, atLeast=1),
       ]),
       d.even(8, [
         p.timeseries('Time of a scoring pass', 'Median and 99th percentile of the time that a scoring pass takes. It should stay far below the time between two passes. A replay does not measure it.', 'seconds', [p.range(passes('0.5'), '{{instance}} median'), p.range(passes('0.99'), '{{instance}} 99 %')], min=0),

@@ -6,7 +6,7 @@ use crate::export::scored::{channel_schema, host_schema};
 use crate::export::table::TableWriter;
 use crate::export::{ExportError, OutFile};
 
-use super::super::args::ReplayArgs;
+use super::super::args::OutputArgs;
 
 /// The files that are written at the end of a replay.
 pub(super) struct Outputs {
@@ -14,13 +14,11 @@ pub(super) struct Outputs {
     pub(super) channels: Option<TableWriter>,
     pub(super) report: Option<OutFile>,
     pub(super) metrics: Option<OutFile>,
-    pub(super) summary: Option<OutFile>,
 }
 
 impl Outputs {
-    /// Opens the files, all of which must be different ones and no inputs.
-    pub(super) fn create(args: &ReplayArgs) -> Result<Self, ExportError> {
-        check_apart(&args.common.inputs, &named(args))?;
+    /// Opens the files.
+    pub(super) fn create(args: &OutputArgs) -> Result<Self, ExportError> {
         let file = |path: &Option<PathBuf>| path.as_deref().map(OutFile::create).transpose();
         Ok(Self {
             hosts: args.hosts.as_deref().map(|p| TableWriter::create(p, &host_schema())).transpose()?,
@@ -31,13 +29,12 @@ impl Outputs {
                 .transpose()?,
             report: file(&args.report)?,
             metrics: file(&args.metrics)?,
-            summary: file(&args.summary)?,
         })
     }
 }
 
 /// The outputs asked for, with their flags.
-fn named(args: &ReplayArgs) -> Vec<(&'static str, &Path)> {
+pub(in crate::cli) fn named(args: &OutputArgs) -> Vec<(&'static str, &Path)> {
     let all = [
         ("--hosts", &args.hosts),
         ("--channels", &args.channels),
@@ -45,13 +42,22 @@ fn named(args: &ReplayArgs) -> Vec<(&'static str, &Path)> {
         ("--report", &args.report),
         ("--metrics", &args.metrics),
         ("--metrics-history", &args.metrics_history),
-        ("--summary", &args.summary),
     ];
     all.into_iter().filter_map(|(flag, path)| Some((flag, path.as_deref()?))).collect()
 }
 
 /// That no two outputs are one file, and none is an input.
-fn check_apart(inputs: &[PathBuf], outputs: &[(&str, &Path)]) -> Result<(), ExportError> {
+pub(super) fn check_apart(
+    inputs: &[PathBuf],
+    outputs: &OutputArgs,
+    summary: Option<&Path>,
+) -> Result<(), ExportError> {
+    let mut named = named(outputs);
+    named.extend(summary.map(|path| ("--summary", path)));
+    check_files(inputs, &named)
+}
+
+fn check_files(inputs: &[PathBuf], outputs: &[(&str, &Path)]) -> Result<(), ExportError> {
     let mut taken: Vec<(PathBuf, String)> =
         inputs.iter().filter_map(|input| Some((identity(input)?, "an input".to_owned()))).collect();
     for (flag, path) in outputs {
@@ -89,7 +95,7 @@ mod tests {
         std::os::unix::fs::symlink(at("in.pcap"), at("link")).unwrap();
         let check = |outputs: &[(&str, PathBuf)], expected: Option<&str>| {
             let outputs: Vec<(&str, &Path)> = outputs.iter().map(|(f, p)| (*f, p.as_path())).collect();
-            let error = check_apart(&[at("in.pcap"), PathBuf::from("-")], &outputs).err();
+            let error = check_files(&[at("in.pcap"), PathBuf::from("-")], &outputs).err();
             assert_eq!(error.is_some(), expected.is_some(), "{error:?}");
             if let (Some(error), Some(expected)) = (error, expected) {
                 assert!(error.is_usage() && error.to_string().contains(expected), "{error}");

@@ -1,30 +1,26 @@
 //! The page of `--report`.
 
-use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+use serde_json::Value;
 
 use crate::config::Config;
 use crate::detect::Scores;
-use crate::export::metrics::PerSeverity;
-use crate::export::report::{HostRow, ReportData, render};
+use crate::export::report::{CARDS, HostRow, ReportData, details_of, render};
 use crate::export::summary::Summary;
-
-use super::super::session::Settings;
+use crate::features::FeatureStore;
 
 /// The page about a run.
-pub(super) fn page(
-    settings: &Settings,
-    summary: &Summary,
-    scores: &Scores,
-    thresholds: &PerSeverity<f64>,
-) -> anyhow::Result<String> {
+pub(super) fn page(summary: &Summary, scores: &Scores, store: &FeatureStore) -> anyhow::Result<String> {
     let hosts: Vec<HostRow> = scores.hosts.iter().map(host_row).collect();
+    let first = scores.findings.get(..CARDS).unwrap_or(&scores.findings);
     Ok(render(&ReportData {
         summary,
         findings: &scores.findings,
+        details: &details_of(first, scores, store),
         hosts: &hosts,
-        score_thresholds: thresholds,
-        seed: settings.seed.0,
-        config_digest: &config_digest(&settings.config)?,
+        score_thresholds: &scores.thresholds,
+        settings: &changed(&summary.run.configuration)?,
     }))
 }
 
@@ -46,10 +42,39 @@ fn host_row(scored: &crate::detect::HostScore) -> HostRow {
     }
 }
 
-/// SHA-256 of the configuration as TOML; empty for the default one.
-fn config_digest(config: &Config) -> anyhow::Result<String> {
-    if *config == Config::default() {
-        return Ok(String::new());
+/// The keys of a configuration that are not as shipped, with their values.
+fn changed(configuration: &Value) -> anyhow::Result<Vec<(String, String)>> {
+    let mut shipped = BTreeMap::new();
+    leaves("", &Config::default().to_replay_json()?, &mut shipped);
+    let mut now = BTreeMap::new();
+    leaves("", configuration, &mut now);
+    Ok(now.into_iter().filter(|(key, value)| shipped.get(key) != Some(value)).collect())
+}
+
+fn leaves(prefix: &str, value: &Value, out: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Object(table) => {
+            for (key, value) in table {
+                let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                leaves(&name, value, out);
+            }
+        }
+        _ => drop(out.insert(prefix.to_owned(), value.to_string())),
     }
-    Ok(hex::encode(Sha256::digest(toml::to_string(config)?.as_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_told_where_they_are_not_as_shipped() {
+        let mut config = Config::default();
+        assert_eq!(changed(&config.to_replay_json().unwrap()).unwrap(), []);
+        config.detect.alerts_a_day = 3.5;
+        config.local = vec!["10.9.0.0/16".parse().unwrap()];
+        let told = [("detect.alerts_a_day", "3.5"), ("local", "[\"10.9.0.0/16\"]")];
+        let told = told.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(changed(&config.to_replay_json().unwrap()).unwrap(), told);
+    }
 }

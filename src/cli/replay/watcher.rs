@@ -21,6 +21,8 @@ pub(super) struct Watcher<'a> {
     pub(super) flows: FlowFile,
     /// Where `--channels` is asked for.
     pub(super) rita: Option<RitaPairs>,
+    /// Whether the scores of hosts are asked for.
+    pub(super) hosts: bool,
     /// Where metrics are asked for.
     pub(super) measure: Option<Measure>,
     /// Where passes are scheduled.
@@ -64,7 +66,13 @@ impl<'a> Passes<'a> {
 impl Watcher<'_> {
     /// Takes a scoring pass over what the outputs need.
     pub(super) fn score(&self, detector: &Detector, store: &FeatureStore) -> Scores {
-        score(detector, store, self.rita.is_some() || self.measure.is_some())
+        if self.rita.is_some() || self.measure.is_some() {
+            detector.score(store)
+        } else if self.hosts {
+            detector.score_judged(store)
+        } else {
+            detector.find(store)
+        }
     }
 
     /// Takes the pass at the end of the input. Gives the metrics after it, where they are asked for.
@@ -114,11 +122,6 @@ pub(super) struct PassesOutcome {
     pub(super) points_dropped: u64,
 }
 
-/// Takes a scoring pass: over every channel where they are told of, else over those that can be judged.
-fn score(detector: &Detector, store: &FeatureStore, every_channel: bool) -> Scores {
-    if every_channel { detector.score(store) } else { detector.score_judged(store) }
-}
-
 impl Observer for Watcher<'_> {
     fn flow_ended(&mut self, record: &FlowRecord) {
         self.flows.write(record);
@@ -132,11 +135,16 @@ impl Observer for Watcher<'_> {
             let channels = pipeline.store().channels().len() as u64;
             let due = passes.schedule.due(at, pipeline.stats().frames, channels);
             if due == Due::Pass {
-                let scores = score(passes.detector, pipeline.store(), self.measure.is_some());
+                let (detector, store) = (passes.detector, pipeline.store());
+                let scores = match &mut self.measure {
+                    None => detector.find(store),
+                    Some(measure) => {
+                        let scores = detector.score(store);
+                        measure.pass(at, &scores);
+                        scores
+                    }
+                };
                 passes.detect(at, &scores.findings);
-                if let Some(measure) = &mut self.measure {
-                    measure.pass(at, &scores);
-                }
             }
             if due != Due::Nothing {
                 let snapshot = self

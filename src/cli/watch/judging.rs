@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use crate::sensor::{Change, Event, Incident, Judge, Moment, Verdicts};
 
 use super::super::clock;
-use super::reload::{Reloader, Tunables};
+use super::reload::{Reloaded, Reloader};
 use super::sinks::{Note, Ways};
 
 /// Something for the judge to do.
@@ -31,8 +31,8 @@ pub(super) enum Job {
 pub(super) enum Outcome {
     /// A pass.
     Pass(Arc<Passed>),
-    /// A reload: what the packet thread is to know; nothing where it failed.
-    Reload(Option<Tunables>),
+    /// A reload: what the packet thread is to go on with; nothing where it failed.
+    Reload(Option<Reloaded>),
 }
 
 /// A pass and what it took.
@@ -55,6 +55,8 @@ pub(super) struct Outlets {
 pub(super) struct SaveJob {
     pub(super) moment: Box<Moment>,
     pub(super) incidents: BTreeMap<String, Incident>,
+    /// Whether no other comes after it.
+    pub(super) last: bool,
 }
 
 /// The judge's thread, as the packet thread sees it.
@@ -129,7 +131,8 @@ fn pass(judge: &mut Judge, moment: Box<Moment>, save: bool, outlets: &Outlets) -
     let active = Arc::new(verdicts.scores.findings.clone());
     outlets.sinks.tell(&Note { at, events: Arc::new(events), active });
     let incidents = judge.incidents().clone();
-    if save && outlets.checkpoints.try_send(SaveJob { moment, incidents: incidents.clone() }).is_err() {
+    let job = SaveJob { moment, incidents: incidents.clone(), last: false };
+    if save && outlets.checkpoints.try_send(job).is_err() {
         warn!("no checkpoint of {at}: the one before is still being written");
     }
     Arc::new(Passed { verdicts: Arc::new(verdicts), took, incidents })

@@ -4,14 +4,17 @@
 //! |---|---|
 //! | main | takes blocks through the pipeline ([`pump`]) |
 //! | one a ring | captures (`capture::live`) |
+//! | one a socket | takes the datagrams of exporters (`records::netflow`) |
 //! | `judge` | scores a copy of the state, follows findings, reloads ([`judging`]) |
 //! | `checkpoint` | writes checkpoints ([`saving`]) |
 //! | `file`, `webhook`, … | tell findings, a thread a sink ([`sinks`]) |
 //! | `web` | serves what the main thread published last (`serve`) |
 
+mod exports;
 mod feed;
 mod judging;
 mod log;
+mod overload;
 mod process;
 mod publish;
 mod pump;
@@ -27,29 +30,32 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::capture::live::Capture;
+use crate::capture::live::{Capture, Opened};
 use crate::config::Config;
 use crate::pipeline::Pipeline;
+use crate::records::netflow::{self, Collector, Listener};
 use crate::sandbox;
 use crate::seed::Seed;
+use crate::sensor::Judge;
 use crate::sensor::checkpoint::{self, Checkpoint};
-use crate::sensor::{Judge, Moment};
 use crate::serve::{Security, Served, Server, routes};
 
 use super::args::WatchArgs;
 use super::{Failure, clock, with_causes};
-use judging::{Judging, Outlets, SaveJob};
+use exports::Exports;
+use feed::Live;
+use judging::{Judging, Outlets};
 use log::LogHandle;
 use process::Process;
 use publish::Publisher;
 use pump::{Pump, Requests, Watch};
 use reload::{Origin, Reloader, Tunables, judge_config};
-use saving::SaveState;
+use saving::{Checkpoints, SaveState};
 use sinks::{Shared, lock};
 
 /// How long findings that were just made may take to be written at the end.
@@ -74,7 +80,7 @@ pub(super) fn run(args: &WatchArgs) -> Result<ExitCode, Failure> {
         (None, Some(seed)) => Seed(seed),
         (None, None) => Seed(u64::from_le_bytes(random()?)),
     };
-    let opened = Capture::open(&args.interface, &config.capture, seed)?;
+    let sources = Sources::open(&args.interface, &config, seed)?;
     let requests = listen_to_signals()?;
     let process = Process::started(started);
     give_up_rights(&config, origin.files(&config));
@@ -97,20 +103,59 @@ pub(super) fn run(args: &WatchArgs) -> Result<ExitCode, Failure> {
     let judge =
         Judge::new(loaded.detector, &loaded.models, config.flow.max_flows, judge_config, incidents.clone());
     let path = config.state.checkpoint();
-    let (checkpoints, _) = saving::start_checkpoints(path.clone(), Arc::clone(&saves))?;
+    let checkpoints = Checkpoints::start(path.clone(), Arc::clone(&saves))?;
     let (ways, sink_threads) = sinks::start(&config, &sinks)?;
     let tunables = Tunables::of(&config);
     let reloader = Reloader { origin, current: config, log, sinks, security };
-    let judging = Judging::start(judge, reloader, Outlets { sinks: ways, checkpoints })?;
+    let judging = Judging::start(judge, reloader, Outlets { sinks: ways, checkpoints: checkpoints.jobs() })?;
     let watch = Watch::new(judging, Arc::clone(&saves), tunables);
 
-    let mut pump = Pump::new(opened.start()?, pipeline, watch, publisher, requests);
+    let mut pump = Pump::new(sources.start()?, pipeline, watch, publisher, requests);
     let asked = pump.run()?;
     let (moment, passed) = pump.finish();
     let incidents = passed.map_or(incidents, |passed| passed.incidents.clone());
-    save_last(&path, moment, incidents, &saves);
+    checkpoints.end(moment, incidents);
+    if lock(&saves).trouble.is_none() {
+        info!("checkpoint written to {}", path.display());
+    }
     wait_for(&sink_threads);
     Ok(if asked { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Interfaces and sockets, opened: all that may need a right.
+struct Sources {
+    capture: Option<Opened>,
+    exports: Option<(Listener, netflow::Config, Collector)>,
+}
+
+impl Sources {
+    fn open(interfaces: &[String], config: &Config, seed: Seed) -> Result<Self, Failure> {
+        let netflow = &config.netflow;
+        if interfaces.is_empty() && netflow.listen.is_empty() {
+            return Err(Failure::Usage(anyhow!(
+                "there is nothing to watch: name an interface with --interface, or an address for NetFlow and IPFIX with --netflow"
+            )));
+        }
+        let capture =
+            (!interfaces.is_empty()).then(|| Capture::open(interfaces, &config.capture, seed)).transpose()?;
+        if netflow.listen.is_empty() {
+            return Ok(Self { capture, exports: None });
+        }
+        let listener = Listener::bind(&netflow.listen, netflow.buffer_bytes)?;
+        for address in listener.addresses()? {
+            info!("listening for NetFlow and IPFIX at {address}");
+        }
+        let collector = Collector::new(&config.flow, seed);
+        Ok(Self { capture, exports: Some((listener, netflow.clone(), collector)) })
+    }
+
+    fn start(self) -> anyhow::Result<Live> {
+        let exports = match self.exports {
+            Some((listener, config, collector)) => Some(Exports::new(config, listener.start()?, collector)),
+            None => None,
+        };
+        Ok(Live { capture: self.capture.map(Opened::start).transpose()?, exports })
+    }
 }
 
 /// Random bytes from the operating system.
@@ -199,19 +244,6 @@ fn serve(
         }
     })?;
     Ok(sender)
-}
-
-/// Writes the last checkpoint.
-fn save_last(
-    path: &std::path::Path,
-    moment: Moment,
-    incidents: std::collections::BTreeMap<String, crate::sensor::Incident>,
-    saves: &Shared<SaveState>,
-) {
-    saving::save(path, &SaveJob { moment: Box::new(moment), incidents }, saves);
-    if lock(saves).trouble.is_none() {
-        info!("checkpoint written to {}", path.display());
-    }
 }
 
 /// Waits for the sinks to tell what they have, but not for ever: they may hang.

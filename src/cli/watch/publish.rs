@@ -4,20 +4,28 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use tracing::warn;
 
 use crate::capture::live::LinkState;
-use crate::export::metrics::{MetricsSnapshot, PerSeverity, SensorState};
+use crate::export::metrics::{MetricsSnapshot, NetflowState, PerSeverity, SensorState};
 use crate::pipeline::Pipeline;
-use crate::sensor::{Verdicts, count_packets};
+use crate::sensor::{Verdicts, count_packets, count_state};
 use crate::serve::Served;
 use crate::time::{Span, Timestamp};
 
 use super::super::clock;
 use super::judging::Passed;
+use super::overload::Overload;
 use super::process::Process;
 use super::pump::Counts;
 use super::saving::SaveState;
 use super::sinks::{Shared, Sinks, lock};
+
+/// What the feed has lost, and what exports came to.
+pub(super) struct Losses {
+    pub(super) packets: BTreeMap<String, u64>,
+    pub(super) exports: Option<NetflowState>,
+}
 
 /// Publishes the state of the sensor.
 pub(super) struct Publisher {
@@ -28,6 +36,7 @@ pub(super) struct Publisher {
     started: Timestamp,
     max_flows: u64,
     before: Option<(Timestamp, u64, u64)>,
+    overload: Overload,
 }
 
 impl Publisher {
@@ -40,7 +49,9 @@ impl Publisher {
         let started = process.start();
         let served = Served { started, published: started, ..Served::default() };
         let (sender, receiver) = watch::channel(Arc::new(served));
-        (Self { sender, process, saves, sinks, started, max_flows: max_flows as u64, before: None }, receiver)
+        let max_flows = max_flows as u64;
+        let overload = Overload::default();
+        (Self { sender, process, saves, sinks, started, max_flows, before: None, overload }, receiver)
     }
 
     /// Publishes the counters of now with the verdicts of the last pass.
@@ -50,7 +61,7 @@ impl Publisher {
         passed: Option<&Passed>,
         counts: &Counts,
         links: &[(String, LinkState)],
-        losses: BTreeMap<String, u64>,
+        losses: Losses,
         stopping: bool,
     ) {
         let now = clock::now();
@@ -62,12 +73,17 @@ impl Publisher {
             metrics.flow_table_max_entries = self.max_flows;
         }
         count_packets(&mut metrics, &stats);
-        metrics.dropped_packets.extend(losses);
-        metrics.hosts_tracked = pipeline.store().hosts().len() as u64;
-        metrics.channels_tracked = pipeline.store().channels().len() as u64;
+        metrics.dropped_packets.extend(losses.packets);
+        count_state(&mut metrics, pipeline.store());
+        if let Some(news) = self.overload.news(&metrics, clock::instant()) {
+            warn!("{news}");
+        }
         metrics.scoring_duration = Some(counts.took.clone());
         metrics.config_last_reload_successful = Some(counts.reloaded);
         let troubles = self.sensor(&mut metrics, &verdicts, counts, links, stats.last);
+        if let Some(sensor) = &mut metrics.sensor {
+            sensor.netflow = losses.exports;
+        }
         let (packets_per_second, bytes_per_second) = self.rates(now, stats.frames, stats.wire_bytes);
         self.sender.send_replace(Arc::new(Served {
             metrics,
@@ -97,6 +113,7 @@ impl Publisher {
             *findings_active.entry((finding.kind, finding.severity)).or_default() += 1;
         }
         metrics.sensor = Some(SensorState {
+            netflow: None,
             interfaces: links.iter().map(|(name, state)| (name.clone(), *state == LinkState::Up)).collect(),
             last_packet,
             time_set_back: counts.set_back,

@@ -1,4 +1,4 @@
-//! The packet thread: blocks from the feed through the pipeline, and at ticks a copy of the state to the judge. It never waits for
+//! The packet thread: blocks and flow records from the feed through the pipeline, and at ticks a copy of the state to the judge. It never waits for
 //! a disk, a client, or a verdict.
 
 use std::sync::Arc;
@@ -9,15 +9,16 @@ use tracing::{error, info, warn};
 
 use crate::capture::live::LinkState;
 use crate::export::metrics::Buckets;
+use crate::features::Assets;
 use crate::pipeline::{Observer, Pipeline};
 use crate::sensor::Moment;
 use crate::time::{Span, Timestamp};
 
 use super::super::clock;
-use super::feed::Feed;
+use super::feed::{Fed, Feed};
 use super::judging::{Job, Judging, Outcome, Passed};
-use super::publish::Publisher;
-use super::reload::Tunables;
+use super::publish::{Losses, Publisher};
+use super::reload::{Reloaded, Tunables};
 use super::saving::SaveState;
 use super::service;
 use super::sinks::{Shared, lock};
@@ -97,18 +98,21 @@ impl Watch {
         }
     }
 
-    /// Takes what the judge has done.
-    fn take(&mut self, outcome: Outcome) {
+    /// Takes what the judge has done. Gives the assets where a reload has changed them.
+    fn take(&mut self, outcome: Outcome) -> Option<Assets> {
         match outcome {
-            Outcome::Reload(tunables) => {
-                self.counts.reloaded = tunables.is_some();
-                self.tunables = tunables.unwrap_or(self.tunables);
+            Outcome::Reload(reloaded) => {
+                self.counts.reloaded = reloaded.is_some();
+                let Reloaded { tunables, assets } = reloaded?;
+                self.tunables = tunables;
+                assets
             }
             Outcome::Pass(passed) => {
                 self.waiting = false;
                 self.counts.took.observe(passed.took.as_secs_f64());
                 self.rested = clock::instant() + passed.took * REST;
                 self.passed = Some(passed);
+                None
             }
         }
     }
@@ -194,7 +198,7 @@ impl<F: Feed> Pump<F> {
     /// Takes a block, or lets packet time go on without one.
     fn step(&mut self, wait: Duration) {
         match self.feed.next(wait) {
-            Some(block) => {
+            Some(Fed::Frames(block)) => {
                 self.last_block = clock::instant();
                 if let Some(first) = block.frames.first().map(|frame| frame.ts) {
                     self.look_for_set_back(first);
@@ -204,10 +208,18 @@ impl<F: Feed> Pump<F> {
                 let block = self.pipeline.take(block, &mut self.watch);
                 self.feed.recycle(block);
             }
+            Some(Fed::Records(records)) => {
+                self.last_block = clock::instant();
+                let newest = records.iter().map(|record| record.at).max();
+                self.newest = self.newest.max(newest.unwrap_or(self.newest));
+                self.pipeline.take_records(&records, &mut self.watch);
+            }
             None => self.go_on_without_packets(),
         }
         while let Some(outcome) = self.watch.judging.outcome() {
-            self.watch.take(outcome);
+            if let Some(assets) = self.watch.take(outcome) {
+                self.pipeline.set_assets(assets);
+            }
         }
         if self.requests.reload.load(Ordering::Relaxed) && self.watch.judging.ask(Job::Reload) {
             self.requests.reload.store(false, Ordering::Relaxed);
@@ -262,7 +274,7 @@ impl<F: Feed> Pump<F> {
             watch.passed.as_deref(),
             &watch.counts,
             &self.links,
-            losses,
+            Losses { packets: losses, exports: self.feed.exports() },
             stopping,
         );
     }

@@ -1,5 +1,6 @@
-//! What can change while the sensor runs: thresholds, allowlist, models, labels, log level, findings file, TLS and users.
+//! What can change while the sensor runs: thresholds, allowlist, assets, models, labels, log level, findings file, TLS and users.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -9,6 +10,7 @@ use tracing::{error, info, warn};
 
 use crate::config::Config;
 use crate::export::metrics::HostLabel;
+use crate::features::Assets;
 use crate::sensor::{HostLabelKind, Judge, JudgeConfig};
 use crate::serve::{Security, WebFile};
 
@@ -26,11 +28,20 @@ pub(super) struct Origin {
     local: Vec<IpNet>,
     state: Option<PathBuf>,
     findings: Option<PathBuf>,
-    listen: Option<std::net::SocketAddr>,
+    netflow: Vec<SocketAddr>,
+    listen: Option<SocketAddr>,
     web_file: Option<PathBuf>,
     filter: Option<String>,
     /// Keys what is remembered of passwords.
     key: [u8; 32],
+}
+
+/// What the packet thread goes on with after a reload.
+#[derive(Debug)]
+pub(super) struct Reloaded {
+    pub(super) tunables: Tunables,
+    /// The assets, where they have changed.
+    pub(super) assets: Option<Assets>,
 }
 
 /// What the packet thread is to know.
@@ -60,6 +71,7 @@ impl Origin {
             local: args.local.clone(),
             state: args.state.clone(),
             findings: args.findings.clone(),
+            netflow: args.netflow.clone(),
             listen: args.listen_address,
             web_file: args.web_config_file.clone(),
             filter: args.filter.clone(),
@@ -77,6 +89,7 @@ impl Origin {
             local: Vec::new(),
             state: None,
             findings: None,
+            netflow: Vec::new(),
             listen: None,
             web_file: None,
             filter: None,
@@ -99,6 +112,9 @@ impl Origin {
         }
         if let Some(file) = &self.findings {
             config.findings.file = std::path::absolute(file)?;
+        }
+        if !self.netflow.is_empty() {
+            config.netflow.listen.clone_from(&self.netflow);
         }
         if let Some(address) = self.listen {
             config.web.listen_address = address;
@@ -177,12 +193,12 @@ pub(super) struct Reloader {
 }
 
 impl Reloader {
-    /// Reloads. Gives what the packet thread is to know; nothing where it failed, and all stays as it was.
-    pub(super) fn reload(&mut self, judge: &mut Judge) -> Option<Tunables> {
+    /// Reloads. Gives what the packet thread is to go on with; nothing where it failed, and all stays as it was.
+    pub(super) fn reload(&mut self, judge: &mut Judge) -> Option<Reloaded> {
         match self.try_reload(judge) {
-            Ok(tunables) => {
+            Ok(reloaded) => {
                 info!("configuration reloaded");
-                Some(tunables)
+                Some(reloaded)
             }
             Err(error) => {
                 error!("the configuration was not reloaded, the one before stays: {error:#}");
@@ -191,7 +207,7 @@ impl Reloader {
         }
     }
 
-    fn try_reload(&mut self, judge: &mut Judge) -> anyhow::Result<Tunables> {
+    fn try_reload(&mut self, judge: &mut Judge) -> anyhow::Result<Reloaded> {
         let config = self.origin.config()?;
         let loaded = self.origin.load(&config)?;
         let judge_config = judge_config(&config)?;
@@ -203,8 +219,9 @@ impl Reloader {
         self.log.set_level(config.log.level);
         lock(&self.sinks).file_config = Some(config.findings.journal(&self.current.state.directory));
         self.security.send_replace(security);
+        let assets = (config.assets != self.current.assets).then(|| Assets::new(&config.assets));
         self.current = config;
-        Ok(Tunables::of(&self.current))
+        Ok(Reloaded { tunables: Tunables::of(&self.current), assets })
     }
 }
 
@@ -212,8 +229,8 @@ impl Reloader {
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let differ = [
         ("local", old.local != new.local),
-        ("assets", old.assets != new.assets),
         ("capture", old.capture != new.capture),
+        ("netflow", old.netflow != new.netflow),
         ("decode", old.decode != new.decode),
         ("flow", old.flow != new.flow),
         ("features", old.features != new.features),

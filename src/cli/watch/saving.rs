@@ -1,5 +1,6 @@
 //! The thread that writes checkpoints, so that a slow disk holds up nobody else.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -7,7 +8,7 @@ use std::time::Instant;
 
 use tracing::{info, warn};
 
-use crate::sensor::checkpoint;
+use crate::sensor::{Incident, Moment, checkpoint};
 
 use super::super::{clock, with_causes};
 use super::judging::SaveJob;
@@ -25,7 +26,7 @@ pub(super) struct SaveState {
 }
 
 /// Writes a checkpoint and makes known what came of it.
-pub(super) fn save(path: &std::path::Path, job: &SaveJob, state: &Shared<SaveState>) {
+fn save(path: &std::path::Path, job: &SaveJob, state: &Shared<SaveState>) {
     let outcome = checkpoint::save(path, job.moment.at, &job.incidents, &job.moment.store);
     let mut state = lock(state);
     match outcome {
@@ -48,16 +49,36 @@ pub(super) fn save(path: &std::path::Path, job: &SaveJob, state: &Shared<SaveSta
     }
 }
 
-/// Starts the thread that writes checkpoints. One may wait while another is written.
-pub(super) fn start_checkpoints(
-    path: PathBuf,
-    state: Shared<SaveState>,
-) -> std::io::Result<(SyncSender<SaveJob>, JoinHandle<()>)> {
-    let (jobs, todo) = sync_channel::<SaveJob>(1);
-    let thread = std::thread::Builder::new().name("checkpoint".to_owned()).spawn(move || {
-        while let Ok(job) = todo.recv() {
-            save(&path, &job, &state);
-        }
-    })?;
-    Ok((jobs, thread))
+/// The thread that writes checkpoints. One may wait while another is written.
+pub(super) struct Checkpoints {
+    jobs: SyncSender<SaveJob>,
+    thread: JoinHandle<()>,
+}
+
+impl Checkpoints {
+    /// Starts the thread.
+    pub(super) fn start(path: PathBuf, state: Shared<SaveState>) -> std::io::Result<Self> {
+        let (jobs, todo) = sync_channel::<SaveJob>(1);
+        let thread = std::thread::Builder::new().name("checkpoint".to_owned()).spawn(move || {
+            while let Ok(job) = todo.recv() {
+                save(&path, &job, &state);
+                if job.last {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { jobs, thread })
+    }
+
+    /// Where jobs go.
+    pub(super) fn jobs(&self) -> SyncSender<SaveJob> {
+        self.jobs.clone()
+    }
+
+    /// Has the last checkpoint written, and waits for it. It goes the way of all others: none from before can come after it.
+    pub(super) fn end(self, moment: Moment, incidents: BTreeMap<String, Incident>) {
+        // Both fail only where the thread has panicked, which was told.
+        let _ = self.jobs.send(SaveJob { moment: Box::new(moment), incidents, last: true });
+        let _ = self.thread.join();
+    }
 }

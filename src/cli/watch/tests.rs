@@ -12,7 +12,7 @@ use super::log::LogHandle;
 use super::publish::Publisher;
 use super::pump::{Pump, Requests, Watch};
 use super::reload::{Origin, Reloader, Tunables, judge_config};
-use super::saving::{self, SaveState};
+use super::saving::{Checkpoints, SaveState};
 use super::sinks::{self, Shared};
 use super::*;
 use crate::capture::live::LinkState;
@@ -37,7 +37,7 @@ impl FileFeed {
 }
 
 impl feed::Feed for FileFeed {
-    fn next(&mut self, _timeout: Duration) -> Option<Block> {
+    fn next(&mut self, _timeout: Duration) -> Option<feed::Fed> {
         loop {
             let mut block = Block::default();
             self.open = self.read < self.blocks.end && self.timeline.next_block(&mut block).unwrap();
@@ -48,7 +48,7 @@ impl feed::Feed for FileFeed {
             let shift = (self.shift)(self.read - 1);
             block.frames.iter_mut().for_each(|frame| frame.ts = frame.ts + shift);
             if self.read > self.blocks.start {
-                return Some(block);
+                return Some(feed::Fed::Frames(block));
             }
         }
     }
@@ -107,22 +107,19 @@ fn run(folder: &TempDir, feed: FileFeed) -> Run {
     let judge = Judge::new(loaded.detector, &loaded.models, 1, judge_config(&config).unwrap(), incidents);
     let process = Process::started(Timestamp::from_nanos(0));
     let (publisher, _served) = Publisher::new(process, 1, Arc::clone(&saves), Arc::clone(&sinks));
-    let (checkpoints, _) = saving::start_checkpoints(config.state.checkpoint(), Arc::clone(&saves)).unwrap();
+    let checkpoints = Checkpoints::start(config.state.checkpoint(), Arc::clone(&saves)).unwrap();
     let (ways, threads) = sinks::start(&config, &sinks).unwrap();
     let (security, _) = watch::channel(Security::new(WebFile::default(), [0; 32]).unwrap());
     let reloader = Reloader { origin, current: config.clone(), log: LogHandle::silent(), sinks, security };
-    let judging = Judging::start(judge, reloader, Outlets { sinks: ways, checkpoints }).unwrap();
+    let judging =
+        Judging::start(judge, reloader, Outlets { sinks: ways, checkpoints: checkpoints.jobs() }).unwrap();
     let watch = Watch::new(judging, Arc::clone(&saves), Tunables::of(&config));
     let mut pump = Pump::new(feed, pipeline, watch, publisher, Requests::default());
     assert!(!pump.run().unwrap(), "the feed ends by itself");
     let set_back = pump.watch.counts.set_back;
     let (moment, passed) = pump.finish();
     let passed = passed.unwrap();
-    saving::save(
-        &config.state.checkpoint(),
-        &SaveJob { moment: Box::new(moment), incidents: passed.incidents.clone() },
-        &saves,
-    );
+    checkpoints.end(moment, passed.incidents.clone());
     for thread in threads {
         thread.join().unwrap();
     }

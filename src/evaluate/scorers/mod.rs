@@ -93,7 +93,8 @@ impl Scorer {
         }
     }
 
-    pub(super) const fn index(self) -> usize {
+    /// Its place in [`Scorer::ALL`].
+    pub const fn index(self) -> usize {
         self as usize
     }
 }

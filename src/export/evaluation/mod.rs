@@ -1,6 +1,9 @@
-//! An evaluation as tables for people, Markdown for documents, JSON for programs.
+//! An evaluation as tables for people, Markdown for documents, JSON and CSV for programs, and as a page with charts.
 
+mod page;
+mod plots;
 mod sections;
+mod tables;
 
 use std::io::{self, Write};
 
@@ -9,6 +12,9 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table};
 use super::findings::TableStyle;
 use crate::evaluate::Evaluation;
 use sections::{Section, sections};
+
+pub use page::render_page;
+pub use tables::write_tables;
 
 /// Writes all tables for a terminal.
 ///

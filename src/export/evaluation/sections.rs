@@ -323,7 +323,7 @@ fn calibration(e: &Evaluation) -> Section {
     }
 }
 
-const fn group_name(group: Group) -> &'static str {
+pub(super) const fn group_name(group: Group) -> &'static str {
     match group {
         Group::C2 => "c2",
         Group::Exfil => "exfil",

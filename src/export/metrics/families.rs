@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::catalog::{self, Metric};
-use super::snapshot::{Buckets, HostVolume, MetricsSnapshot, SensorState, SinkState};
+use super::snapshot::{Buckets, HostVolume, MetricsSnapshot, NetflowState, SensorState, SinkState};
 
 /// The samples of one metric, in order of their labels.
 #[derive(Clone, Debug)]
@@ -54,6 +54,7 @@ fn program<'a>(s: &'a MetricsSnapshot, all: &mut Vec<Family<'a>>) {
     all.push(by_reason(catalog::FLOWS_EXPIRED, &s.flows_expired));
     all.push(counter(catalog::HOSTS_TRACKED, s.hosts_tracked));
     all.push(counter(catalog::CHANNELS_TRACKED, s.channels_tracked));
+    all.push(by_reason(catalog::STATE_OVERFLOWS, &s.state_overflows));
     let passes = s.scoring_duration.iter();
     all.push(Family {
         metric: catalog::SCORING_DURATION,
@@ -156,6 +157,9 @@ fn sensor(s: &SensorState, all: &mut Vec<Family<'_>>) {
         flags.iter().map(|(name, up)| sample([name], f64::from(u8::from(*up)))).collect()
     };
     all.push(Family { metric: catalog::INTERFACE_UP, samples: flags(&s.interfaces) });
+    if let Some(state) = &s.netflow {
+        netflow(state, all);
+    }
     all.push(single(catalog::LAST_PACKET, s.last_packet.map(crate::time::Timestamp::as_secs_f64)));
     all.push(counter(catalog::TIME_SET_BACK, s.time_set_back));
     all.push(counter(catalog::SCORING_LATE, s.scoring_late));
@@ -181,6 +185,16 @@ fn sensor(s: &SensorState, all: &mut Vec<Family<'_>>) {
     all.push(single(catalog::PROCESS_CPU, process.cpu_s));
     all.push(single(catalog::PROCESS_RESIDENT, process.resident_bytes.map(|bytes| bytes as f64)));
     all.push(single(catalog::PROCESS_FDS, process.open_fds.map(|fds| fds as f64)));
+}
+
+fn netflow(s: &NetflowState, all: &mut Vec<Family<'_>>) {
+    all.push(counter(catalog::NETFLOW_DATAGRAMS, s.datagrams));
+    all.push(counter(catalog::NETFLOW_FLOWS, s.flows));
+    all.push(by_reason(catalog::NETFLOW_LOST, &s.lost));
+    all.push(by_reason(catalog::NETFLOW_SKIPPED, &s.skipped));
+    all.push(counter(catalog::NETFLOW_EXPORTERS, s.exporters));
+    all.push(counter(catalog::NETFLOW_TEMPLATES, s.templates));
+    all.push(counter(catalog::NETFLOW_CONVERSATIONS, s.conversations));
 }
 
 fn sample<'a, const N: usize>(labels: [&str; N], value: f64) -> Sample<'a> {

@@ -20,8 +20,8 @@ pub use host_label::{HostLabel, HostLabels};
 pub use open_metrics::{OPEN_METRICS_CONTENT_TYPE, render_open_metrics};
 pub use reference::render_reference;
 pub use snapshot::{
-    Buckets, Exemplar, HostScore, HostVolume, MetricsSnapshot, ModelState, PerSeverity, ProcessState,
-    SensorState, SinkState,
+    Buckets, Exemplar, HostScore, HostVolume, MetricsSnapshot, ModelState, NetflowState, PerSeverity,
+    ProcessState, SensorState, SinkState,
 };
 pub use text_format::{CONTENT_TYPE, render_text};
 pub use topk::{Candidate, Eviction, TopK, TopKConfig};

@@ -33,6 +33,8 @@ pub struct MetricsSnapshot {
     pub hosts_tracked: u64,
     /// Channels with state.
     pub channels_tracked: u64,
+    /// Hosts and channels that found no room or were forgotten to make some, by reason.
+    pub state_overflows: BTreeMap<String, u64>,
     /// Time of scoring passes in seconds; only the live sensor measures it.
     pub scoring_duration: Option<Buckets>,
     /// Packet time of the last scoring pass.
@@ -85,6 +87,8 @@ pub struct Exemplar {
 pub struct SensorState {
     /// Whether each interface is captured from.
     pub interfaces: BTreeMap<String, bool>,
+    /// What exports came to, where they are listened for.
+    pub netflow: Option<NetflowState>,
     /// Time of the newest packet.
     pub last_packet: Option<Timestamp>,
     /// How often packet time went back.
@@ -101,6 +105,25 @@ pub struct SensorState {
     pub checkpoint_size: Option<u64>,
     /// The process.
     pub process: ProcessState,
+}
+
+/// What exports of flows came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NetflowState {
+    /// Datagrams.
+    pub datagrams: u64,
+    /// Records of flows.
+    pub flows: u64,
+    /// What never came, by what is numbered.
+    pub lost: BTreeMap<String, u64>,
+    /// What was not used, by reason.
+    pub skipped: BTreeMap<String, u64>,
+    /// Exporters.
+    pub exporters: u64,
+    /// Their templates.
+    pub templates: u64,
+    /// Conversations that are followed.
+    pub conversations: u64,
 }
 
 /// A sink of findings.

@@ -34,6 +34,7 @@ fn full() -> MetricsSnapshot {
         flows_expired: reasons("idle", 77),
         hosts_tracked: 14,
         channels_tracked: 132,
+        state_overflows: reasons("channel_evicted", 12),
         scoring_duration: Some(duration),
         last_scored: Some(start()),
         host_scores: vec![
@@ -65,6 +66,15 @@ fn full() -> MetricsSnapshot {
         host_labels: HostLabels::default(),
         sensor: Some(SensorState {
             interfaces: BTreeMap::from([("eth0".to_owned(), true)]),
+            netflow: Some(NetflowState {
+                datagrams: 40,
+                flows: 900,
+                lost: reasons("flows", 30),
+                skipped: reasons("no_template", 2),
+                exporters: 1,
+                templates: 3,
+                conversations: 25,
+            }),
             last_packet: Some(start()),
             time_set_back: 1,
             scoring_late: 2,
@@ -145,6 +155,9 @@ fn a_sensor_has_no_more_series_than_the_page_says() {
     sensor.findings_active = severities().map(|key| (key, 1)).collect();
     sensor.sinks =
         ["file", "webhook", "alertmanager", "syslog"].map(|name| (name, SinkState::default())).into();
+    let netflow = sensor.netflow.as_mut().unwrap();
+    netflow.lost = ["flows", "datagrams"].map(|unit| (unit.to_owned(), 1)).into();
+    netflow.skipped = (0..10).map(|n| (format!("reason {n}"), 1)).collect();
     sensor.interfaces = (0..8).map(|n| (format!("eth{n}"), true)).collect();
     let text = render_text(&snapshot).unwrap();
     let series = text.lines().filter(|line| !line.starts_with('#')).count();

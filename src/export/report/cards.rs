@@ -1,15 +1,40 @@
-//! One finding as a card: who, what, when, why.
+//! One finding as a card: who, what, when, why; with its details, a page of its own.
 
 use super::charts::activity;
+use super::detail::Detail;
 use super::findings::severity;
+use super::{intervals, peers, raster, volume};
 use crate::detect::{Evidence, Finding};
 use crate::export::findings::{headline, peer_lines};
 use crate::export::markup::Page;
 use crate::export::text;
 
 /// Adds a finding as a card.
-pub fn render(page: &mut Page, finding: &Finding) {
+pub fn finding_card(page: &mut Page, finding: &Finding) {
     page.raw("<article class=\"card\" data-severity=\"").text(finding.severity.name()).raw("\">\n");
+    body(page, finding);
+    page.raw("</article>\n");
+}
+
+/// Adds a finding as a card that can be linked to; then it is shown alone, with its details, which are hidden otherwise.
+pub(super) fn with_detail(page: &mut Page, finding: &Finding, detail: &Detail) {
+    page.raw("<article class=\"card\" id=\"f-").text(&finding.id);
+    page.raw("\" data-severity=\"").text(finding.severity.name()).raw("\">\n");
+    body(page, finding);
+    page.raw("<p class=\"turn\"><a class=\"open\" href=\"#f-")
+        .text(&finding.id)
+        .raw("\" aria-label=\"Details of ");
+    page.text(finding.host).raw(" to ").text(peer_lines(&finding.peer).0).raw("\">Details</a>");
+    page.raw("<a class=\"back\" href=\"#findings\">All findings</a></p>\n<div class=\"detail\">\n<div class=\"columns\">\n<div>\n");
+    raster::render(page, detail);
+    intervals::render(page, detail);
+    volume::render(page, finding.kind, detail);
+    page.raw("</div>\n");
+    peers::render(page, detail);
+    page.raw("</div>\n</div>\n</article>\n");
+}
+
+fn body(page: &mut Page, finding: &Finding) {
     header(page, finding);
     page.raw("<div class=\"columns\">\n<div>\n<h4>Why</h4>\n<ul class=\"why\">");
     for evidence in &finding.evidence {
@@ -20,7 +45,7 @@ pub fn render(page: &mut Page, finding: &Finding) {
         activity(page, finding);
     }
     facts(page, finding);
-    page.raw("</div>\n</div>\n</article>\n");
+    page.raw("</div>\n</div>\n");
 }
 
 fn header(page: &mut Page, finding: &Finding) {

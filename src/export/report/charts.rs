@@ -10,7 +10,7 @@ use crate::export::text;
 use crate::time::Span;
 
 /// Bars as one path: `heights` in user units, from the left, each `step` wide with a small gap, standing on `floor`.
-fn bars(heights: &[f64], left: f64, step: f64, floor: f64) -> String {
+pub(super) fn bars(heights: &[f64], left: f64, step: f64, floor: f64) -> String {
     let width = if step > 3.0 { step - 1.0 } else { step * 0.8 };
     let mut path = String::new();
     for (i, &height) in heights.iter().enumerate().filter(|&(_, &height)| height > 0.0) {

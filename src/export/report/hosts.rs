@@ -1,14 +1,18 @@
 //! The monitored hosts: who sent most, how the scores lie, and a table of the highest.
 
+use std::collections::BTreeMap;
+
+use super::findings::SHOWN;
 use super::{HostRow, ReportData, charts};
-use crate::detect::Kind;
+use crate::addr::Addr;
+use crate::detect::{Finding, Kind};
 use crate::export::markup::Page;
 use crate::export::text;
 
 /// Hosts in the chart of bytes out.
 const CHART_HOSTS: usize = 12;
 /// Hosts in the table.
-const TABLE_HOSTS: usize = 200;
+const TABLE_HOSTS: usize = 2000;
 
 pub(super) fn render(page: &mut Page, data: &ReportData<'_>) {
     page.raw("<section id=\"hosts\" aria-labelledby=\"hosts-title\">\n<h2 id=\"hosts-title\">Hosts</h2>\n");
@@ -22,7 +26,7 @@ pub(super) fn render(page: &mut Page, data: &ReportData<'_>) {
     }
     page.raw("<h3>Sent most</h3>\n");
     charts::bytes_out(page, &hosts);
-    table(page, data.hosts);
+    table(page, data.hosts, data.findings);
     page.raw("</section>\n<section id=\"scores\" aria-labelledby=\"scores-title\">\n");
     page.raw("<h2 id=\"scores-title\">Scores</h2>\n<p>How the scores of all hosts lie (logarithmic), and from where they count.</p>");
     page.raw("<div class=\"pair\">\n");
@@ -32,21 +36,26 @@ pub(super) fn render(page: &mut Page, data: &ReportData<'_>) {
     page.raw("</div>\n</section>\n");
 }
 
-fn table(page: &mut Page, hosts: &[HostRow]) {
+fn table(page: &mut Page, hosts: &[HostRow], findings: &[Finding]) {
     let worst = |host: &HostRow| host.c2_score.unwrap_or(0.0).max(host.exfil_score.unwrap_or(0.0));
     let mut ranked: Vec<&HostRow> = hosts.iter().collect();
     ranked.sort_by(|a, b| worst(b).total_cmp(&worst(a)).then(a.host.cmp(&b.host)));
-    page.raw("<h3>Highest scores</h3>\n");
+    let mut found: BTreeMap<Addr, (u64, Option<&str>)> = BTreeMap::new();
+    for (nth, finding) in findings.iter().enumerate() {
+        let first = (nth < SHOWN).then_some(finding.id.as_str());
+        found.entry(finding.host).or_insert((0, first)).0 += 1;
+    }
+    page.raw("<h3>By score</h3>\n");
     page.raw(
-        "<div class=\"scroll\" role=\"region\" aria-label=\"Hosts by score\" tabindex=\"0\"><table>\n<thead><tr>\
-         <th scope=\"col\">Host</th><th scope=\"col\" class=\"n\">C2 score</th><th scope=\"col\" class=\"n\">p</th>\
+        "<div class=\"scroll\" role=\"region\" aria-label=\"Hosts by score\" tabindex=\"0\"><table data-noun=\"hosts\">\n<thead><tr>\
+         <th scope=\"col\">Host</th><th scope=\"col\" class=\"n\">Findings</th><th scope=\"col\" class=\"n\">C2 score</th><th scope=\"col\" class=\"n\">p</th>\
          <th scope=\"col\" class=\"n\">Exfil score</th><th scope=\"col\" class=\"n\">p</th>\
          <th scope=\"col\" class=\"n\">Sent</th><th scope=\"col\" class=\"n\">Received</th>\
          <th scope=\"col\" class=\"n\">Connections</th><th scope=\"col\" class=\"n\">Peers</th>\
          <th scope=\"col\">First seen (UTC)</th><th scope=\"col\">Last seen (UTC)</th></tr></thead>\n<tbody>\n",
     );
     for host in ranked.iter().take(TABLE_HOSTS) {
-        row(page, host);
+        row(page, host, found.get(&host.host).copied());
     }
     page.raw("</tbody></table></div>\n");
     if hosts.len() > TABLE_HOSTS {
@@ -56,22 +65,29 @@ fn table(page: &mut Page, hosts: &[HostRow]) {
     }
 }
 
-fn row(page: &mut Page, host: &HostRow) {
-    let score = |score: Option<f64>| score.map_or_else(|| "–".to_owned(), |s| format!("{s:.3}"));
-    let p_value = |p: Option<f64>| p.map_or_else(|| "–".to_owned(), text::probability);
-    let numbers = [
-        score(host.c2_score),
-        p_value(host.c2_p_value),
-        score(host.exfil_score),
-        p_value(host.exfil_p_value),
-        text::bytes(host.bytes_out),
-        text::bytes(host.bytes_in),
-        text::count(host.flows),
-        text::count(host.peers),
-    ];
+/// A host, with how many findings it has and which is the first of them, where that is on the page.
+fn row(page: &mut Page, host: &HostRow, found: Option<(u64, Option<&str>)>) {
     page.raw("<tr><th scope=\"row\" class=\"mono\">").text(host.host).raw("</th>");
-    for number in numbers {
-        page.raw("<td class=\"n\">").text(number).raw("</td>");
+    let (findings, first) = found.unwrap_or((0, None));
+    page.raw("<td class=\"n\" data-v=\"").text(findings).raw("\">");
+    match first {
+        Some(id) => page.raw("<a href=\"#f-").text(id).raw("\">").text(text::count(findings)).raw("</a>"),
+        None => page.text(text::count(findings)),
+    };
+    page.raw("</td>");
+    for (score, p_value) in [(host.c2_score, host.c2_p_value), (host.exfil_score, host.exfil_p_value)] {
+        // What could not be judged is below what is least suspicious.
+        let nothing = || "–".to_owned();
+        number(page, score.unwrap_or(-1.0), &score.map_or_else(nothing, |score| format!("{score:.3}")));
+        number(page, p_value.unwrap_or(2.0), &p_value.map_or_else(nothing, text::probability));
+    }
+    for (value, shown) in [
+        (host.bytes_out, text::bytes(host.bytes_out)),
+        (host.bytes_in, text::bytes(host.bytes_in)),
+        (host.flows, text::count(host.flows)),
+        (host.peers, text::count(host.peers)),
+    ] {
+        number(page, value, &shown);
     }
     for ts in [host.first_seen, host.last_seen] {
         // To the minute: the width of the table is short.
@@ -79,4 +95,10 @@ fn row(page: &mut Page, host: &HostRow) {
         page.raw("<td class=\"nw\">").text(minute.get(..16).unwrap_or(&minute)).raw("</td>");
     }
     page.raw("</tr>\n");
+}
+
+/// A cell that is ordered by a value, and shown as people read it.
+fn number(page: &mut Page, value: impl std::fmt::Display, shown: &str) {
+    page.raw("<td class=\"n\" data-v=\"").text(value).raw("\">");
+    page.text(shown).raw("</td>");
 }

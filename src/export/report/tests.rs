@@ -4,11 +4,13 @@ use super::*;
 use crate::detect::{Kind, Severity};
 use crate::export::samples::{beacon, hostile, many, upload};
 use crate::export::summary::{InputSummary, ModelSummary};
+use crate::features::Activity;
 use crate::time::Span;
 
 struct Fixture {
     summary: Summary,
     findings: Vec<Finding>,
+    details: Vec<Detail>,
     hosts: Vec<HostRow>,
     thresholds: PerSeverity<f64>,
 }
@@ -21,6 +23,7 @@ impl Fixture {
             inputs: vec![InputSummary {
                 path: "captures/office-2025-01-01.pcapng.zst".into(),
                 packets: 1_204_332,
+                size_bytes: Some(96_120_331),
                 sha256: Some("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into()),
             }],
             packets: 1_204_332,
@@ -37,12 +40,14 @@ impl Fixture {
                 name: "c2".into(),
                 version: "1".into(),
                 sha256: "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752".into(),
+                ..ModelSummary::default()
             }],
             ..Summary::default()
         };
         let thresholds = [(Severity::Low, 0.78), (Severity::Medium, 0.86), (Severity::High, 0.93)];
         Self {
             summary,
+            details: findings.iter().take(CARDS).map(detail).collect(),
             findings,
             hosts: (0..hosts).map(|i| host(i, hosts)).collect(),
             thresholds: thresholds.iter().map(|&(s, t)| ((Kind::C2, s), t)).collect(),
@@ -53,10 +58,10 @@ impl Fixture {
         render(&ReportData {
             summary: &self.summary,
             findings: &self.findings,
+            details: &self.details,
             hosts: &self.hosts,
             score_thresholds: &self.thresholds,
-            seed: 1,
-            config_digest: "",
+            settings: &[("detect.alerts_a_day".to_owned(), "2.5".to_owned())],
         })
     }
 }
@@ -79,6 +84,30 @@ fn host(i: u32, count: u32) -> HostRow {
     }
 }
 
+/// A channel with as much to tell as there can be.
+fn detail(finding: &Finding) -> Detail {
+    let minutes = |count: i64| finding.first_seen + Span::from_secs(60 * count);
+    let burst = |i: i64| Activity {
+        start: minutes(i),
+        bytes_out: 1000 + u32::try_from(i * 7919 % 997).unwrap(),
+        bytes_in: 500,
+        opens_flow: true,
+        peer_driven: false,
+    };
+    let neighbour =
+        Neighbour { peer: finding.peer.clone(), bytes_out: 1_234_567, bytes_in: 7_654_321, flows: 12 };
+    Detail {
+        life: (0..64).map(|i| (minutes(i * 1440), u16::try_from(i % 7).unwrap())).collect(),
+        part: Span::from_secs(86_400),
+        bursts: (0..64).map(burst).collect(),
+        volume: (0..64).map(|i| (minutes(i), 1000)).collect(),
+        peers: vec![neighbour; 8],
+        more_peers: 3,
+        hosts: vec![finding.host; 12],
+        more_hosts: 2,
+    }
+}
+
 /// Whether every element that was opened is closed, in order.
 fn assert_well_formed(html: &str) {
     const VOID: [&str; 3] = ["meta", "input", "!doctype"];
@@ -97,14 +126,16 @@ fn assert_well_formed(html: &str) {
 
 #[test]
 fn pages_of_all_sizes_are_well_formed() {
-    for (findings, hosts) in [(0, 0), (0, 3), (1, 1), (100, 50), (1000, 500)] {
+    for (findings, hosts) in [(0, 0), (0, 3), (1, 1), (100, 50), (1000, 500), (10_000, 10_000)] {
         let fixture = Fixture::new(many(findings), hosts);
         let html = fixture.render();
         assert_well_formed(&html);
         assert_eq!(html.matches("<article").count(), findings.min(200) as usize);
-        assert_eq!(html.matches("<tr data-severity").count(), findings.saturating_sub(200) as usize);
-        assert_eq!(html.matches("<th scope=\"row\"").count(), hosts.min(200) as usize);
-        for outside in ["http:", "https:", "src=", "url(", "<script", "@import"] {
+        let rows = findings.saturating_sub(200).min(2000) as usize;
+        assert_eq!(html.matches("<tr id=\"f-").count(), rows);
+        assert_eq!(html.matches("<th scope=\"row\"").count(), hosts.min(2000) as usize);
+        assert_eq!(html.matches("<script").count(), 1);
+        for outside in ["http:", "https:", "src=", "url(", "@import"] {
             assert!(!html.contains(outside), "{outside}");
         }
     }
@@ -114,7 +145,7 @@ fn pages_of_all_sizes_are_well_formed() {
 fn packets_cannot_become_markup() {
     let html = Fixture::new(vec![hostile()], 1).render();
     assert_well_formed(&html);
-    for markup in ["<script", "<img", "<svg onload", "<b>&lt;", "\u{1b}", "\u{202e}", "\u{9b}"] {
+    for markup in ["<script>alert", "<img", "<svg onload", "<b>&lt;", "\u{1b}", "\u{202e}", "\u{9b}"] {
         assert!(!html.contains(markup), "{markup:?}");
     }
     assert!(html.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;"));
@@ -134,9 +165,54 @@ fn a_finding_is_told_whole() {
         "38.2 GB",
         "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
         "12 ipv4",
+        "detect.alerts_a_day = 2.5",
     ] {
         assert!(html.contains(text), "{text}");
     }
+}
+
+#[test]
+fn what_is_left_out_is_told_and_every_finding_costs_little() {
+    let page = |findings: u32, hosts: u32| Fixture::new(many(findings), hosts).render();
+    let empty = page(0, 1).len();
+    let full = page(10_000, 10_000);
+    assert!(
+        full.contains("7,800 more findings</p>") || full.contains("7,800 more findings with lower scores")
+    );
+    assert!(full.contains("8,000 more hosts"));
+    for (findings, hosts, most) in
+        [(200, 1, 200 * 18_000), (2200, 1, 200 * 18_000 + 2000 * 600), (0, 2000, 2000 * 600)]
+    {
+        let bytes = page(findings, hosts).len() - empty;
+        assert!(bytes < most, "{findings} findings and {hosts} hosts take {bytes} bytes");
+    }
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let html = Fixture::new(many(300), 300).render();
+    let ids: std::collections::BTreeSet<&str> =
+        html.split(" id=\"").skip(1).map(|after| after.split('"').next().unwrap()).collect();
+    let links: Vec<&str> =
+        html.split("href=\"#").skip(1).map(|after| after.split('"').next().unwrap()).collect();
+    assert!(links.len() > 500);
+    for link in links {
+        assert!(ids.contains(link), "{link}");
+    }
+    assert_eq!(ids.len(), html.matches(" id=\"").count(), "no two elements have one name");
+}
+
+#[test]
+fn the_script_is_the_one_that_the_policy_lets_run() {
+    let html = Fixture::new(vec![beacon()], 1).render();
+    let script = html.split("<script>").nth(1).unwrap().split("</script>").next().unwrap();
+    let hash = base64::Engine::encode(
+        &base64::engine::general_purpose::STANDARD,
+        <sha2::Sha256 as sha2::Digest>::digest(script.as_bytes()),
+    );
+    assert!(
+        html.contains(&format!("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{hash}'"))
+    );
 }
 
 #[test]

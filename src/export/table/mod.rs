@@ -1,4 +1,5 @@
-//! Rows of typed columns as CSV, JSON Lines or Parquet, told by the ending of the file's name.
+//! Rows of typed columns as CSV, JSON Lines or Parquet, told by the ending of the file's name; those of which Zeek has a log, as
+//! that log too (`.log`).
 //!
 //! | kind | CSV | JSON Lines | Parquet |
 //! |---|---|---|---|
@@ -17,6 +18,7 @@ mod columnar;
 mod delimited;
 mod json_lines;
 mod schema;
+mod zeek;
 
 use std::path::Path;
 
@@ -36,6 +38,7 @@ enum Format {
     Csv(Box<delimited::Writer>),
     JsonLines(json_lines::Writer),
     Parquet(Box<columnar::Writer>),
+    Zeek(zeek::Writer),
 }
 
 impl TableWriter {
@@ -45,14 +48,18 @@ impl TableWriter {
     ///
     /// On another ending, and where the file cannot be opened.
     pub fn create(path: &Path, schema: &Schema) -> Result<Self, ExportError> {
+        let zeek_log = schema.zeek_log;
         let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-        let format = match ending.as_deref() {
-            Some("csv") => Format::Csv(Box::new(delimited::Writer::new(OutFile::create(path)?, schema)?)),
-            Some("jsonl") => Format::JsonLines(json_lines::Writer::new(OutFile::create(path)?, schema)),
-            Some("parquet") => {
+        let format = match (ending.as_deref(), zeek_log) {
+            (Some("csv"), _) => {
+                Format::Csv(Box::new(delimited::Writer::new(OutFile::create(path)?, schema)?))
+            }
+            (Some("jsonl"), _) => Format::JsonLines(json_lines::Writer::new(OutFile::create(path)?, schema)),
+            (Some("parquet"), _) => {
                 Format::Parquet(Box::new(columnar::Writer::new(OutFile::create(path)?, schema)?))
             }
-            _ => return Err(ExportError::UnknownEnding { path: path.to_owned() }),
+            (Some("log"), Some(log)) => Format::Zeek(zeek::Writer::new(OutFile::create(path)?, schema, log)?),
+            _ => return Err(ExportError::UnknownEnding { path: path.to_owned(), zeek: zeek_log.is_some() }),
         };
         Ok(Self { format })
     }
@@ -67,6 +74,7 @@ impl TableWriter {
             Format::Csv(writer) => writer.write_row(row),
             Format::JsonLines(writer) => writer.write_row(row),
             Format::Parquet(writer) => writer.write_row(row),
+            Format::Zeek(writer) => writer.write_row(row),
         }
     }
 
@@ -80,6 +88,7 @@ impl TableWriter {
             Format::Csv(writer) => writer.finish(),
             Format::JsonLines(writer) => writer.finish(),
             Format::Parquet(writer) => writer.finish(),
+            Format::Zeek(writer) => writer.finish(),
         }
     }
 }

@@ -42,6 +42,8 @@ pub struct Column {
 pub struct Schema {
     /// The columns.
     pub columns: Vec<Column>,
+    /// The log that Zeek has of such rows, such as `conn`.
+    pub zeek_log: Option<&'static str>,
 }
 
 /// One cell.
@@ -76,7 +78,13 @@ impl Column {
 impl Schema {
     /// A schema of these columns.
     pub fn new(columns: Vec<Column>) -> Self {
-        Self { columns }
+        Self { columns, zeek_log: None }
+    }
+
+    /// The same schema, of rows of which Zeek has a log.
+    #[must_use]
+    pub fn of_zeek(self, log: &'static str) -> Self {
+        Self { zeek_log: Some(log), ..self }
     }
 
     /// Pairs columns with the cells of a row. Fails where their numbers differ.

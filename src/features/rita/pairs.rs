@@ -8,7 +8,7 @@ use super::{Connection, Dataset, RitaScores, STROBE, beacon_score};
 use crate::addr::Addr;
 use crate::decode::app::Service;
 use crate::features::{Channel, ChannelKey, LocalNetworks, Peer, is_unicast};
-use crate::flow::FlowRecord;
+use crate::flow::{FlowRecord, Unseen};
 use crate::time::Span;
 
 /// Pairs, at most.
@@ -45,6 +45,13 @@ enum Side {
     From(Addr),
 }
 
+/// Whether a connection has ended, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Ended,
+    Open,
+}
+
 /// What is kept of a pair.
 #[derive(Debug, Default)]
 struct Kept {
@@ -53,6 +60,8 @@ struct Kept {
     names: BTreeSet<Arc<str>>,
     /// Those of a strobe that are not remembered one by one.
     more: Totals,
+    /// Those that are open still: RITA takes their bytes and durations, and judges no rhythm by them.
+    open: Totals,
 }
 
 /// Sums over connections.
@@ -75,11 +84,11 @@ impl Totals {
 /// What RITA says of a pair: of the last day of the data set, all ports together.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RitaPair {
-    /// Connections.
+    /// Connections that have ended.
     pub connections: u64,
-    /// IP bytes of both.
+    /// IP bytes of both, those of open connections too.
     pub bytes: u64,
-    /// Sum of their durations.
+    /// Sum of their durations, those of open connections too.
     pub duration: Span,
     /// Its beacon scores, where it gives any.
     pub scores: Option<RitaScores>,
@@ -105,16 +114,21 @@ impl RitaPairs {
             total_bytes: counters.orig_ip_bytes.saturating_add(counters.resp_ip_bytes),
             duration: flow.last - flow.first,
         };
-        self.whole = Some(Dataset::with(self.whole, connection.start));
+        let stage = if flow.unseen.has(Unseen::END) { Stage::Open } else { Stage::Ended };
+        if stage == Stage::Ended {
+            self.whole = Some(Dataset::with(self.whole, connection.start));
+        }
         if !outbound {
-            self.remember((resp, Side::From(orig)), connection, None);
+            self.remember((resp, Side::From(orig)), connection, stage, None);
             return;
         }
-        self.outbound = Some(Dataset::with(self.outbound, connection.start));
+        if stage == Stage::Ended {
+            self.outbound = Some(Dataset::with(self.outbound, connection.start));
+        }
         let named = flow.app.as_deref().filter(|app| has_names(app.service)).and_then(|app| app.name.clone());
-        self.remember((orig, Side::Addr(resp)), connection, named.as_ref());
+        self.remember((orig, Side::Addr(resp)), connection, stage, named.as_ref());
         if let Some(name) = named {
-            self.remember((orig, Side::Name(name)), connection, None);
+            self.remember((orig, Side::Name(name)), connection, stage, None);
         }
     }
 
@@ -126,9 +140,12 @@ impl RitaPairs {
             return None;
         }
         if !key.outbound {
-            return Some(told(self.pairs.get(&(key.host, Side::From(addr)))?, self.whole?));
+            return Some(told(
+                self.pairs.get(&(key.host, Side::From(addr)))?,
+                self.whole.unwrap_or_default(),
+            ));
         }
-        let dataset = self.outbound?;
+        let dataset = self.outbound.unwrap_or_default();
         let named = channel.name.as_ref().filter(|_| has_names(channel.service));
         let by_name = named.and_then(|name| self.judged_name(key.host, name));
         by_name.or_else(|| self.by_address(key.host, addr, dataset))
@@ -147,7 +164,7 @@ impl RitaPairs {
     /// The pair of a name, where RITA judges it: it then judges none of its addresses.
     fn judged_name(&self, host: Addr, name: &Arc<str>) -> Option<RitaPair> {
         let kept = self.pairs.get(&(host, Side::Name(Arc::clone(name))))?;
-        let pair = told(kept, self.outbound?);
+        let pair = told(kept, self.outbound.unwrap_or_default());
         (pair.scores.is_some() || pair.duration >= LONG).then_some(pair)
     }
 
@@ -158,7 +175,13 @@ impl RitaPairs {
         Some(if judged_by_name { RitaPair { scores: None, ..pair } } else { pair })
     }
 
-    fn remember(&mut self, pair: (Addr, Side), connection: Connection, name: Option<&Arc<str>>) {
+    fn remember(
+        &mut self,
+        pair: (Addr, Side),
+        connection: Connection,
+        stage: Stage,
+        name: Option<&Arc<str>>,
+    ) {
         let full = self.pairs.len() >= MAX_PAIRS && !self.pairs.contains_key(&pair);
         if full || self.remembered >= MAX_CONNECTIONS {
             self.dropped += 1;
@@ -167,6 +190,10 @@ impl RitaPairs {
         let kept = self.pairs.entry(pair).or_default();
         if let Some(name) = name.filter(|name| kept.names.len() < MAX_NAMES && !kept.names.contains(*name)) {
             kept.names.insert(Arc::clone(name));
+        }
+        if stage == Stage::Open {
+            kept.open.add(&connection);
+            return;
         }
         // From here on it is a strobe, whatever else comes.
         if kept.connections.len() < STROBE {
@@ -184,8 +211,8 @@ fn told(kept: &Kept, dataset: Dataset) -> RitaPair {
     dataset.looked_at(&kept.connections).for_each(|connection| totals.add(connection));
     RitaPair {
         connections: totals.connections,
-        bytes: totals.bytes,
-        duration: totals.duration,
+        bytes: totals.bytes.saturating_add(kept.open.bytes),
+        duration: Span::from_nanos(totals.duration.as_nanos().saturating_add(kept.open.duration.as_nanos())),
         scores: beacon_score(&kept.connections, dataset),
     }
 }
@@ -307,6 +334,30 @@ mod tests {
         let pair = pairs.pair(&key, &Channel::new(peer, false, Timestamp::default())).unwrap();
         assert_eq!((pair.connections, pair.bytes, pair.duration), (3, 1800, Span::from_secs(6)));
         assert_eq!(pair.scores, None, "three starts");
+    }
+
+    #[test]
+    fn open_connections_add_bytes_and_time_and_no_rhythm() {
+        let mut pairs = RitaPairs::new(LocalNetworks::default());
+        let peer = Addr::from_v4([192, 0, 2, 1]);
+        for i in 0..10 {
+            pairs.add(&flow([192, 0, 2, 1], i * 600, None));
+        }
+        let before = score(&pairs, [192, 0, 2, 1], None);
+        let mut open = flow([192, 0, 2, 1], 17, None);
+        open.unseen = Unseen::END;
+        open.last = open.first + Span::from_secs(7200);
+        pairs.add(&open);
+        let key = ChannelKey {
+            host: Addr::from_v4([10, 0, 0, 1]),
+            peer: Peer::Addr(peer),
+            port: 443,
+            proto: proto::TCP,
+            outbound: true,
+        };
+        let pair = pairs.pair(&key, &Channel::new(peer, false, Timestamp::default())).unwrap();
+        assert_eq!((pair.connections, pair.bytes, pair.duration), (10, 5500, Span::from_secs(7200)));
+        assert_eq!(pair.scores.map(|scores| scores.beacon), before);
     }
 
     #[test]

@@ -82,7 +82,7 @@ struct Net {
 impl Net {
     fn new(config: &Config) -> Self {
         Self {
-            tables: FlowTables::new(config, Seed::REPLAY, 0, 1),
+            tables: FlowTables::new(config, Seed::REPLAY, |_| true),
             hasher: FlowHasher::new(Seed::REPLAY),
             ordinal: 0,
             told: Vec::new(),

@@ -76,8 +76,9 @@ const PLAIN: Way = Way { workers: 1, batch: 64, parts: 1 };
 fn run(packets: &[Packet], config: &Config, way: Way) -> Vec<Told> {
     let hasher = FlowHasher::new(Seed::REPLAY);
     let hashes: Vec<u64> = packets.iter().map(|packet| hasher.packet(packet)).collect();
-    let mut workers: Vec<_> =
-        (0..way.workers).map(|n| FlowTables::new(config, Seed::REPLAY, n, way.workers)).collect();
+    let mut workers: Vec<_> = (0..way.workers)
+        .map(|n| FlowTables::new(config, Seed::REPLAY, |shard| shard % way.workers == n))
+        .collect();
     let tick = |packet: &Packet| packet.ts.floor_to(Span::from_secs(10));
     let (mut told, mut done) = (Vec::new(), 0);
     for span in packets.chunk_by(|a, b| tick(a) == tick(b)) {

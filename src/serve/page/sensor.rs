@@ -79,6 +79,7 @@ pub(super) fn details(page: &mut Page, served: &Served) {
     fact(page, "Not looked at", &owned(&metrics.dropped_packets));
     fact(page, "Not decoded whole", &owned(&metrics.decode_errors));
     fact(page, "Connections ended", &owned(&metrics.flows_expired));
+    fact(page, "No room for", &owned(&metrics.state_overflows));
     let checkpoint = metrics
         .checkpoint_age
         .map_or_else(|| "none yet".to_owned(), |age| format!("{} old", text::span(age)));
