@@ -37,7 +37,7 @@ def main():
     for line in lines:
         cells = [values.get((line, scorer), []) for scorer in scorers]
         means = [f"{sum(cell) / len(cell):.3f}" if cell else "" for cell in cells]
-        best = max(mean for mean in means)
+        best = max(means)
         means = [f"**{mean}**" if mean == best else mean for mean in means]
         print(f"| {line[0]} | {line[1]} | " + " | ".join(means) + " |")
 

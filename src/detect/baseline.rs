@@ -115,12 +115,10 @@ fn feature_hashes() -> [String; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::features::{Config, FeatureStore, LocalNetworks};
-    use crate::seed::Seed;
 
     fn capture(name: &str, sha256: &str) -> BenignCapture {
-        let store = FeatureStore::new(&Config::default(), LocalNetworks::default(), Seed(1));
-        BenignCapture::new(name.to_owned(), sha256.to_owned(), None, &store)
+        let row = |kind: Kind| vec![0.5; features_of(kind).len()];
+        BenignCapture::of_rows(name.to_owned(), sha256.to_owned(), Kind::ALL.map(row))
     }
 
     fn names(baseline: &Baseline) -> Vec<&str> {

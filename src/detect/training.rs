@@ -45,6 +45,12 @@ impl BenignCapture {
         Self { file, sha256, last, rows: Kind::ALL.map(of_kind) }
     }
 
+    /// Of rows by detector.
+    #[cfg(test)]
+    pub(super) const fn of_rows(file: String, sha256: String, rows: [Vec<f32>; 2]) -> Self {
+        Self { file, sha256, last: None, rows }
+    }
+
     pub(super) fn rows(&self, kind: Kind) -> &[f32] {
         let [c2, exfil] = &self.rows;
         match kind {

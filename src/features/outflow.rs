@@ -21,6 +21,9 @@ const PARTS: usize = 8;
 const USUAL_OF_ITS_OWN: f64 = 3.0;
 /// Observed time from which a host has a custom.
 const LEAST_OBSERVED: Span = Span::from_secs(12 * 3600);
+/// A custom goes on from the begin: it is seen within this share of the observed time, or within this time.
+const BEGIN_SHARE: f64 = 1.0 / 32.0;
+const BEGIN_S: f64 = 3600.0;
 /// Share of a host's outflow that its largest channels carry between them; what is beside them is no part of it.
 const CARRIED: f64 = 0.9;
 
@@ -81,6 +84,8 @@ struct Upload<'a> {
     /// Its place among the channels.
     index: usize,
     bytes: f64,
+    /// Seconds from the begin of the observed time to the first packet.
+    begins_s: f64,
     /// Bytes by part of the observed time.
     parts: [f64; PARTS],
     unusual: f64,
@@ -97,9 +102,10 @@ pub fn outflows(senders: &[(usize, &ChannelKey, &Channel)], observed: Observed) 
     let mut uploads: Vec<Upload<'_>> =
         senders.iter().map(|&(index, key, channel)| Upload::of(index, key, channel, observed)).collect();
     uploads.sort_unstable_by_key(|upload| (upload.destination, upload.host, upload.index));
-    let has_custom = observed.last - observed.first >= LEAST_OBSERVED;
+    let length = observed.last - observed.first;
+    let begin_s = (length >= LEAST_OBSERVED).then(|| (length.as_secs_f64() * BEGIN_SHARE).max(BEGIN_S));
     for of_destination in uploads.chunk_by_mut(|a, b| a.destination == b.destination) {
-        subtract_custom(of_destination, has_custom);
+        subtract_custom(of_destination, begin_s);
     }
     uploads.sort_by_key(|upload| upload.host);
     let mut outflows: Vec<(usize, Outflow)> = Vec::with_capacity(uploads.len());
@@ -127,7 +133,8 @@ impl<'a> Upload<'a> {
             .map_or(Destination::Addr(channel.address), |name| Destination::Domain(registered_domain(name)));
         let bytes = bytes as f64;
         let parts = parts_of(channel, observed);
-        Self { destination, host: key.host, index, bytes, parts, unusual: bytes }
+        let begins_s = (channel.first_seen - observed.first).as_secs_f64();
+        Self { destination, host: key.host, index, bytes, begins_s, parts, unusual: bytes }
     }
 }
 
@@ -154,8 +161,9 @@ fn place_of(place: f64) -> usize {
     place.clamp(0.0, (PARTS - 1) as f64) as usize
 }
 
-/// Takes what is usual from the uploads to one destination, which are in the order of their hosts.
-fn subtract_custom(uploads: &mut [Upload<'_>], has_custom: bool) {
+/// Takes what is usual from the uploads to one destination, which are in the order of their hosts. `begin_s`: within how many seconds a host's own
+/// custom is seen; nothing where too little was observed.
+fn subtract_custom(uploads: &mut [Upload<'_>], begin_s: Option<f64>) {
     let mut sums: Vec<f64> = uploads
         .chunk_by(|a, b| a.host == b.host)
         .map(|of_host| of_host.iter().map(|upload| upload.bytes).sum())
@@ -163,7 +171,7 @@ fn subtract_custom(uploads: &mut [Upload<'_>], has_custom: bool) {
     sums.sort_by(f64::total_cmp);
     for of_host in uploads.chunk_by_mut(|a, b| a.host == b.host) {
         let sum: f64 = of_host.iter().map(|upload| upload.bytes).sum();
-        let own = if has_custom { custom_of_its_own(of_host) } else { 0.0 };
+        let own = begin_s.map_or(0.0, |begin_s| custom_of_its_own(of_host, begin_s));
         let beyond = |custom: f64| (1.0 - custom / sum).max(0.0);
         // Hosts differ, and few of them say what is usual: what is hardly beyond it counts by how far it is beyond.
         let unusual = beyond(custom_of_others(&sums, sum)).powi(2).min(beyond(own));
@@ -185,8 +193,11 @@ fn custom_of_others(sums: &[f64], own: f64) -> f64 {
     USUAL_OF_OTHERS * sums.get(place).copied().unwrap_or_default()
 }
 
-/// What the host's own past says is usual: it never sent less in any part of the observed time.
-fn custom_of_its_own(uploads: &[Upload<'_>]) -> f64 {
+/// What the host's own past says is usual: it never sent less in any part of the observed time, and has done so from the begin.
+fn custom_of_its_own(uploads: &[Upload<'_>], begin_s: f64) -> f64 {
+    if uploads.iter().all(|upload| upload.begins_s > begin_s) {
+        return 0.0;
+    }
     let mut parts = [0.0; PARTS];
     for upload in uploads {
         parts.iter_mut().zip(upload.parts).for_each(|(sum, part)| *sum += part);
@@ -241,7 +252,8 @@ mod tests {
         let host = Addr::from_v4([10, 0, 0, host]);
         let key =
             ChannelKey { host, peer: Peer::Addr(address), port: 443, proto: proto::TCP, outbound: true };
-        let mut channel = Channel::new(address, false, at(0));
+        let first = sent.first().map_or(0, |(second, _)| *second);
+        let mut channel = Channel::new(address, false, at(first));
         for &(second, bytes) in sent {
             let record = FlowRecord { first: at(second), last: at(second), ..FlowRecord::default() };
             let new = Traffic { payload_out: bytes, bytes_out: bytes, ..Traffic::default() };
@@ -315,6 +327,7 @@ mod tests {
         let hourly: Vec<(i64, u64)> = (0..24).map(|hour| (hour * HOUR + 600, 1_000_000)).collect();
         assert_eq!(bytes_of(&[channel(1, 1, &hourly)]), []);
         assert_eq!(bytes_of(&[channel(1, 1, &hourly[9..17])]), [(0, 8_000_000)], "a working day's is not");
+        assert_eq!(bytes_of(&[channel(1, 1, &hourly[1..])]), [(0, 23_000_000)], "nor what began in between");
         let mut more = hourly;
         more.push((20 * HOUR, 100_000_000));
         let (_, unusual) = bytes_of(&[channel(1, 1, &more)])[0];

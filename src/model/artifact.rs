@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::calibration::Calibration;
+use super::distinct::Distinct;
 use super::error::ModelError;
 use super::forest::{Forest, MAX_FEATURES};
 use super::schema::{FeatureSpec, schema_sha256};
@@ -190,14 +191,22 @@ impl Model {
     /// of all questions.
     pub fn score_rows(&self, rows: &[f32], out: &mut [f32]) {
         let oriented = self.oriented(rows);
-        let mut scores = vec![0.0_f32; out.len()];
         out.fill(0.0);
-        for forest in &self.forests {
-            forest.score_rows(&oriented, &mut scores);
-            for (highest, score) in out.iter_mut().zip(&scores) {
-                *highest = highest.max(*score);
+        for (forest, question) in self.forests.iter().zip(&self.manifest.questions) {
+            let distinct = Distinct::of(&oriented, self.manifest.features.len(), &self.asked_by(question));
+            let mut scores = vec![0.0_f32; distinct.rows.len() / self.manifest.features.len()];
+            forest.score_rows(&distinct.rows, &mut scores);
+            for (highest, place) in out.iter_mut().zip(&distinct.places) {
+                *highest = highest.max(scores.get(*place).copied().unwrap_or_default());
             }
         }
+    }
+
+    /// The indexes of the features that a question asks for.
+    fn asked_by(&self, question: &Question) -> Vec<u16> {
+        let features = (0_u16..).zip(&self.manifest.features);
+        let asked = features.filter(|(_, feature)| question.features.contains(&feature.spec.name));
+        asked.map(|(index, _)| index).collect()
     }
 
     /// An estimate of the chance that a benign row scores at least as high; see [`Calibration::chance`].
@@ -370,6 +379,30 @@ pub(super) mod tests {
         let many = rows(200, 5);
         let alone: Vec<Vec<f32>> = many.chunks(3).flat_map(|row| model.explain_rows(row)).collect();
         assert_eq!(model.explain_rows(&many), alone);
+    }
+
+    #[test]
+    fn rows_score_as_the_worst_of_their_questions_does() {
+        let question = |name: &str, features: &[&str]| Question {
+            name: name.into(),
+            features: features.iter().map(|feature| (*feature).to_owned()).collect(),
+        };
+        let questions = [question("size", &["bytes", "hour"]), question("pace", &["jitter"])];
+        let params = Params { trees: 20, sample: 64, seed: 1 };
+        let model =
+            Model::train("c2", &specs(), &questions, &rows(1000, 1), &[], params, Provenance::default())
+                .unwrap();
+        // A third of the values is unknown, and many rows are alike in what one of the questions asks.
+        let mut rng = Rng::new(5, 0);
+        let mut value = || if rng.below(3) == 0 { f32::NAN } else { rng.below(3) as f32 };
+        let mixed: Vec<f32> = (0..900).map(|_| value()).collect();
+        let mut scores = vec![0.0; 300];
+        model.score_rows(&mixed, &mut scores);
+        let oriented = model.oriented(&mixed);
+        for (row, score) in oriented.chunks(3).zip(scores) {
+            let worst = model.forests.iter().map(|forest| forest.score(row)).fold(0.0, f32::max);
+            assert_eq!(score, worst, "{row:?}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod average_path;
 mod batch;
 mod calibration;
 mod codec;
+mod distinct;
 mod error;
 mod explain;
 mod forest;
