@@ -6,7 +6,8 @@ usage: benches/replay.py [--binary target/release/undercurrent] [--peers target/
 
 `../shared/peers/setup.sh target/peers` builds the floor and makes the captures; this script skips, and says so, where they are missing.
 Floor and replay run in turn, so that both meet the same neighbours; medians and the median of the ratios of the pairs are printed,
-as a row of `benches/RESULTS.md`. Every run must exit with 0 and report as many packets as the floor counted. With --beside, the flow meters of
+as a row of `benches/RESULTS.md`. Every run must exit with 0; a first one, which is not timed since a summary hashes the capture, must report as many
+packets as the floor counted, and all must find the same. With --beside, the flow meters of
 FLOW_METERS that are installed run in the same turns, each on a line of its own; `../shared/peers/peers.sh` knows more of them.
 """
 import argparse
@@ -58,15 +59,16 @@ def measure(args, name):
     others = {tool: [] for tool in FLOW_METERS if args.beside and shutil.which(tool)}
     with tempfile.TemporaryDirectory() as folder:
         summary = os.path.join(folder, "summary.json")
+        replay = [args.binary, "replay", "--threads", str(args.threads), "--quiet", "--format", "jsonl", *config]
+        found = run([*replay, "--summary", summary, capture])[3]
+        with open(summary) as file:
+            counted = json.load(file)["packets"]
         for _ in range(args.runs):
             base = run([floor, "readflow", capture], LG=FLOOR_TABLE_LOG2.get(name, "21"))
-            ours = run(
-                [args.binary, "replay", "--threads", str(args.threads), "--quiet", "--format", "jsonl",
-                 "--summary", summary, *config, capture]
-            )
+            ours = run([*replay, capture])
             packets = int(re.search(rb"packets=(\d+)", base[3])[1])
-            with open(summary) as file:
-                assert json.load(file)["packets"] == packets, "both read the same packets"
+            assert counted == packets, "both read the same packets"
+            assert ours[3] == found, "every run finds the same"
             pairs.append((ours, base, packets))
             for tool, figures in others.items():
                 flows = os.path.join(folder, tool)
