@@ -143,6 +143,9 @@ impl ColumnMap {
     }
 
     /// Reads the text of a file; `path` is the one that errors are to name.
+    ///
+    /// # Errors
+    /// Where the text is no column map.
     pub fn of_text(text: &str, path: &Path) -> Result<Self, ColumnMapError> {
         Self::parse(text).map_err(|message| ColumnMapError::Invalid { path: path.to_owned(), message })
     }
