@@ -80,7 +80,11 @@ fn failures_have_their_exit_code_and_say_what_is_wrong() {
         // 1: an input could not be read, or the run failed.
         ("replay none.pcap", 1, "none.pcap: cannot be opened: No such file"),
         ("replay folder", 1, "folder: holds no capture, log or export that is read here"),
-        ("replay notes.txt", 1, "notes.txt: byte 0: it begins with \"hello\\n\", which no capture file does"),
+        (
+            "replay notes.txt",
+            1,
+            "notes.txt: byte 0: neither a log nor flows that are read here begin like this",
+        ),
         ("replay empty.pcap", 1, "empty.pcap: byte 0: it is empty"),
         ("replay --models nowhere tunnel.pcap", 1, "nowhere/c2.ucmodel; `undercurrent train` writes models"),
         ("replay --models models tunnel.pcap", 1, "models/c2.ucmodel"),

@@ -374,7 +374,9 @@ mod tests {
         for (network, server) in
             ["a", "b"].into_iter().flat_map(|network| (10..20).map(move |n| (network, n)))
         {
-            let log = tsv(&rows()).replace("198.51.100.7", &format!("198.51.100.{server}"));
+            // Two networks of the same content would count once.
+            let net = if network == "a" { "198.51.100" } else { "203.0.113" };
+            let log = tsv(&rows()).replace("198.51.100.7", &format!("{net}.{server}"));
             written(&dir, &format!("{network}/conn.{server}.log"), log);
         }
         let [a, b, models] = ["a", "b", "models"].map(|name| dir.path().join(name));

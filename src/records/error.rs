@@ -24,7 +24,7 @@ pub enum RecordError {
     },
     /// A file of text is none that is read here.
     #[error(
-        "{input}: neither a log nor flows that are read here, by its first line; {ADVICE}. For CSV of other programs give --columns; text in UTF-16 must be converted to UTF-8 first"
+        "{input}: byte 0: neither a log nor flows that are read here begin like this; {ADVICE}. For CSV of other programs give --columns; text in UTF-16 must be converted to UTF-8 first"
     )]
     Unknown {
         /// Its path.

@@ -263,7 +263,7 @@ fn inputs_that_cannot_be_told_of_together_or_at_all_are_refused() {
     check(&["none"], "none: holds no capture, log or export");
     check(&["headless/conn.log"], "begins without its header");
     check(&["node.log"], "begins without its header");
-    check(&["other.csv"], "other.csv: neither a log nor flows that are read here");
+    check(&["other.csv"], "other.csv: byte 0: neither a log nor flows that are read here");
     check(&["logs", "capture.pcap"], "capture.pcap is a capture and ");
     assert_eq!(Inputs::of(&[at(&dir, "logs")], None).unwrap().logs[0].kind, LogKind::Conn);
 }
