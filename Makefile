@@ -61,7 +61,8 @@ rules: ## Do promtool and amtool accept the rules of Prometheus and their tests,
 	@if command -v promtool >/dev/null; then \
 	promtool check rules --lint=all --lint-fatal dashboards/prometheus/alerts.yaml dashboards/prometheus/recording.yaml && \
 	promtool test rules dashboards/prometheus/tests/*.yaml && \
-	promtool check config dashboards/prometheus/prometheus.example.yaml; \
+	promtool check config dashboards/prometheus/prometheus.example.yaml && \
+	promtool check web-config dashboards/prometheus/web.example.yaml; \
 	else echo "skipped: promtool is not installed"; fi
 	@if command -v amtool >/dev/null; then amtool check-config dashboards/prometheus/alertmanager.example.yaml; \
 	else echo "skipped: amtool is not installed"; fi
