@@ -66,8 +66,10 @@ fn a_flood_of_spoofed_connections_is_counted_and_told_of_and_gone_on_after() {
     });
     assert_eq!(sensor.get("/readyz").unwrap().status, 200);
 
+    // Not a count of those forgotten: a pass in the midst of the flood makes room, and the rest of it takes that again.
     sensor.wait_for("room is made, as every ten seconds", |sensor| {
-        value(sensor, "state_overflows_total{reason=\"host_evicted\"}") > 0.0
+        value(sensor, "hosts_tracked") < f64::from(HOSTS)
+            && value(sensor, "channels_tracked") < f64::from(CHANNELS)
     });
     send("iodine_tunnel");
     sensor.wait_for("what comes after it is found", |sensor| {
