@@ -205,9 +205,12 @@ impl Settings {
         }
         let mut incomplete = !timeline.refused().is_empty();
         let mut filter = self.filter.as_deref().map(Filter::compile).transpose()?;
-        // From three threads on, one reads and decompresses ahead; with two, one that owns flow tables is worth more.
-        let reads_ahead = self.threads > 2;
-        let of_pipeline = self.threads - usize::from(reads_ahead);
+        // Decompression takes longer than the pipeline: half of the threads are for it. Else one reads ahead from three on; with two, one that
+        // owns flow tables is worth more.
+        let helpers = if timeline.has_compressed() { self.threads / 2 } else { 0 };
+        timeline.decompress_with(helpers);
+        let reads_ahead = helpers == 0 && self.threads > 2;
+        let of_pipeline = self.threads - helpers - usize::from(reads_ahead);
         let mut pipeline = Pipeline::new(&self.config.pipeline(), self.seed, of_pipeline);
         let bar = progress::bar(timeline.bytes_total(), self.progress);
         let next = |read: &mut Read<Block>| {
