@@ -30,16 +30,15 @@ impl Read for ReadAhead {
             if bytes > 0 || buf.is_empty() {
                 return Ok(bytes);
             }
-            match self.chunks.recv() {
-                Ok(chunk) => self.chunk = io::Cursor::new(chunk?),
-                Err(_) => {
-                    // A panic there is one here.
-                    if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
-                        std::panic::resume_unwind(panic);
-                    }
-                    return Ok(0);
-                }
+            if let Ok(chunk) = self.chunks.recv() {
+                self.chunk = io::Cursor::new(chunk?);
+                continue;
             }
+            // A panic there is one here.
+            if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
+                std::panic::resume_unwind(panic);
+            }
+            return Ok(0);
         }
     }
 }

@@ -248,13 +248,12 @@ impl Timeline {
             reading.file.next_block(&mut reading.block)?;
             reading.given = 0;
         }
-        match reading.head() {
-            Some(ts) => self.heads.push(Reverse(Head { ts, input })),
-            None => {
-                self.helped -= usize::from(reading.helped);
-                slot.state = State::Done(Done::new(&reading.file));
-                self.help_next();
-            }
+        if let Some(ts) = reading.head() {
+            self.heads.push(Reverse(Head { ts, input }));
+        } else {
+            self.helped -= usize::from(reading.helped);
+            slot.state = State::Done(Done::new(&reading.file));
+            self.help_next();
         }
         Ok(())
     }
