@@ -5,10 +5,10 @@ const LEAST_ROWS: usize = 4096;
 
 /// What `work` makes of the items, which are dealt to at most `threads` threads in runs; in the order of the items. `work` must make of a
 /// run what it makes of its items one by one.
-pub(super) fn in_parts<T: Sync, R: Send>(
-    items: &[T],
+pub(super) fn in_parts<'a, T: Sync, R: Send>(
+    items: &'a [T],
     threads: usize,
-    work: impl Fn(&[T]) -> Vec<R> + Sync,
+    work: impl Fn(&'a [T]) -> Vec<R> + Sync,
 ) -> Vec<R> {
     let run = items.len().div_ceil(threads.max(1)).max(LEAST_ROWS);
     if items.len() <= run {

@@ -13,6 +13,7 @@ use crate::features::{
 use crate::model::{Model, ModelError};
 
 use super::explain::{evidence_of, techniques_of};
+use super::gate::cannot_be_judged;
 use super::parts::in_parts;
 use super::rows::{channels_of, views_of};
 use super::severity::{SeverityLimits, severity_of};
@@ -149,14 +150,13 @@ impl Detector {
 
     fn pass(&self, store: &FeatureStore, scope: Scope) -> Scores {
         let mut scores = Scores::default();
-        let channels = channels_of(store, &self.allowlist);
         if scope != Scope::Findings {
             scores.hosts = hosts_of(store);
-            let mut peers = PeerCount::default();
-            for channel in &channels {
-                peers.count(channel.key, &mut scores.hosts);
-            }
+            count_peers(store, &mut scores.hosts);
         }
+        let channels = channels_of(store, &self.allowlist, self.threads, |key, channel| {
+            scope == Scope::Every || !cannot_be_judged(key, channel)
+        });
         let is_wanted = |view: &ChannelView<'_>| {
             scope == Scope::Every || Kind::ALL.into_iter().any(|kind| can_judge(kind, view))
         };
@@ -319,28 +319,18 @@ fn hosts_of(store: &FeatureStore) -> Vec<HostScore> {
     store.hosts().sorted_by(|host| *host).into_iter().map(blank).collect()
 }
 
-/// Counts the peers of hosts over channels in the order of their keys.
-#[derive(Default)]
-struct PeerCount<'a> {
-    previous: Option<(Addr, &'a ChannelPeer)>,
-    host: usize,
-}
-
-impl<'a> PeerCount<'a> {
-    fn count(&mut self, key: &'a ChannelKey, hosts: &mut [HostScore]) {
-        let peer = (key.host, &key.peer);
-        if self.previous == Some(peer) {
-            return;
-        }
-        self.previous = Some(peer);
-        while hosts.get(self.host).is_some_and(|host| host.host < key.host) {
-            self.host += 1;
-        }
-        if let Some(host) = hosts.get_mut(self.host).filter(|host| host.host == key.host)
-            && matches!(key.peer, ChannelPeer::Addr(_))
-        {
-            host.peers += 1;
-        }
+/// Counts the distinct addresses that hosts, in the order of their addresses, have channels to.
+fn count_peers(store: &FeatureStore, hosts: &mut [HostScore]) {
+    let talk = |(key, _): (&ChannelKey, &Channel)| match key.peer {
+        ChannelPeer::Addr(peer) => Some((key.host, peer)),
+        ChannelPeer::Domain(_) => None,
+    };
+    let mut talks: Vec<(Addr, Addr)> = store.channels().iter().filter_map(talk).collect();
+    talks.sort_unstable();
+    talks.dedup();
+    for host in hosts {
+        let until = talks.partition_point(|(of, _)| *of <= host.host);
+        host.peers = until - talks.partition_point(|(of, _)| *of < host.host);
     }
 }
 

@@ -160,6 +160,11 @@ impl<K: Hash + Ord, V> BoundedMap<K, V> {
         self.entries.iter_mut().flatten().for_each(|(_, value)| change(value));
     }
 
+    /// The slots in which entries lie, some of them free: for those who look at all entries in no order, by parts.
+    pub fn slots(&self) -> &[Option<(K, V)>] {
+        &self.entries
+    }
+
     /// The entries, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.entries.iter().flatten().map(|(key, value)| (key, value))

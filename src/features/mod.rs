@@ -18,6 +18,8 @@ mod reference;
 pub mod rita;
 mod saved;
 mod steps;
+#[cfg(test)]
+pub(crate) mod testing;
 mod traffic;
 mod vector;
 mod view;
@@ -40,7 +42,7 @@ pub use reference::render_reference;
 pub use saved::SavedFeatures;
 pub use traffic::{PeakBucket, Traffic};
 pub use vector::{C2, Direction as FeatureDirection, EXFIL, Feature, Scale, vector_of};
-pub use view::{ChannelView, Observed};
+pub use view::{ChannelView, Observed, may_have_a_pace};
 pub use volume::VolumeHistogram;
 pub use window::{HostTotals, HostWindow};
 
