@@ -15,6 +15,9 @@ use super::parts::in_parts;
 /// Channels that are asked for ahead of the one that is looked at: in the order of their keys they lie all over the memory.
 const AHEAD: usize = 8;
 
+/// Slots of channels that are worth the start of a thread.
+const LEAST_SLOTS: usize = 4096;
+
 /// Who a peer is for prevalence: its name where it has one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Identity<'a> {
@@ -50,7 +53,7 @@ pub(super) fn channels_of<'a>(
     is_wanted: impl Fn(&ChannelKey, &Channel) -> bool + Sync,
 ) -> Vec<Parts<'a>> {
     let Some(observed) = observed(store) else { return Vec::new() };
-    let mut places = in_parts(store.channels().slots(), threads, |slots| {
+    let mut places = in_parts(store.channels().slots(), threads, LEAST_SLOTS, |slots| {
         let wanted = slots
             .iter()
             .flatten()
@@ -126,7 +129,7 @@ fn hosts_of_peers(store: &FeatureStore, places: &[Place<'_>], threads: usize) ->
         peers.push(*numbers.entry(identity(place.key, place.channel)).or_insert(next));
     }
     // Sorted by part: to sort the whole is then to merge.
-    let mut talks = in_parts(store.channels().slots(), threads, |slots| {
+    let mut talks = in_parts(store.channels().slots(), threads, LEAST_SLOTS, |slots| {
         let talk =
             |(key, channel): &(ChannelKey, Channel)| Some((*numbers.get(&identity(key, channel))?, key.host));
         let mut talks: Vec<(usize, Addr)> = slots.iter().flatten().filter_map(talk).collect();
