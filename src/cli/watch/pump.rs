@@ -288,11 +288,17 @@ impl<F: Feed> Pump<F> {
             self.step(Duration::ZERO);
         }
         self.pipeline.finish(&mut self.watch);
-        let at = self.newest.max(self.watch.asked_at.unwrap_or(Timestamp::MIN));
+        let at = self.last_moment();
         self.last_pass(at);
         self.watch.judging.dismiss();
         let moment = Moment { at, store: self.pipeline.store().clone(), stats: self.pipeline.stats() };
         (moment, self.watch.passed)
+    }
+
+    /// The latest packet time there was; by the clock where no packet ever came.
+    fn last_moment(&self) -> Timestamp {
+        let at = self.newest.max(self.watch.asked_at.unwrap_or(Timestamp::MIN));
+        if at == Timestamp::MIN { self.feed.now().unwrap_or(at) } else { at }
     }
 
     fn last_pass(&mut self, at: Timestamp) {
