@@ -5,6 +5,7 @@
 
 mod activity;
 mod asset;
+mod changes;
 mod channel;
 mod dns;
 mod domains;
@@ -109,11 +110,28 @@ impl FeatureStore {
         Self { assets, ..self }
     }
 
+    /// A copy of the state as it is now, made of the one before where that is given: then only what has changed since is cloned, in memory
+    /// that is there.
+    #[must_use]
+    pub fn copy(&mut self, before: Option<Self>) -> Self {
+        let (hosts, channels) = before.map(|before| (before.hosts, before.channels)).unzip();
+        Self {
+            local: self.local.clone(),
+            assets: self.assets.clone(),
+            seed: self.seed,
+            hosts: self.hosts.copy(hosts),
+            channels: self.channels.copy(channels),
+            names: self.names.clone(),
+            domains: self.domains.clone(),
+            inbound_unanswered: self.inbound_unanswered,
+        }
+    }
+
     /// Follows these assets from now on. What hosts hold of those that are still among them, by name, they go on holding.
     pub fn set_assets(&mut self, assets: Assets) {
         let before = &self.assets;
-        self.hosts
-            .change_all(|host| host.holding = host.holding.and_then(|held| before.renumber(held, &assets)));
+        let renumber = |held: Holding| assets.renumber(held, before.name(held.asset)?);
+        self.hosts.change_all(|host| host.holding = host.holding.and_then(renumber));
         self.assets = assets;
     }
 
