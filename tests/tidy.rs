@@ -23,7 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("detect", &["addr", "decode", "features", "memory", "model", "time"]),
     ("evaluate", &["addr", "decode", "detect", "features", "flow", "model", "records", "time"]),
     ("export", &["addr", "decode", "detect", "evaluate", "features", "flow", "seed", "time"]),
-    ("simulate", &["capture", "seed", "time"]),
+    ("simulate", &["capture", "decode", "seed", "time"]),
     ("pipeline", &["capture", "decode", "features", "flow", "records", "seed", "thread", "time"]),
     ("sensor", &["addr", "detect", "export", "features", "pipeline", "seed", "time"]),
     ("serve", &["addr", "detect", "export", "features", "sensor", "time"]),
