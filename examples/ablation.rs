@@ -3,7 +3,7 @@
 //!
 //! `ablation c2|exfil TRAIN SET...`: folders of CSV files, one an input. What is in TRAIN is benign and always trained on. Each SET has a `labels.csv`
 //! (columns `host`, `peer` and optional `input`); its inputs without a label are dealt into five folds, scored by forests of the others and trained on. Beside the features,
-//! samples and trees of other sizes are tried. Averages of three seeds.
+//! samples and trees of other sizes are tried. Averages of three seeds. With `--without FEATURE,...`, repeatable, only these are left out, together.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,12 @@ struct Label {
 }
 
 fn main() -> anyhow::Result<()> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    let mut together = Vec::new();
+    while let Some(at) = args.iter().position(|arg| arg == "--without") {
+        let pair: Vec<String> = args.drain(at..(at + 2).min(args.len())).collect();
+        together.push(pair.into_iter().nth(1).context("--without needs names of features")?);
+    }
     let [kind, train, sets @ ..] = args.as_slice() else { bail!("usage: ablation c2|exfil TRAIN SET...") };
     let kind = Kind::ALL.into_iter().find(|known| known.name() == kind).context("c2 or exfil")?;
     let train = csv_files(Path::new(train))?
@@ -57,32 +62,38 @@ fn main() -> anyhow::Result<()> {
     let names: Vec<&str> = sets.iter().map(|set| set.name.as_str()).collect();
     println!("| left out | {} |\n|---|{}", names.join(" | "), "---:|".repeat(sets.len()));
     let usual = Params::default();
-    let line = |name: &str, without: Option<&str>, params: Params| -> anyhow::Result<()> {
+    let line = |name: &str, without: &[&str], params: Params| -> anyhow::Result<()> {
         let values = sets.iter().map(|set| precision(kind, &train, set, without, params));
         let cells: Vec<String> =
             values.map(|v| v.map(|v| format!("{v:.3}"))).collect::<anyhow::Result<_>>()?;
         println!("| {name} | {} |", cells.join(" | "));
         Ok(())
     };
-    line("nothing", None, usual)?;
-    for feature in features_of(kind) {
-        line(&format!("`{}`", feature.name), Some(feature.name), usual)?;
+    line("nothing", &[], usual)?;
+    for names in &together {
+        line(&format!("`{names}`"), &names.split(',').collect::<Vec<_>>(), usual)?;
     }
-    for sample in [64, 128, 512] {
-        line(&format!("nothing; samples of {sample} rows"), None, Params { sample, ..usual })?;
+    if !together.is_empty() {
+        return Ok(());
+    }
+    for feature in features_of(kind) {
+        line(&format!("`{}`", feature.name), &[feature.name], usual)?;
+    }
+    for sample in [64, 128, 512, 1024] {
+        line(&format!("nothing; samples of {sample} rows"), &[], Params { sample, ..usual })?;
     }
     for trees in [100, 1000] {
-        line(&format!("nothing; {trees} trees"), None, Params { trees, ..usual })?;
+        line(&format!("nothing; {trees} trees"), &[], Params { trees, ..usual })?;
     }
     Ok(())
 }
 
-/// Average precision of a set by forests that do not know a feature.
+/// Average precision of a set by forests that do not know some features.
 fn precision(
     kind: Kind,
     always: &[Input],
     set: &Set,
-    without: Option<&str>,
+    without: &[&str],
     params: Params,
 ) -> anyhow::Result<f64> {
     let mut sum = 0.0;
@@ -108,7 +119,7 @@ fn precision(
 fn trained<'a>(
     kind: Kind,
     inputs: impl Iterator<Item = &'a Input>,
-    without: Option<&str>,
+    without: &[&str],
     params: Params,
 ) -> anyhow::Result<Model> {
     let thinned = |input: &'a Input| {
@@ -127,13 +138,13 @@ fn trained<'a>(
     )?)
 }
 
-/// The questions of the shipped model without a feature; a question of that feature alone is not asked.
-fn questions(kind: Kind, without: Option<&str>) -> anyhow::Result<Vec<Question>> {
+/// The questions of the shipped model without some features; a question of none is not asked.
+fn questions(kind: Kind, without: &[&str]) -> anyhow::Result<Vec<Question>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(format!("{}.ucmodel", kind.name()));
     let shipped = Model::from_bytes(&std::fs::read(&path).with_context(|| path.display().to_string())?)?;
     let mut questions = shipped.manifest().questions.clone();
     for question in &mut questions {
-        question.features.retain(|feature| Some(feature.as_str()) != without);
+        question.features.retain(|feature| !without.contains(&feature.as_str()));
     }
     questions.retain(|question| !question.features.is_empty());
     Ok(questions)

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Writes a scenario in which incidents differ by one parameter after another, each on a host of its own among 200.
 
-    scripts/grid.py [--seed N] beacons | tunnels | uploads [SIZE...] | long-uploads [SIZE...] > grid.toml
+    scripts/grid.py [--seed N] beacons | tunnels | uploads [SIZE...] | long-uploads [SIZE...] | evasions > grid.toml
     undercurrent simulate --scenario grid.toml --output grid/capture.pcap.zst
     undercurrent evaluate grid/capture.pcap.zst
 
 `evaluate` tells in one table which incidents are found within the budget of false alerts, and by whom. Uploads of 100GB make 2 million frames
-each: sizes are 100MB 1GB 10GB unless given. Long uploads take five days of five and a half.
+each: sizes are 100MB 1GB 10GB unless given. Long uploads take five days of five and a half. Evasions are what else hides a channel, over three days.
 """
 
 import argparse
@@ -52,6 +52,31 @@ def long_uploads(sizes):
     return uploads(sizes, ["120h"])
 
 
+def evasions(_):
+    """Sleep, office hours, rotation, dead and failing peers, IPv6, QUIC, WebSockets, and staging over several hosts."""
+    beacon = {"behaviour": "beacon", "interval": "5m", "jitter": 0.3}
+    session = {"behaviour": "long_connection", "interval": "60s", "jitter": 0.3, "after": "9h", "duration": "6h"}
+    drip = {"behaviour": "slow_drip", "interval": "10m", "jitter": 0.3, "bytes": "2GB"}
+    bulk = {"behaviour": "bulk_upload", "bytes": "2GB", "after": "10h", "duration": "1h"}
+    tunnel = {"behaviour": "dns_tunnel", "bytes": "1MB", "interval": "10s", "jitter": 0.3}
+    staged = {"behaviour": "staged_upload", "bytes": "2GB", "after": "9h", "duration": "8h"}
+    return [
+        *({**what, "awake": "2h", "asleep": "6h"} for what in [beacon, drip, tunnel]),
+        *({**what, "awake": "20m", "asleep": "10h"} for what in [beacon, drip, tunnel]),
+        *({**what, "office_hours": True} for what in [beacon, drip, tunnel]),
+        *({**what, "destinations": 4} for what in [beacon, drip, tunnel]),
+        *({**what, "destinations": 6, "rotation": "12h"} for what in [beacon, drip, tunnel]),
+        *({**what, "destinations": 18, "rotation": "4h"} for what in [beacon, drip, tunnel]),
+        *({**beacon, "destinations": 4, "dead": dead} for dead in [1, 2, 3]),
+        *({**beacon, "failing": failing} for failing in [0.2, 0.5, 0.8]),
+        *({**what, "ipv6": True} for what in [beacon, session, drip, bulk, tunnel, staged]),
+        *({**what, "speech": "quic"} for what in [beacon, session, drip, bulk]),
+        *({**what, "speech": "websocket"} for what in [beacon, session, drip, bulk]),
+        *({**session, "interval": interval, "speech": "websocket"} for interval in ["10s", "10m"]),
+        *({**staged, "hops": hops} for hops in [1, 2, 3, 5]),
+    ]
+
+
 def toml(value):
     return {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value).replace("'", '"')
 
@@ -62,6 +87,7 @@ GRIDS = {
     "tunnels": (tunnels, "24h"),
     "uploads": (uploads, "24h"),
     "long-uploads": (long_uploads, "132h"),
+    "evasions": (evasions, "72h"),
 }
 
 

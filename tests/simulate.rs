@@ -8,6 +8,7 @@ mod tests {
 
     use undercurrent::addr::Addr;
     use undercurrent::capture::{Block, Timeline};
+    use undercurrent::decode::app::Service;
     use undercurrent::features::{Channel, ChannelKey, Peer};
     use undercurrent::flow::{ConnState, FlowRecord};
     use undercurrent::pipeline::{Config, Observer, Pipeline, Stats};
@@ -71,8 +72,8 @@ mod tests {
         Scenario { hosts, start, duration: Span::from_secs(hours * 3600), incidents, ..Scenario::default() }
     }
 
-    fn addr(ip: Ipv4Addr) -> Addr {
-        Addr::from(IpAddr::V4(ip))
+    fn addr(ip: IpAddr) -> Addr {
+        Addr::from(ip)
     }
 
     /// The channels that a label's host has with its peers.
@@ -172,6 +173,80 @@ mod tests {
         check(0.0, 0.0, 300..301);
         check(0.5, 0.0, 280..321);
         check(0.0, 0.5, 120..181);
+    }
+
+    /// The channels of an incident among nobody for some hours from Friday, 14 o'clock, and all that was read.
+    fn alone(incident: Incident, hours: i64) -> (Vec<(ChannelKey, Channel)>, ReadBack) {
+        let start = Timestamp::parse_rfc3339("2026-03-06T14:00:00Z").unwrap();
+        let scenario = Scenario { start, ..scenario(0, hours, vec![incident]) };
+        let (capture, outcome) = simulated(&scenario, &Options { whole: true, ..Options::default() });
+        let read = read_back(&capture);
+        assert_eq!((read.stats.frames, decode_errors(&read)), (outcome.frames, 0));
+        (labelled(&read, &outcome), read)
+    }
+
+    #[test]
+    fn an_incident_sleeps_and_works_in_office_hours() {
+        let check = |incident: Incident, expected: u64| {
+            let (channels, _) = alone(incident, 72);
+            assert_eq!(channels[0].1.flows, expected);
+        };
+        let beacon = Incident { interval: parse_span("30m"), ..Incident::new(Behaviour::Beacon) };
+        check(beacon.clone(), 144);
+        // From Friday, 14 to 18 o'clock, and on Monday from 8 to 14 o'clock.
+        check(Incident { office_hours: true, ..beacon.clone() }, 8 + 12);
+        check(Incident { awake: parse_span("2h"), asleep: parse_span("10h"), ..beacon }, 6 * 4);
+    }
+
+    #[test]
+    fn peers_take_turns_and_dead_ones_are_silent() {
+        let beacon = Incident { destinations: 3, ..Incident::new(Behaviour::Beacon) };
+        let flows = |incident: Incident| -> Vec<(u64, u64)> {
+            let (channels, _) = alone(incident, 6);
+            let mut all: Vec<(u64, u64)> = channels.iter().map(|(_, c)| (c.flows, c.failed)).collect();
+            all.sort_unstable();
+            all
+        };
+        assert_eq!(flows(beacon.clone()), [(120, 0); 3]);
+        assert_eq!(flows(Incident { rotation: parse_span("2h"), ..beacon.clone() }), [(120, 0); 3]);
+        assert_eq!(flows(Incident { rotation: parse_span("5h"), ..beacon.clone() }), [(60, 0), (300, 0)]);
+        assert_eq!(flows(Incident { dead: 2, ..beacon }), [(120, 0), (120, 120), (120, 120)]);
+    }
+
+    #[test]
+    fn every_speech_is_recognised_over_both_families() {
+        let check = |speech: Speech, service: Service, is_named: bool| {
+            for ipv6 in [false, true] {
+                for behaviour in [Behaviour::Beacon, Behaviour::LongConnection, Behaviour::BulkUpload] {
+                    let bytes = Some(3_000_000);
+                    let incident = Incident { speech: Some(speech), ipv6, bytes, ..Incident::new(behaviour) };
+                    let (channels, _) = alone(incident, 2);
+                    let [(key, channel)] = &channels[..] else { panic!("{speech:?} {channels:?}") };
+                    assert_eq!(channel.service, service, "{speech:?} {ipv6} {behaviour:?}");
+                    assert_eq!((channel.name.is_some(), key.host.to_ip().is_ipv6()), (is_named, ipv6));
+                }
+            }
+        };
+        check(Speech::Tls, Service::Tls, true);
+        check(Speech::TlsWithoutName, Service::Tls, false);
+        check(Speech::Http, Service::Http, true);
+        check(Speech::Quic, Service::Quic, true);
+        check(Speech::Websocket, Service::Http, true);
+        check(Speech::Raw, Service::Unknown, false);
+    }
+
+    #[test]
+    fn staged_data_goes_from_hand_to_hand() {
+        for hops in [1, 2, 4] {
+            let staged = Incident { bytes: Some(50_000_000), hops, ..Incident::new(Behaviour::StagedUpload) };
+            let (channels, read) = alone(staged, 2);
+            assert!(channels[0].1.traffic.payload_out >= 50_000_000);
+            let moved: Vec<&FlowRecord> =
+                read.flows.iter().filter(|flow| flow.key.resp_port == 445).collect();
+            assert_eq!(moved.len(), usize::from(hops));
+            let sender = channels[0].0.host;
+            assert_eq!(moved.iter().filter(|flow| flow.key.orig == sender).count(), 1);
+        }
     }
 
     #[test]

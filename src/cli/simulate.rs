@@ -70,8 +70,15 @@ fn incident_of(args: &SimulateArgs, behaviour: Behaviour) -> Incident {
         speech: args.speech.map(Into::into),
         bytes: args.bytes,
         destinations: args.destinations,
+        dead: args.dead,
+        rotation: args.rotation,
         known: args.known,
-        ..Incident::new(behaviour)
+        awake: args.awake,
+        asleep: args.asleep,
+        office_hours: args.office_hours,
+        ipv6: args.ipv6,
+        hops: args.hops,
+        behaviour,
     }
 }
 

@@ -45,6 +45,27 @@ pub(super) struct SimulateArgs {
     /// Peers of the incident, one after another
     #[arg(long, value_name = "N", default_value_t = 1, requires = "behaviour")]
     pub(super) destinations: u16,
+    /// How many of the peers never answer
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "behaviour")]
+    pub(super) dead: u16,
+    /// Talk to each peer for so long before the next; without it, to one after another
+    #[arg(long, value_name = "TIME", value_parser = parse_time_span, requires = "behaviour")]
+    pub(super) rotation: Option<Span>,
+    /// Awake for so long, then asleep
+    #[arg(long, value_name = "TIME", value_parser = parse_time_span, requires = "asleep")]
+    pub(super) awake: Option<Span>,
+    /// Asleep for so long, then awake again
+    #[arg(long, value_name = "TIME", value_parser = parse_time_span, requires = "awake")]
+    pub(super) asleep: Option<Span>,
+    /// Act in office hours only: Monday to Friday, 8 to 18 o'clock
+    #[arg(long, requires = "behaviour")]
+    pub(super) office_hours: bool,
+    /// Talk over IPv6
+    #[arg(long, requires = "behaviour")]
+    pub(super) ipv6: bool,
+    /// Hosts that staged data is handed over before it leaves
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "behaviour")]
+    pub(super) hops: u16,
     /// Upload to destinations that benign hosts use too
     #[arg(long, requires = "behaviour")]
     pub(super) known: bool,
@@ -85,6 +106,10 @@ pub(super) enum SpeechArg {
     TlsWithoutName,
     /// HTTP on port 80
     Http,
+    /// TLS over QUIC on port 443, to a server name
+    Quic,
+    /// Messages over a WebSocket on port 80
+    Websocket,
     /// Nothing known, on a port of its own, to an address
     Raw,
 }
@@ -95,6 +120,8 @@ impl From<SpeechArg> for simulate::Speech {
             SpeechArg::Tls => Self::Tls,
             SpeechArg::TlsWithoutName => Self::TlsWithoutName,
             SpeechArg::Http => Self::Http,
+            SpeechArg::Quic => Self::Quic,
+            SpeechArg::Websocket => Self::Websocket,
             SpeechArg::Raw => Self::Raw,
         }
     }

@@ -63,7 +63,7 @@ impl Base {
     /// A host of the capture as it sends.
     pub(super) fn host(&self, ip: Ipv4Addr) -> Result<Host, SimulateError> {
         let (mac, gateway) = self.hosts.get(&ip).copied().ok_or(SimulateError::NoHost { host: ip })?;
-        let end = Endpoint { mac, ip, port: 0 };
+        let end = Endpoint { mac, ip: ip.into(), port: 0 };
         Ok(Host { end, gateway, resolver: self.resolvers.get(&ip).copied() })
     }
 
@@ -93,7 +93,7 @@ impl Base {
         }
         let udp = rest.get(ip.slice().len()..).unwrap_or_default();
         if ip.protocol() == etherparse::IpNumber::UDP && udp.get(2..4) == Some(&[0, 53]) {
-            let end = Endpoint { mac: link.destination(), ip: ip.destination_addr(), port: 53 };
+            let end = Endpoint { mac: link.destination(), ip: ip.destination_addr().into(), port: 53 };
             self.resolvers.entry(source).or_insert(end);
         }
     }

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::frame::{Endpoint, Frame, MAX_PAYLOAD, Transport, flag};
-use super::payload::{client_hello, http_request, http_response, tls_head};
+use super::payload::{
+    client_hello, http_request, http_response, tls_head, websocket_head, websocket_opening,
+};
 use super::random::Random;
 use super::stage::{Source, Stage};
 use crate::time::{Span, Timestamp};
@@ -40,6 +42,8 @@ pub(super) enum Protocol {
     Tls(Option<Arc<str>>),
     /// HTTP/1.1, to a host.
     Http(Arc<str>),
+    /// Messages over a WebSocket, to a host.
+    WebSocket(Arc<str>),
     /// Greetings of server and client, then what nobody can read: SSH, SMTP with STARTTLS.
     Greeted(&'static str, &'static str),
     /// Bytes that mean nothing to anybody else.
@@ -64,7 +68,7 @@ pub(super) struct Plan {
 const SEGMENT: u64 = 1460;
 const OFFLOADED: u64 = MAX_PAYLOAD as u64;
 /// Messages from this size on travel in offloaded segments.
-const BULK: u64 = 300_000;
+pub(super) const BULK: u64 = 300_000;
 /// Between two things that an end does without waiting for anything.
 const STEP: Span = Span::from_nanos(40_000);
 
@@ -166,6 +170,11 @@ impl Conversation {
             self.queue_message(Side::Server, tls_head(true, certificate), certificate, false);
             self.queue_message(Side::Client, tls_head(false, 53), 53, false);
         }
+        if let Protocol::WebSocket(host) = &self.plan.protocol {
+            let [request, grant] = websocket_opening(host);
+            self.queue_message(Side::Client, request, 0, false);
+            self.queue_message(Side::Server, grant, 0, true);
+        }
         if let Protocol::Greeted(server, client) = self.plan.protocol {
             self.queue_message(Side::Server, server.as_bytes().to_vec(), 0, false);
             self.queue_message(Side::Client, client.as_bytes().to_vec(), 0, false);
@@ -198,6 +207,7 @@ impl Conversation {
             }
             (Protocol::Http(host), Side::Client) => http_request(host, bytes),
             (Protocol::Http(_), Side::Server) => (http_response(bytes), bytes),
+            (Protocol::WebSocket(_), _) => (websocket_head(from == Side::Client, bytes), bytes),
             (Protocol::Greeted(..), _) => (Vec::new(), bytes),
             (Protocol::Raw, _) => {
                 let mut head = vec![0; usize::try_from(bytes.min(16)).unwrap_or_default()];

@@ -1,10 +1,10 @@
-//! Frames of Ethernet, IPv4 and TCP, UDP or ICMP echo with correct lengths and checksums. Payload that nobody reads is zeros, which
-//! checksums do not feel: it need not be written.
+//! Frames of Ethernet, IPv4 or IPv6, and TCP, UDP or ICMP echo with correct lengths and checksums. Payload that nobody reads is zeros,
+//! which checksums do not feel: it need not be written.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use etherparse::checksum::Sum16BitWords;
-use etherparse::{EtherType, Ethernet2Header, Ipv4Header, TcpHeader, UdpHeader};
+use etherparse::{EtherType, Ethernet2Header, IpNumber, Ipv4Header, Ipv6Header, TcpHeader, UdpHeader};
 
 /// One end of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub(super) struct Endpoint {
     /// Hardware address of the host, or of the gateway to it.
     pub(super) mac: [u8; 6],
     /// Address.
-    pub(super) ip: Ipv4Addr,
+    pub(super) ip: IpAddr,
     /// Port; 0 for ICMP.
     pub(super) port: u16,
 }
@@ -55,9 +55,6 @@ pub(super) mod flag {
 /// captures of itself with segmentation offload.
 pub(super) const MAX_PAYLOAD: u32 = 65_000;
 
-const PROTO_ICMP: u8 = 1;
-const PROTO_TCP: u8 = 6;
-const PROTO_UDP: u8 = 17;
 const MSS: u16 = 1460;
 
 /// One frame to be written.
@@ -84,22 +81,42 @@ impl Frame<'_> {
         let payload = u16::try_from(head.checked_add(self.zeros)?).ok()?;
         let (proto, transport) = self.transport_header(payload)?;
         let ip_payload = payload.checked_add(u16::try_from(transport.len()).ok()?)?;
-        let mut ip =
-            Ipv4Header::new(ip_payload, self.ttl, proto.into(), self.from.ip.octets(), self.to.ip.octets())
-                .ok()?;
-        ip.identification = self.id;
-        ip.dont_fragment = true;
-        ip.header_checksum = ip.calc_header_checksum();
-        let link =
-            Ethernet2Header { source: self.from.mac, destination: self.to.mac, ether_type: EtherType::IPV4 };
+        let (ether_type, ip) = self.ip_header(ip_payload, proto)?;
+        let link = Ethernet2Header { source: self.from.mac, destination: self.to.mac, ether_type };
         buffer.extend_from_slice(&link.to_bytes());
-        buffer.extend_from_slice(&ip.to_bytes());
+        buffer.extend_from_slice(&ip);
         buffer.extend_from_slice(&transport);
         buffer.extend_from_slice(self.head);
         u32::try_from(buffer.len()).ok().map(|kept| kept + self.zeros)
     }
 
-    fn transport_header(&self, payload: u16) -> Option<(u8, Vec<u8>)> {
+    /// Nothing where the ends are of different families.
+    fn ip_header(&self, payload_length: u16, proto: IpNumber) -> Option<(EtherType, Vec<u8>)> {
+        match (self.from.ip, self.to.ip) {
+            (IpAddr::V4(from), IpAddr::V4(to)) => {
+                let mut ip =
+                    Ipv4Header::new(payload_length, self.ttl, proto, from.octets(), to.octets()).ok()?;
+                ip.identification = self.id;
+                ip.dont_fragment = true;
+                ip.header_checksum = ip.calc_header_checksum();
+                Some((EtherType::IPV4, ip.to_bytes().to_vec()))
+            }
+            (IpAddr::V6(from), IpAddr::V6(to)) => {
+                let ip = Ipv6Header {
+                    payload_length,
+                    next_header: proto,
+                    hop_limit: self.ttl,
+                    source: from.octets(),
+                    destination: to.octets(),
+                    ..Ipv6Header::default()
+                };
+                Some((EtherType::IPV6, ip.to_bytes().to_vec()))
+            }
+            _ => None,
+        }
+    }
+
+    fn transport_header(&self, payload: u16) -> Option<(IpNumber, Vec<u8>)> {
         let (source, destination) = (self.from.port, self.to.port);
         match self.transport {
             Transport::Tcp { seq, ack, flags } => {
@@ -113,36 +130,46 @@ impl Frame<'_> {
                 }
                 let mut bytes = tcp.to_bytes().to_vec();
                 let length = payload.checked_add(u16::try_from(bytes.len()).ok()?)?;
-                let sum = self.pseudo_header(PROTO_TCP, length).add_slice(&bytes).add_slice(self.head);
+                let sum = self.pseudo_header(IpNumber::TCP, length).add_slice(&bytes).add_slice(self.head);
                 put(&mut bytes, 16, sum.ones_complement());
-                Some((PROTO_TCP, bytes))
+                Some((IpNumber::TCP, bytes))
             }
             Transport::Udp => {
                 let length = payload.checked_add(8)?;
                 let udp =
                     UdpHeader { source_port: source, destination_port: destination, length, checksum: 0 };
                 let mut bytes = udp.to_bytes().to_vec();
-                let sum = self.pseudo_header(PROTO_UDP, length).add_slice(&bytes).add_slice(self.head);
+                let sum = self.pseudo_header(IpNumber::UDP, length).add_slice(&bytes).add_slice(self.head);
                 put(&mut bytes, 6, sum.to_ones_complement_with_no_zero());
-                Some((PROTO_UDP, bytes))
+                Some((IpNumber::UDP, bytes))
             }
             Transport::Echo { request, id, seq } => {
-                let mut bytes = vec![if request { 8 } else { 0 }, 0, 0, 0];
+                // RFC 792; RFC 4443, whose checksum has the pseudo header.
+                let (proto, kinds, sum) = if self.from.ip.is_ipv6() {
+                    let length = payload.checked_add(8)?;
+                    (IpNumber::IPV6_ICMP, [128, 129], self.pseudo_header(IpNumber::IPV6_ICMP, length))
+                } else {
+                    (IpNumber::ICMP, [8, 0], Sum16BitWords::new())
+                };
+                let [asks, answers] = kinds;
+                let mut bytes = vec![if request { asks } else { answers }, 0, 0, 0];
                 bytes.extend_from_slice(&id.to_be_bytes());
                 bytes.extend_from_slice(&seq.to_be_bytes());
-                let sum = Sum16BitWords::new().add_slice(&bytes).add_slice(self.head);
+                let sum = sum.add_slice(&bytes).add_slice(self.head);
                 put(&mut bytes, 2, sum.ones_complement());
-                Some((PROTO_ICMP, bytes))
+                Some((proto, bytes))
             }
         }
     }
 
-    /// The sum over the pseudo header (RFC 9293, section 3.1; RFC 768).
-    fn pseudo_header(&self, proto: u8, length: u16) -> Sum16BitWords {
-        Sum16BitWords::new()
-            .add_4bytes(self.from.ip.octets())
-            .add_4bytes(self.to.ip.octets())
-            .add_2bytes([0, proto])
+    /// The sum over the pseudo header (RFC 9293, section 3.1; RFC 768; RFC 8200, section 8.1).
+    fn pseudo_header(&self, proto: IpNumber, length: u16) -> Sum16BitWords {
+        let add = |mut sum: Sum16BitWords, ip: IpAddr| match ip {
+            IpAddr::V4(ip) => sum.add_4bytes(ip.octets()),
+            IpAddr::V6(ip) => sum.add_16bytes(ip.octets()),
+        };
+        add(add(Sum16BitWords::new(), self.from.ip), self.to.ip)
+            .add_2bytes([0, proto.0])
             .add_2bytes(length.to_be_bytes())
     }
 }
@@ -159,22 +186,36 @@ mod tests {
     use super::*;
     use etherparse::PacketBuilder;
 
-    const A: Endpoint = Endpoint { mac: [2, 0, 0, 0, 0, 1], ip: Ipv4Addr::new(10, 20, 0, 7), port: 50_000 };
-    const B: Endpoint = Endpoint { mac: [2, 0, 0, 0, 0, 2], ip: Ipv4Addr::new(198, 18, 3, 4), port: 443 };
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    const A: Endpoint =
+        Endpoint { mac: [2, 0, 0, 0, 0, 1], ip: IpAddr::V4(Ipv4Addr::new(10, 20, 0, 7)), port: 50_000 };
+    const B: Endpoint =
+        Endpoint { mac: [2, 0, 0, 0, 0, 2], ip: IpAddr::V4(Ipv4Addr::new(198, 18, 3, 4)), port: 443 };
+    const A6: Endpoint = Endpoint { ip: IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 1, 2, 3, 4, 5)), ..A };
+    const B6: Endpoint = Endpoint { ip: IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 9, 0, 0, 0, 0, 7)), ..B };
 
     /// The frame's bytes and wire length, against what etherparse builds of the same with all of its payload.
-    fn check(transport: Transport, head: &[u8], zeros: u32) {
+    fn check(from: &Endpoint, to: &Endpoint, transport: Transport, head: &[u8], zeros: u32) {
         let mut kept = Vec::new();
-        let frame = Frame { from: &A, to: &B, transport, head, zeros, id: 0, ttl: 64 };
+        let frame = Frame { from, to, transport, head, zeros, id: 0, ttl: 64 };
         let wire_len = frame.write(&mut kept).unwrap();
         let payload = [head, &vec![0; zeros as usize]].concat();
-        let lower = PacketBuilder::ethernet2(A.mac, B.mac).ipv4(A.ip.octets(), B.ip.octets(), 64);
+        let link = PacketBuilder::ethernet2(from.mac, to.mac);
+        let lower = match (from.ip, to.ip) {
+            (IpAddr::V4(from), IpAddr::V4(to)) => link.ipv4(from.octets(), to.octets(), 64),
+            (IpAddr::V6(from), IpAddr::V6(to)) => link.ipv6(from.octets(), to.octets(), 64),
+            _ => unreachable!("one family"),
+        };
         let mut whole = Vec::new();
         match transport {
             Transport::Tcp { seq, ack, .. } => {
-                lower.tcp(A.port, B.port, seq, 64_240).ack(ack).psh().write(&mut whole, &payload)
+                lower.tcp(from.port, to.port, seq, 64_240).ack(ack).psh().write(&mut whole, &payload)
             }
-            Transport::Udp => lower.udp(A.port, B.port).write(&mut whole, &payload),
+            Transport::Udp => lower.udp(from.port, to.port).write(&mut whole, &payload),
+            Transport::Echo { id, seq, .. } if from.ip.is_ipv6() => {
+                lower.icmpv6_echo_request(id, seq).write(&mut whole, &payload)
+            }
             Transport::Echo { id, seq, .. } => lower.icmpv4_echo_request(id, seq).write(&mut whole, &payload),
         }
         .unwrap();
@@ -186,9 +227,11 @@ mod tests {
     fn frames_are_those_of_another_builder() {
         let tcp = Transport::Tcp { seq: 0xffff_fff0, ack: 77, flags: flag::ACK | flag::PSH };
         for (head, zeros) in [(&b""[..], 0), (b"odd", 0), (b"odd", 5), (b"even", 1_200), (b"", 60_000)] {
-            check(tcp, head, zeros);
-            check(Transport::Udp, head, zeros);
-            check(Transport::Echo { request: true, id: 9, seq: 3 }, head, zeros);
+            for (from, to) in [(&A, &B), (&A6, &B6)] {
+                check(from, to, tcp, head, zeros);
+                check(from, to, Transport::Udp, head, zeros);
+                check(from, to, Transport::Echo { request: true, id: 9, seq: 3 }, head, zeros);
+            }
         }
     }
 
@@ -199,5 +242,6 @@ mod tests {
         assert_eq!(frame.write(&mut Vec::new()), None);
         let frame = Frame { zeros: MAX_PAYLOAD, ..frame };
         assert!(frame.write(&mut Vec::new()).is_some());
+        assert_eq!(Frame { to: &B6, ..frame }.write(&mut Vec::new()), None);
     }
 }

@@ -10,7 +10,7 @@
 //! | `scenario` | what is to be simulated |
 //! | `stage` | the queue of all sources in the order of time |
 //! | `frame`, `payload` | bytes |
-//! | `conversation`, `datagrams` | one connection, one exchange |
+//! | `conversation`, `quic`, `datagrams` | one connection, one exchange |
 //! | `network`, `pace` | who is where, and how often things happen |
 //! | `benign`, `incident` | what hosts do |
 //! | `base` | a real capture below an incident |
@@ -25,12 +25,13 @@ mod network;
 mod pace;
 mod payload;
 mod quantity;
+mod quic;
 mod random;
 mod scenario;
 mod stage;
 
 use std::io::Write;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 pub use quantity::{parse_bytes, parse_span};
@@ -82,7 +83,7 @@ pub enum SimulateError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerEnd {
     /// Address, and port where there are ports.
-    Addr(Ipv4Addr, Option<u16>),
+    Addr(IpAddr, Option<u16>),
     /// Domain of a DNS tunnel.
     Name(String),
 }
@@ -91,7 +92,7 @@ pub enum PeerEnd {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SimulatedLabel {
     /// The host.
-    pub host: Ipv4Addr,
+    pub host: IpAddr,
     /// The far ends.
     pub peers: Vec<PeerEnd>,
     /// What it does.
@@ -178,7 +179,7 @@ fn free_hosts(scenario: &Scenario) -> impl Iterator<Item = u16> {
     for last in (1..order.len()).rev() {
         order.swap(last, random.index(last + 1));
     }
-    order.into_iter().filter(move |index| !taken.contains(&Host::simulated(*index).end.ip))
+    order.into_iter().filter(move |index| !taken.iter().any(|ip| Host::simulated(*index).end.ip == *ip))
 }
 
 /// Writes labels as `evaluate` reads them.
@@ -201,7 +202,7 @@ impl std::fmt::Display for PeerEnd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Addr(ip, None) => ip.fmt(f),
-            Self::Addr(ip, Some(port)) => write!(f, "{ip}:{port}"),
+            Self::Addr(ip, Some(port)) => SocketAddr::new(*ip, *port).fmt(f),
             Self::Name(name) => f.write_str(name),
         }
     }

@@ -1,17 +1,19 @@
 //! The simulated network: monitored hosts behind one gateway, a resolver, and an outside of names with addresses.
 //!
 //! Monitored hosts are in 10.20.0.0/16. The outside has addresses of the benchmark range 198.18.0.0/15 (RFC 2544) and names under
-//! `.example` (RFC 2606), so that nothing points at anybody.
+//! `.example` (RFC 2606), so that nothing points at anybody. Over IPv6 the same addresses are the last 32 bits of unique local ones
+//! (fd00:20::/96, RFC 4193) and of ones for documentation (2001:db8::/96, RFC 3849).
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::conversation::{Conversation, Ending, Plan, Protocol, Turn};
 use super::datagrams::{Carrier, Datagram, Datagrams};
 use super::frame::Endpoint;
 use super::payload::{dns_message, record};
+use super::quic;
 use super::random::Random;
-use super::stage::Stage;
+use super::stage::{Source, Stage};
 use crate::seed::Seed;
 use crate::time::{Span, Timestamp};
 
@@ -37,9 +39,18 @@ pub(super) struct Host {
 pub(super) struct Service {
     /// Its name; nothing where it is reached by address alone, without asking DNS.
     pub(super) name: Option<Arc<str>>,
-    pub(super) ip: Ipv4Addr,
+    pub(super) ip: IpAddr,
     pub(super) port: u16,
     pub(super) protocol: Protocol,
+    /// What carries it. QUIC carries TLS.
+    pub(super) over: Over,
+}
+
+/// What carries a protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    Tcp,
+    Quic,
 }
 
 /// What a connection carries beside its ends.
@@ -65,9 +76,14 @@ impl Host {
     /// Host number `index` of the simulated network.
     pub(super) fn simulated(index: u16) -> Self {
         let [high, low] = (index + 10).to_be_bytes();
-        let resolver = Endpoint { mac: [2, 0, 10, 20, 0, 2], ip: Ipv4Addr::new(10, 20, 0, 2), port: 53 };
+        let resolver =
+            Endpoint { mac: [2, 0, 10, 20, 0, 2], ip: Ipv4Addr::new(10, 20, 0, 2).into(), port: 53 };
         Self {
-            end: Endpoint { mac: [2, 0, 10, 20, high, low], ip: Ipv4Addr::new(10, 20, high, low), port: 0 },
+            end: Endpoint {
+                mac: [2, 0, 10, 20, high, low],
+                ip: Ipv4Addr::new(10, 20, high, low).into(),
+                port: 0,
+            },
             gateway: [2, 0, 10, 20, 0, 1],
             resolver: Some(resolver),
         }
@@ -77,18 +93,34 @@ impl Host {
     pub(super) fn at(ip: Ipv4Addr) -> Self {
         let [_, b, c, d] = ip.octets();
         let usual = Self::simulated(0);
-        Self { end: Endpoint { mac: [2, 0, 10, b, c, d], ip, port: 0 }, ..usual }
+        Self { end: Endpoint { mac: [2, 0, 10, b, c, d], ip: ip.into(), port: 0 }, ..usual }
+    }
+
+    /// The same host over IPv6; it asks its resolver over IPv6 too.
+    pub(super) fn over_ipv6(self) -> Self {
+        let inside = |end: Endpoint| Endpoint { ip: last_bits_of([0xfd00, 0x20], end.ip), ..end };
+        Self { end: inside(self.end), resolver: self.resolver.map(inside), ..self }
+    }
+
+    /// Another host inside, `nth` addresses before this one, or after it where there is no room.
+    pub(super) fn neighbour(&self, nth: u8) -> Self {
+        const FIRST: u8 = 10;
+        let [.., own] = bytes_of(self.end.ip);
+        let last = if own >= nth.saturating_add(FIRST) { own - nth } else { own.saturating_add(nth) };
+        let [a, b, c, d, e, _] = self.end.mac;
+        let end = Endpoint { mac: [a, b, c, d, e, last], ip: with_last(self.end.ip, last), port: 0 };
+        Self { end, ..*self }
     }
 
     /// The file server beside a host: the third address of its /24, or the fourth.
-    pub(super) const fn file_server(of: Ipv4Addr) -> Ipv4Addr {
-        let [a, b, c, d] = of.octets();
-        Ipv4Addr::new(a, b, c, if d == 3 { 4 } else { 3 })
+    pub(super) fn file_server(of: IpAddr) -> IpAddr {
+        let [.., last] = bytes_of(of);
+        with_last(of, if last == 3 { 4 } else { 3 })
     }
 
     /// The far end of an address: behind the gateway.
-    pub(super) fn far(&self, ip: Ipv4Addr, port: u16) -> Endpoint {
-        Endpoint { mac: self.gateway, ip, port }
+    pub(super) fn far(&self, ip: impl Into<IpAddr>, port: u16) -> Endpoint {
+        Endpoint { mac: self.gateway, ip: ip.into(), port }
     }
 
     /// Connects: asks for the name first where the host has not lately. Gives when the connection begins.
@@ -104,8 +136,11 @@ impl Host {
         if let (Some(name), Some(_)) = (&service.name, self.resolver)
             && stage.must_ask(&self.end, name, at, TTL)
         {
-            let answer = service.ip.octets().to_vec();
-            begin = self.ask(name, record::A, Some(vec![answer]), at, random, stage) + Span::from_millis(1);
+            let (kind, answer) = match service.ip {
+                IpAddr::V4(ip) => (record::A, ip.octets().to_vec()),
+                IpAddr::V6(ip) => (record::AAAA, ip.octets().to_vec()),
+            };
+            begin = self.ask(name, kind, Some(vec![answer]), at, random, stage) + Span::from_millis(1);
         }
         let client = Endpoint { port: stage.port(self.end.ip), ..self.end };
         let plan = Plan {
@@ -118,7 +153,11 @@ impl Host {
             ending: talk.ending,
         };
         let of_its_own = Random::new(random.below(u64::MAX), 0);
-        stage.start(begin, Box::new(Conversation::new(plan, of_its_own)));
+        let source: Box<dyn Source> = match service.over {
+            Over::Tcp => Box::new(Conversation::new(plan, of_its_own)),
+            Over::Quic => Box::new(quic::connection(plan, of_its_own)),
+        };
+        stage.start(begin, source);
         begin
     }
 
@@ -156,10 +195,56 @@ impl Service {
     pub(super) fn https(name: &str) -> Self {
         let name: Arc<str> = name.into();
         Self {
-            ip: address_of(&name),
+            ip: address_of(&name).into(),
             port: 443,
             protocol: Protocol::Tls(Some(Arc::clone(&name))),
             name: Some(name),
+            over: Over::Tcp,
+        }
+    }
+
+    /// What nobody knows, at an address.
+    pub(super) const fn raw(ip: IpAddr, port: u16) -> Self {
+        Self { name: None, ip, port, protocol: Protocol::Raw, over: Over::Tcp }
+    }
+
+    /// The same over IPv6.
+    pub(super) fn over_ipv6(self) -> Self {
+        Self { ip: last_bits_of([0x2001, 0xdb8], self.ip), ..self }
+    }
+}
+
+/// The IPv6 address that begins with two groups and ends in an IPv4 address; one of IPv6 as it is.
+fn last_bits_of([first, second]: [u16; 2], ip: IpAddr) -> IpAddr {
+    let IpAddr::V4(ip) = ip else { return ip };
+    let [a, b, c, d] = ip.octets();
+    let (high, low) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+    Ipv6Addr::new(first, second, 0, 0, 0, 0, high, low).into()
+}
+
+/// The last four bytes of an address.
+const fn bytes_of(ip: IpAddr) -> [u8; 4] {
+    match ip {
+        IpAddr::V4(ip) => ip.octets(),
+        IpAddr::V6(ip) => {
+            let [.., a, b, c, d] = ip.octets();
+            [a, b, c, d]
+        }
+    }
+}
+
+/// The address with another last byte.
+fn with_last(ip: IpAddr, last: u8) -> IpAddr {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, c, _] = ip.octets();
+            Ipv4Addr::new(a, b, c, last).into()
+        }
+        IpAddr::V6(ip) => {
+            let mut bytes = ip.octets();
+            let [.., end] = &mut bytes;
+            *end = last;
+            Ipv6Addr::from(bytes).into()
         }
     }
 }
@@ -173,8 +258,11 @@ pub(super) fn address_of(name: &str) -> Ipv4Addr {
 }
 
 /// From the capture to an address and back: 8 to 90 ms, always the same.
-fn rtt_of(ip: Ipv4Addr) -> Span {
-    let hash = Seed(0).hash_of(&ip);
+fn rtt_of(ip: IpAddr) -> Span {
+    let hash = match ip {
+        IpAddr::V4(ip) => Seed(0).hash_of(&ip),
+        IpAddr::V6(ip) => Seed(0).hash_of(&ip),
+    };
     Span::from_nanos(8_000_000 + i64::from(u32::try_from(hash % 82_000_000).unwrap_or_default()))
 }
 
@@ -186,8 +274,12 @@ mod tests {
     fn addresses_are_where_they_belong() {
         for index in [0, 1, 245, 246, MAX_HOSTS - 1] {
             let host = Host::simulated(index);
-            assert_eq!(host.end.ip.octets()[..2], [10, 20]);
+            assert_eq!(bytes_of(host.end.ip)[..2], [10, 20]);
             assert_ne!(Some(host.end.ip), host.resolver.map(|r| r.ip));
+            let (six, beside) = (host.over_ipv6(), host.neighbour(3));
+            assert_eq!((six.end.ip.is_ipv6(), bytes_of(six.end.ip)), (true, bytes_of(host.end.ip)));
+            assert_ne!(beside.end.ip, host.end.ip);
+            assert_eq!(beside.over_ipv6().end.ip, six.neighbour(3).end.ip);
         }
         for name in ["a.example", "b.example", ""] {
             let [first, second, ..] = address_of(name).octets();

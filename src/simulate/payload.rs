@@ -6,8 +6,19 @@ const TLS_HANDSHAKE: u8 = 22;
 /// TLS 1.2 on the record layer, as TLS 1.3 has it (RFC 8446, section 5.1).
 const TLS_RECORD_VERSION: [u8; 2] = [3, 3];
 
-/// A ClientHello as browsers send it (RFC 8446, section 4.1.2), with or without a server name (RFC 6066, section 3).
+/// A ClientHello as browsers send it, in a TLS record, with or without a server name.
 pub(super) fn client_hello(server_name: Option<&str>, random: &mut Random) -> Vec<u8> {
+    tls_record_of(TLS_HANDSHAKE, &hello_message(server_name, b"\x02h2\x08http/1.1", &[], random))
+}
+
+/// The handshake message of a ClientHello (RFC 8446, section 4.1.2), with or without a server name (RFC 6066, section 3), with protocol
+/// names (RFC 7301) and further extensions.
+pub(super) fn hello_message(
+    server_name: Option<&str>,
+    protocols: &[u8],
+    further: &[u8],
+    random: &mut Random,
+) -> Vec<u8> {
     let mut noise = [0_u8; 96];
     random.fill(&mut noise);
     let (client_random, rest) = noise.split_at(32);
@@ -19,17 +30,17 @@ pub(super) fn client_hello(server_name: Option<&str>, random: &mut Random) -> Ve
     }
     extensions.extend(extension(10, &prefixed(2, &[0x00, 0x1d, 0x00, 0x17])));
     extensions.extend(extension(13, &prefixed(2, &[0x04, 0x03, 0x08, 0x04, 0x04, 0x01])));
-    extensions.extend(extension(16, &prefixed(2, b"\x02h2\x08http/1.1")));
+    extensions.extend(extension(16, &prefixed(2, protocols)));
     extensions.extend(extension(43, &prefixed(1, &[0x03, 0x04, 0x03, 0x03])));
     extensions.extend(extension(51, &prefixed(2, &[&[0x00, 0x1d], prefixed(2, key).as_slice()].concat())));
+    extensions.extend_from_slice(further);
     let mut body = vec![3, 3];
     body.extend_from_slice(client_random);
     body.extend(prefixed(1, session));
     body.extend(prefixed(2, &[0x13, 0x01, 0x13, 0x02, 0x13, 0x03, 0xc0, 0x2b, 0xc0, 0x2f]));
     body.extend_from_slice(&[1, 0]);
     body.extend(prefixed(2, &extensions));
-    let handshake = [&[1], prefixed(3, &body).as_slice()].concat();
-    tls_record_of(TLS_HANDSHAKE, &handshake)
+    [&[1], prefixed(3, &body).as_slice()].concat()
 }
 
 /// The head of a TLS record of `length` bytes that nobody can read: handshake of the server, or application data.
@@ -44,7 +55,7 @@ fn tls_record_of(kind: u8, content: &[u8]) -> Vec<u8> {
     [&[kind], TLS_RECORD_VERSION.as_slice(), prefixed(2, content).as_slice()].concat()
 }
 
-fn extension(kind: u16, content: &[u8]) -> Vec<u8> {
+pub(super) fn extension(kind: u16, content: &[u8]) -> Vec<u8> {
     [&kind.to_be_bytes(), prefixed(2, content).as_slice()].concat()
 }
 
@@ -72,11 +83,46 @@ pub(super) fn http_response(length: u64) -> Vec<u8> {
         .into_bytes()
 }
 
+/// What a client asks for, and a server grants, to hold messages both ways over a connection of HTTP/1.1 (RFC 6455, section 1.3).
+pub(super) fn websocket_opening(host: &str) -> [Vec<u8>; 2] {
+    [
+        format!(
+            "GET /socket HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        ),
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+            .to_owned(),
+    ]
+    .map(String::into_bytes)
+}
+
+/// The head of a binary WebSocket message of `length` bytes (RFC 6455, section 5.2). Clients mask theirs, here with zeros.
+pub(super) fn websocket_head(of_client: bool, length: u64) -> Vec<u8> {
+    const FINAL_BINARY: u8 = 0x82;
+    let masked = if of_client { 0x80 } else { 0 };
+    let mut head = vec![FINAL_BINARY];
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(short @ ..126), _) => head.push(masked | short),
+        (_, Ok(middle)) => {
+            head.push(masked | 126);
+            head.extend_from_slice(&middle.to_be_bytes());
+        }
+        _ => {
+            head.push(masked | 127);
+            head.extend_from_slice(&length.to_be_bytes());
+        }
+    }
+    head.extend_from_slice(if of_client { &[0; 4] } else { &[] });
+    head
+}
+
 /// DNS record types (IANA).
 pub(super) mod record {
     pub(in super::super) const A: u16 = 1;
     pub(in super::super) const PTR: u16 = 12;
     pub(in super::super) const TXT: u16 = 16;
+    pub(in super::super) const AAAA: u16 = 28;
 }
 
 /// A DNS question, or with answers the response to it (RFC 1035): that there is no such name where there are none. Each answer is the data of a record of the type that was asked
@@ -171,6 +217,15 @@ mod tests {
         }
         let (head, body) = http_request("site.example", 50_000);
         assert!(head.starts_with(b"POST ") && body == 50_000);
+    }
+
+    #[test]
+    fn websocket_heads_have_their_lengths() {
+        for (length, plain) in [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
+            let lengths = [false, true].map(|of_client| websocket_head(of_client, length).len());
+            assert_eq!(lengths, [plain, plain + 4], "{length}");
+        }
+        assert_eq!(websocket_head(true, 300), [0x82, 0xfe, 0x01, 0x2c, 0, 0, 0, 0]);
     }
 
     #[test]

@@ -78,8 +78,26 @@ pub enum Speech {
     TlsWithoutName,
     /// HTTP on port 80.
     Http,
+    /// TLS over QUIC on port 443, to a server name.
+    Quic,
+    /// Messages over a WebSocket on port 80.
+    Websocket,
     /// Nothing that anybody knows, on a port of its own, to an address.
     Raw,
+}
+
+impl Speech {
+    /// The name in scenarios and flags.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tls => "tls",
+            Self::TlsWithoutName => "tls_without_name",
+            Self::Http => "http",
+            Self::Quic => "quic",
+            Self::Websocket => "websocket",
+            Self::Raw => "raw",
+        }
+    }
 }
 
 /// One incident. Without a value, what the behaviour usually does is taken.
@@ -118,9 +136,30 @@ pub struct Incident {
     /// Peers, one after another.
     #[serde(default = "one")]
     pub destinations: u16,
+    /// How many of the peers never answer: the first ones.
+    #[serde(default)]
+    pub dead: u16,
+    /// How long each peer is talked to before the next, and after the last the first; in turn where there is nothing.
+    #[serde(default, deserialize_with = "span")]
+    pub rotation: Option<Span>,
     /// Whether the peers of an upload are ones that benign hosts use too.
     #[serde(default)]
     pub known: bool,
+    /// How long the host is awake before it sleeps.
+    #[serde(default, deserialize_with = "span")]
+    pub awake: Option<Span>,
+    /// How long it sleeps then.
+    #[serde(default, deserialize_with = "span")]
+    pub asleep: Option<Span>,
+    /// Whether it works in office hours only: Monday to Friday, 8 to 18 o'clock.
+    #[serde(default)]
+    pub office_hours: bool,
+    /// Whether host and peers talk over IPv6.
+    #[serde(default)]
+    pub ipv6: bool,
+    /// Hosts that staged data is handed over within the network before it leaves; 1 is the one that sends it out.
+    #[serde(default = "one")]
+    pub hops: u16,
 }
 
 impl Incident {
@@ -138,7 +177,14 @@ impl Incident {
             speech: None,
             bytes: None,
             destinations: 1,
+            dead: 0,
+            rotation: None,
             known: false,
+            awake: None,
+            asleep: None,
+            office_hours: false,
+            ipv6: false,
+            hops: 1,
         }
     }
 }
@@ -200,9 +246,12 @@ pub enum ScenarioError {
         /// The most.
         most: u64,
     },
-    /// An interval that would never end.
-    #[error("an interval of less than a millisecond")]
-    Interval,
+    /// A time that is repeated and would never end.
+    #[error("{0} is less than a millisecond")]
+    Span(&'static str),
+    /// A host that never sleeps, or never wakes up.
+    #[error("awake and asleep belong together: give both or neither")]
+    HalfADay,
     /// More incidents than hosts to have them.
     #[error("{incidents} incidents on {hosts} hosts: name their hosts, or simulate more hosts")]
     TooManyIncidents {
@@ -246,8 +295,21 @@ impl Scenario {
                 }
             }
             bounds("destinations", u64::from(incident.destinations), 1, 1_000)?;
-            if incident.interval.is_some_and(|interval| interval < Span::from_millis(1)) {
-                return Err(ScenarioError::Interval);
+            bounds("dead", u64::from(incident.dead), 0, u64::from(incident.destinations))?;
+            bounds("hops", u64::from(incident.hops), 1, 8)?;
+            let spans = [
+                ("interval", incident.interval),
+                ("rotation", incident.rotation),
+                ("awake", incident.awake),
+                ("asleep", incident.asleep),
+            ];
+            for (name, span) in spans {
+                if span.is_some_and(|span| span < Span::from_millis(1)) {
+                    return Err(ScenarioError::Span(name));
+                }
+            }
+            if incident.awake.is_some() != incident.asleep.is_some() {
+                return Err(ScenarioError::HalfADay);
             }
         }
         let unplaced = self.incidents.iter().filter(|incident| incident.host.is_none()).count();
@@ -315,6 +377,10 @@ mod tests {
         check(&incident("jitter = 1.5"), "jitter is 1.5");
         check(&incident("interval = \"0s\""), "millisecond");
         check(&incident("destinations = 0"), "destinations");
+        check(&incident("dead = 2"), "dead is 2");
+        check(&incident("hops = 9"), "hops is 9");
+        check(&incident("awake = \"2h\""), "asleep");
+        check(&incident("rotation = \"0s\""), "rotation");
         check(&incident("bytes = \"many\""), "many");
         check("[[incidents]]\nbehaviour = \"party\"", "party");
         check(&format!("hosts = 1\n{}\n{}", incident(""), incident("")), "2 incidents on 1 hosts");

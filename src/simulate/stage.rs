@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::SimulateError;
@@ -26,10 +26,10 @@ pub(super) struct Stage<'a> {
     /// Whether zero payload is written out.
     whole: bool,
     started: Vec<(Timestamp, Box<dyn Source>)>,
-    ids: BTreeMap<Ipv4Addr, u16>,
-    ports: BTreeMap<Ipv4Addr, u16>,
+    ids: BTreeMap<IpAddr, u16>,
+    ports: BTreeMap<IpAddr, u16>,
     /// Until when a host remembers the address of a name.
-    resolved: BTreeMap<(Ipv4Addr, Arc<str>), Timestamp>,
+    resolved: BTreeMap<(IpAddr, Arc<str>), Timestamp>,
     /// Frames written so far.
     pub(super) frames: u64,
     error: Option<SimulateError>,
@@ -86,7 +86,7 @@ impl<'a> Stage<'a> {
     }
 
     /// A source port that the host has not used for long: those of the dynamic range in turn.
-    pub(super) fn port(&mut self, host: Ipv4Addr) -> u16 {
+    pub(super) fn port(&mut self, host: IpAddr) -> u16 {
         const FIRST: u16 = 49_152;
         let port = self.ports.entry(host).or_insert(FIRST);
         *port = port.checked_add(1).unwrap_or(FIRST);

@@ -77,5 +77,5 @@ pub(super) fn seal(version: u32, dcid: &[u8], number: u32, frames: &[u8]) -> Vec
         &len.to_be_bytes(),
         &number.to_be_bytes(),
     ];
-    Keys::of_client(protocol, dcid).unwrap().seal(&header.concat(), &frames)
+    Keys::of_client(protocol, dcid).unwrap().seal(&header.concat(), &frames).unwrap()
 }

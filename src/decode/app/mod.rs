@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use dns::{DnsMessage, parse_dns};
 pub use inspector::{Inspector, Progress};
 pub use name::registered_domain;
+pub use quic_keys::seal_client_initial;
 
 /// The application protocol of a flow, told from its payload (never from its port alone).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

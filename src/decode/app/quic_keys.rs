@@ -5,6 +5,8 @@
 
 use aes::Aes128;
 use aes::cipher::{Array, BlockCipherEncrypt as _, KeyInit as _};
+use aes_gcm::Aes128Gcm;
+use aes_gcm::aead::{Aead as _, Payload};
 use hkdf::Hkdf;
 use sha2::Sha256;
 
@@ -110,6 +112,21 @@ impl Keys {
         Some(self.decipher(number, ciphertext))
     }
 
+    /// Protects a packet: AES-GCM with tag, then the header, which ends in a packet number of four bytes. Nothing where the header or the
+    /// payload is too short.
+    pub(super) fn seal(&self, header: &[u8], frames: &[u8]) -> Option<Vec<u8>> {
+        let number_at = header.len().checked_sub(4)?;
+        let mut nonce = self.iv;
+        nonce.iter_mut().skip(8).zip(header.get(number_at..)?).for_each(|(to, byte)| *to ^= byte);
+        let payload = Payload { msg: frames, aad: header };
+        let sealed = Aes128Gcm::from(self.payload.clone()).encrypt(&nonce.into(), payload).ok()?;
+        let [bits, mask @ ..] = *encrypted(&self.header, *sealed.first_chunk::<16>()?).first_chunk::<5>()?;
+        let mut packet = [header, &sealed].concat();
+        *packet.first_mut()? ^= bits & 0x0f;
+        packet.iter_mut().skip(number_at).zip(mask).for_each(|(to, byte)| *to ^= byte);
+        Some(packet)
+    }
+
     /// The counter mode inside of AES-GCM (NIST SP 800-38D, section 6.5): the payload begins at block 2.
     fn decipher(&self, number: u32, ciphertext: &[u8]) -> Vec<u8> {
         let [head @ .., a, b, c, d] = self.iv;
@@ -126,6 +143,12 @@ impl Keys {
         self.payload.encrypt_blocks(&mut stream);
         ciphertext.iter().zip(stream.iter().flatten()).map(|(byte, key)| byte ^ key).collect()
     }
+}
+
+/// Protects an Initial packet of QUIC version 1 as a client sends it, for traffic that is made: `header` ends in a packet number of four bytes,
+/// `dcid` is the connection id in it. Nothing where header or payload is too short.
+pub fn seal_client_initial(header: &[u8], dcid: &[u8], frames: &[u8]) -> Option<Vec<u8>> {
+    Keys::of_client(Protocol::V1, dcid)?.seal(header, frames)
 }
 
 fn encrypted(key: &Aes128, block: [u8; 16]) -> [u8; 16] {
@@ -145,29 +168,10 @@ fn expand<const N: usize>(secret: &Hkdf<Sha256>, label: &[u8]) -> Option<[u8; N]
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::decode::app::AppInfo;
     use crate::decode::app::fixtures::{HELLO_OF_RFC9001, hex, seal};
     use crate::decode::app::quic::ClientInitial;
     use crate::decode::app::tls::Extent;
-    use aes_gcm::Aes128Gcm;
-    use aes_gcm::aead::{Aead as _, Payload};
-
-    impl Keys {
-        /// Protects a packet by the book: AES-GCM with tag, then the header. The header ends in a packet number of four bytes.
-        pub(in crate::decode::app) fn seal(&self, header: &[u8], frames: &[u8]) -> Vec<u8> {
-            let number_at = header.len() - 4;
-            let mut nonce = self.iv;
-            nonce.iter_mut().skip(8).zip(&header[number_at..]).for_each(|(to, byte)| *to ^= byte);
-            let payload = Payload { msg: frames, aad: header };
-            let sealed = Aes128Gcm::from(self.payload.clone()).encrypt(&nonce.into(), payload).unwrap();
-            let mut packet = [header, &sealed].concat();
-            let mask = encrypted(&self.header, packet[number_at + 4..][..16].try_into().unwrap());
-            packet[0] ^= mask[0] & 0x0f;
-            packet[number_at..].iter_mut().zip(&mask[1..5]).for_each(|(to, byte)| *to ^= byte);
-            packet
-        }
-    }
 
     /// The tag at the end of a packet depends on each of its bytes.
     fn check(version: u32, begins: &str, ends: &str) {

@@ -1,6 +1,6 @@
 //! Jobs of servers: nightly backups, builds, replication, mail.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use super::Machine;
 use crate::simulate::conversation::{Protocol, Turn, upload_turns};
@@ -52,9 +52,9 @@ fn back_up(host: &Host, bytes: u64, now: Timestamp, random: &mut Random, stage: 
     host.connect(&service, Talk::new(turns).at_rate(30e6), now, random, stage);
 }
 
-fn replicate(host: &Host, to: Ipv4Addr, now: Timestamp, random: &mut Random, stage: &mut Stage<'_>) {
+fn replicate(host: &Host, to: IpAddr, now: Timestamp, random: &mut Random, stage: &mut Stage<'_>) {
     let turn = Turn { up: random.size(40_000.0, 1.0), down: 3_000, ..Turn::default() };
-    let service = Service { name: None, ip: to, port: 5432, protocol: Protocol::Raw };
+    let service = Service::raw(to, 5432);
     host.connect(&service, Talk::new(std::iter::once(turn)).at_rate(80e6), now, random, stage);
 }
 

@@ -21,9 +21,7 @@ impl Source for Beacon {
         if !self.placed.random.chance(self.placed.missed) {
             self.check_in(now, stage);
         }
-        let Placed { random, interval, jitter, until, .. } = &mut self.placed;
-        let next = now + random.jittered(*interval, *jitter);
-        (next < *until).then_some(next)
+        self.placed.next(now, self.placed.interval)
     }
 }
 
@@ -31,9 +29,10 @@ impl Beacon {
     /// Asks the next of the peers.
     fn check_in(&mut self, now: Timestamp, stage: &mut Stage<'_>) {
         const TASK: f64 = 0.02;
-        let Placed { host, peers, random, failing, .. } = &mut self.placed;
-        let Some(peer) = peers.get(self.checked_in % peers.len().max(1)) else { return };
+        let Some((peer, answers)) = self.placed.peer_at(now, self.checked_in) else { return };
+        let peer = peer.clone();
         self.checked_in += 1;
+        let Placed { host, random, failing, .. } = &mut self.placed;
         let mut turns =
             vec![Turn { up: 320 + random.below(90), down: 180 + random.below(60), ..Turn::default() }];
         if random.chance(TASK) {
@@ -45,6 +44,9 @@ impl Beacon {
         if random.chance(*failing) {
             talk.ending = if random.chance(0.5) { Ending::Refused } else { Ending::Unanswered };
         }
-        host.connect(peer, talk, now, random, stage);
+        if !answers {
+            talk.ending = Ending::Unanswered;
+        }
+        host.connect(&peer, talk, now, random, stage);
     }
 }

@@ -1,19 +1,21 @@
 //! Incidents: what a compromised host does, and the label that says so.
 
 mod beacon;
+mod schedule;
 mod session;
 mod tunnel;
 mod upload;
 
 use super::benign::known_name;
 use super::conversation::Protocol;
-use super::network::{Host, Service};
+use super::network::{Host, Over, Service};
 use super::pace::Sources;
 use super::payload::base32;
 use super::random::Random;
 use super::scenario::{Behaviour, Incident, Speech};
 use super::{PeerEnd, SimulatedLabel};
 use crate::time::{Span, Timestamp};
+use schedule::Schedule;
 
 /// An incident with everything that was left open decided.
 struct Placed {
@@ -27,6 +29,10 @@ struct Placed {
     failing: f64,
     bytes: u64,
     peers: Vec<Service>,
+    dead: usize,
+    rotation: Option<Span>,
+    schedule: Schedule,
+    hops: u16,
     random: Random,
 }
 
@@ -41,6 +47,9 @@ pub(super) fn place(
     // Streams of benign hosts are far below.
     let mut random = Random::new(seed, 1 << 48 | number);
     let from = start + incident.after.unwrap_or(Span::ZERO);
+    let host = if incident.ipv6 { host.over_ipv6() } else { host };
+    let schedule = Schedule::new(incident, from);
+    let from = schedule.next(from);
     let until = incident.duration.map_or(end, |duration| (from + duration).min(end));
     let peers = (0..u64::from(incident.destinations)).map(|nth| peer(incident, nth, &mut random)).collect();
     let mut placed = Placed {
@@ -54,6 +63,10 @@ pub(super) fn place(
         failing: incident.failing,
         bytes: incident.bytes.unwrap_or(usual_bytes(incident.behaviour)),
         peers,
+        dead: usize::from(incident.dead),
+        rotation: incident.rotation,
+        schedule,
+        hops: incident.hops,
         random,
     };
     let speech = incident.speech.unwrap_or(match placed.behaviour {
@@ -110,7 +123,14 @@ fn note(incident: &Incident) -> String {
         incident.bytes.map(|bytes| format!("{bytes} B")),
         incident.duration.map(|duration| format!("for {}", seconds(duration))),
         (incident.destinations > 1).then(|| format!("{} destinations", incident.destinations)),
+        (incident.dead > 0).then(|| format!("{} dead", incident.dead)),
+        incident.rotation.map(|rotation| format!("another every {}", seconds(rotation))),
         incident.known.then(|| "known".to_owned()),
+        incident.speech.filter(|speech| *speech != Speech::Tls).map(|speech| speech.name().to_owned()),
+        incident.asleep.map(|asleep| format!("asleep for {}", seconds(asleep))),
+        incident.office_hours.then(|| "office hours".to_owned()),
+        incident.ipv6.then(|| "IPv6".to_owned()),
+        (incident.hops > 1).then(|| format!("{} hops", incident.hops)),
     ]
     .into_iter()
     .flatten()
@@ -120,12 +140,14 @@ fn note(incident: &Incident) -> String {
 
 /// A peer that nobody else talks to, or one that benign hosts know.
 fn peer(incident: &Incident, nth: u64, random: &mut Random) -> Service {
-    if incident.known {
-        return Service::https(&known_name(nth));
-    }
-    let mut bytes = [0; 5];
-    random.fill(&mut bytes);
-    Service::https(&format!("{}.example", base32(&bytes)))
+    let service = if incident.known {
+        Service::https(&known_name(nth))
+    } else {
+        let mut bytes = [0; 5];
+        random.fill(&mut bytes);
+        Service::https(&format!("{}.example", base32(&bytes)))
+    };
+    if incident.ipv6 { service.over_ipv6() } else { service }
 }
 
 /// Makes a peer speak.
@@ -139,6 +161,11 @@ fn speak(speech: Speech, peer: &mut Service, random: &mut Random) {
         Speech::Http => {
             peer.port = 80;
             peer.protocol = Protocol::Http(peer.name.clone().unwrap_or_default());
+        }
+        Speech::Quic => peer.over = Over::Quic,
+        Speech::Websocket => {
+            peer.port = 80;
+            peer.protocol = Protocol::WebSocket(peer.name.clone().unwrap_or_default());
         }
         Speech::Raw => {
             peer.port = 4_000 + u16::try_from(random.below(50_000)).unwrap_or_default();
@@ -163,6 +190,24 @@ impl Placed {
             end: self.until,
             note,
         }
+    }
+
+    /// The peer that is talked to at `now`, the `nth` time, and whether it answers.
+    fn peer_at(&self, now: Timestamp, nth: usize) -> Option<(&Service, bool)> {
+        let turn = match self.rotation {
+            Some(rotation) => {
+                usize::try_from((now - self.from).as_nanos() / rotation.as_nanos().max(1)).ok()?
+            }
+            None => nth,
+        };
+        let index = turn.checked_rem(self.peers.len())?;
+        self.peers.get(index).map(|peer| (peer, index >= self.dead))
+    }
+
+    /// When something happens next that happened at `now`: after an interval with its jitter, awake. Nothing when the incident is over.
+    fn next(&mut self, now: Timestamp, interval: Span) -> Option<Timestamp> {
+        let next = self.schedule.next(now + self.random.jittered(interval, self.jitter));
+        (next < self.until).then_some(next)
     }
 
     /// Seconds that the incident lasts; at least one.

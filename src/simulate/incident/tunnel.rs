@@ -38,18 +38,16 @@ fn pieces(placed: &Placed, most: f64) -> (u64, Span) {
 
 impl Source for DnsTunnel {
     fn act(&mut self, now: Timestamp, stage: &mut Stage<'_>) -> Option<Timestamp> {
-        let Placed { host, peers, random, jitter, missed, until, .. } = &mut self.placed;
-        if !random.chance(*missed) {
-            let peer = peers.get(self.nth % peers.len().max(1))?;
+        if !self.placed.random.chance(self.placed.missed) {
+            let domain = self.placed.peer_at(now, self.nth)?.0.name.clone().unwrap_or_default();
             self.nth += 1;
-            let domain = peer.name.as_deref().unwrap_or_default();
+            let Placed { host, random, .. } = &mut self.placed;
             let name = format!("{}.{domain}", labels(self.bytes, random));
             let mut answer = vec![0; 8 + random.index(40)];
             random.fill(&mut answer);
             host.ask(&name, record::TXT, Some(vec![txt_data(&answer)]), now, random, stage);
         }
-        let next = now + random.jittered(self.every, *jitter);
-        (next < *until).then_some(next)
+        self.placed.next(now, self.every)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Data that leaves: at once, drop by drop, or after it was pulled together inside.
 
 use super::Placed;
-use crate::simulate::conversation::{Protocol, Turn, upload_turns};
+use crate::simulate::conversation::{Turn, upload_turns};
 use crate::simulate::network::{Host, Service, Talk};
 use crate::simulate::pace::Sources;
 use crate::simulate::random::whole;
@@ -52,44 +52,54 @@ pub(super) fn drip(placed: Placed) -> Sources {
 
 impl Source for Drip {
     fn act(&mut self, now: Timestamp, stage: &mut Stage<'_>) -> Option<Timestamp> {
-        let Placed { host, peers, random, interval, jitter, missed, until, .. } = &mut self.placed;
-        if !random.chance(*missed) {
-            let peer = peers.get(self.nth % peers.len().max(1))?;
+        if !self.placed.random.chance(self.placed.missed) {
+            let peer = self.placed.peer_at(now, self.nth)?.0.clone();
             self.nth += 1;
+            let Placed { host, random, .. } = &mut self.placed;
             let turn = Turn { up: self.chunk, down: 300, ..Turn::default() };
-            host.connect(peer, Talk::new(std::iter::once(turn)), now, random, stage);
+            host.connect(&peer, Talk::new(std::iter::once(turn)), now, random, stage);
         }
-        let next = now + random.jittered(*interval, *jitter);
-        (next < *until).then_some(next)
+        self.placed.next(now, self.placed.interval)
     }
 }
 
-/// Pulls everything from a file server inside during the first half, then sends it.
+/// Pulls everything from a file server inside during the first half, from hand to hand where there are several hops, then sends it.
 struct Staging {
     placed: Option<Placed>,
+    /// Hops that are done.
+    pulled: u16,
 }
 
 pub(super) fn staged(placed: Placed) -> Sources {
-    vec![(placed.from, Box::new(Staging { placed: Some(placed) }))]
+    vec![(placed.from, Box::new(Staging { placed: Some(placed), pulled: 0 }))]
 }
 
 impl Source for Staging {
     fn act(&mut self, now: Timestamp, stage: &mut Stage<'_>) -> Option<Timestamp> {
+        const SMB: u16 = 445;
         let mut placed = self.placed.take()?;
-        let half = placed.seconds() / 2.0;
-        let files = Service {
-            name: None,
-            ip: Host::file_server(placed.host.end.ip),
-            port: 445,
-            protocol: Protocol::Raw,
+        let left = placed.hops.checked_sub(self.pulled + 1)?;
+        let hop = placed.seconds() / 2.0 / f64::from(placed.hops);
+        // The last of the hosts is the one that sends.
+        let holder = |hops_left: u16| match u8::try_from(hops_left) {
+            Ok(0) | Err(_) => placed.host,
+            Ok(nth) => placed.host.neighbour(nth),
         };
+        let source =
+            if self.pulled == 0 { Host::file_server(placed.host.end.ip) } else { holder(left + 1).end.ip };
+        let puller = holder(left);
         let parts = placed.bytes.div_ceil(PART);
         let down = placed.bytes / parts.max(1);
         let turns = (0..parts).map(move |_| Turn { up: 220, down, ..Turn::default() });
-        let talk = Talk::new(turns).at_rate(placed.bytes as f64 / (half * 0.9).max(1e-3));
-        placed.host.connect(&files, talk, now, &mut placed.random, stage);
-        let sending = now + Span::from_secs_f64(half);
-        placed.from = sending;
+        let talk = Talk::new(turns).at_rate(placed.bytes as f64 / (hop * 0.9).max(1e-3));
+        puller.connect(&Service::raw(source, SMB), talk, now, &mut placed.random, stage);
+        self.pulled += 1;
+        let next = now + Span::from_secs_f64(hop);
+        if left > 0 {
+            self.placed = Some(placed);
+            return Some(next);
+        }
+        placed.from = next;
         for (at, source) in bulk(placed) {
             stage.start(at, source);
         }
