@@ -37,7 +37,7 @@ pub struct Label {
 #[derive(Debug, thiserror::Error)]
 pub enum LabelError {
     /// No CSV, or not UTF-8.
-    #[error("the labels are no CSV: {0}")]
+    #[error("the labels are no CSV")]
     Csv(#[from] csv::Error),
     /// A column that must be there is not.
     #[error(
@@ -46,7 +46,7 @@ pub enum LabelError {
     NoColumn(&'static str),
     /// A column that has no meaning.
     #[error(
-        "the labels have a column {0} that means nothing; columns are host, peer, kind, behaviour, start, end, input, local, note"
+        "the labels have a column {0:?} that means nothing; columns, between commas, are host, peer, kind, behaviour, start, end, input, local, note"
     )]
     UnknownColumn(String),
     /// A value that cannot be read.
