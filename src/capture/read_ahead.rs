@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn all_is_given_in_order_and_the_error_comes_behind_it() {
         for length in [0, 1, CHUNK_BYTES, 3 * CHUNK_BYTES + 7] {
-            let bytes: Vec<u8> = (0..length).map(|i| (i % 251) as u8).collect();
+            let bytes: Vec<u8> = (0..length).map(|i| u8::try_from(i % 251).unwrap()).collect();
             for ahead in [0, CHUNK_BYTES, 1 << 30] {
                 let mut given = Vec::new();
                 let source = Box::new(io::Cursor::new(bytes.clone()));

@@ -207,7 +207,8 @@ impl Settings {
         let mut filter = self.filter.as_deref().map(Filter::compile).transpose()?;
         // Decompression takes longer than the pipeline: half of the threads are for it. Else one reads ahead from three on; with two, one that
         // owns flow tables is worth more.
-        let helpers = if timeline.has_compressed() { self.threads / 2 } else { 0 };
+        let helpers =
+            if timeline.has_compressed() { self.threads.div_ceil(2).min(self.threads - 1) } else { 0 };
         timeline.decompress_with(helpers);
         let reads_ahead = helpers == 0 && self.threads > 2;
         let of_pipeline = self.threads - helpers - usize::from(reads_ahead);

@@ -20,12 +20,14 @@ pub(super) struct Section {
     pub(super) note: String,
 }
 
-/// The tables, the broadest first.
+/// The tables, the broadest first. What is told of labels is left out where there are none.
 pub(super) fn sections(evaluation: &Evaluation) -> Vec<Section> {
-    let mut sections = vec![scorers(evaluation), thresholds(evaluation), behaviours(evaluation)];
-    sections.extend(evaluation.passes.then(|| times(evaluation)));
+    let there = |section: &Section| !section.rows.is_empty();
+    let mut sections = vec![scorers(evaluation), thresholds(evaluation)];
+    sections.extend(Some(behaviours(evaluation)).filter(there));
+    sections.extend(evaluation.passes.then(|| times(evaluation)).filter(there));
+    sections.extend(Some(notes(evaluation)).filter(there));
     sections.extend([
-        notes(evaluation),
         incidents(evaluation),
         severities(evaluation),
         false_findings(evaluation),

@@ -16,6 +16,9 @@ fn nothing_scored_is_written_in_every_format() {
     for title in ["Detectors and simpler rules", "Incidents", "Calibration"] {
         assert!(table.contains(title) && markdown.contains(&format!("### {title}\n")), "{title}");
     }
+    for title in ["Detections by behaviour", "Found within the budget, by note"] {
+        assert!(!table.contains(title) && !markdown.contains(title), "{title}");
+    }
     assert!(markdown.contains("| both | undercurrent | - | - | - | 0 | 0 |"), "{markdown}");
     let json: serde_json::Value = serde_json::from_str(&text(|out| write_json(out, &nothing))).unwrap();
     assert_eq!(json["groups"][0]["average_precision"], serde_json::Value::Null);
