@@ -46,7 +46,7 @@ pub enum LabelError {
     NoColumn(&'static str),
     /// A column that has no meaning.
     #[error(
-        "the labels have a column {0:?} that means nothing; columns, between commas, are host, peer, kind, behaviour, start, end, input, local, note"
+        "the labels have a column {0} that means nothing; columns, between commas, are host, peer, kind, behaviour, start, end, input, local, note"
     )]
     UnknownColumn(String),
     /// A value that cannot be read.
