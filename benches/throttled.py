@@ -14,7 +14,6 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-import time
 
 import hours
 import wire
@@ -62,9 +61,8 @@ def run(binary, capture, percent):
         near, far = wire.live.add_link(0)
         with wire.live.Sensor(binary, far, SETTINGS) as sensor:
             with quota(sensor.pid, percent):
-                begin = time.monotonic()
-                sent = wire.Sender(near, lambda: hours.frames(capture, ROUNDS)).wait()
-                seconds = time.monotonic() - begin
+                sender = wire.Repeater(near, capture, ROUNDS)
+                sent, seconds = sender.wait(), sender.took_s.value
                 all_counted = lambda: hours.counted(hours.scrape(sensor)) >= sent  # noqa: E731
                 wire.servers.until(all_counted, "all packets to be accounted for")
                 values = hours.scrape(sensor)

@@ -35,4 +35,5 @@ pub mod seed;
 pub mod sensor;
 pub mod serve;
 pub mod simulate;
+pub mod thread;
 pub mod time;

@@ -15,7 +15,8 @@ fuzz_target!(|bytes: &[u8]| {
         model.score_rows(&row, &mut scores);
         assert!((0.0..=1.0).contains(&scores[0]), "{scores:?}");
         assert!((0.0..=1.0).contains(&model.p_value(scores[0])));
-        assert_eq!(model.explain(&row).len(), width);
+        let explained = model.explain_rows(&row);
+        assert!(explained.iter().all(|shares| shares.len() == width), "{explained:?}");
     }
     let Ok(written) = model.to_bytes() else { return };
     assert!(Model::from_bytes(&written).is_ok());

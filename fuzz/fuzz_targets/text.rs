@@ -34,13 +34,13 @@ fn allowlist(text: &str) {
 /// Peers are written so that they are read as the same.
 fn labels(bytes: &[u8]) {
     let Ok(labels) = Labels::read(bytes) else { return };
-    let path = Path::new("a/b.pcap");
-    for label in labels.of_input(path) {
+    let paths = [Path::new("a/b.pcap")];
+    for label in labels.of_input(&paths) {
         for peer in &label.peers {
             assert_eq!(PeerPattern::parse(&peer.to_string()).as_ref(), Some(peer));
         }
     }
-    let _ = (labels.local_of(path), labels.inputs_missing_from(&[path]));
+    let _ = (labels.local_of(&paths), labels.inputs_missing_from(&paths));
 }
 
 fuzz_target!(|bytes: &[u8]| {

@@ -115,6 +115,16 @@ impl CaptureFile {
         self.input.bytes_read()
     }
 
+    /// Whether it is decompressed.
+    pub(super) fn is_compressed(&self) -> bool {
+        self.input.is_compressed()
+    }
+
+    /// Decompresses in a thread of its own from now on, so many bytes ahead at most.
+    pub(super) fn decompress_ahead(&mut self, bytes: usize) {
+        self.input.decompress_ahead(bytes);
+    }
+
     /// Keeps a warning about where reading is now.
     pub(super) fn warn(&mut self, reason: String) {
         self.stats.warn(&self.input.name, self.offset, reason);

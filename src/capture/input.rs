@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use flate2::bufread::MultiGzDecoder;
 
 use super::error::{CaptureError, Damage};
+use super::read_ahead::ReadAhead;
 
 /// Bytes that tell the compression.
 const MAGIC_BYTES: u64 = 4;
@@ -110,6 +111,17 @@ impl Input {
         };
         let compressed = compression != Compression::None;
         Ok(Self { name: name.to_owned(), reader, source, source_bytes: None, compressed })
+    }
+
+    /// Whether it is decompressed.
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.compressed
+    }
+
+    /// Decompresses in a thread of its own from now on, so many bytes ahead at most.
+    pub(crate) fn decompress_ahead(&mut self, bytes: usize) {
+        let reader = std::mem::replace(&mut self.reader, Box::new(io::empty()));
+        self.reader = Box::new(ReadAhead::begin(reader, bytes));
     }
 
     /// Bytes taken from the source so far, before decompression.

@@ -10,6 +10,7 @@ mod format;
 mod input;
 pub mod live;
 mod pcapng;
+mod read_ahead;
 mod resolution;
 mod sniff;
 mod stats;

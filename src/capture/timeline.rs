@@ -15,6 +15,10 @@ const PEEK_BYTES: usize = 64 * 1024;
 const MERGE_READ_BYTES: usize = 64 * 1024;
 /// Inputs open at once. Those beyond wait, which is warned about: their packets then come late.
 const OPEN_MAX: usize = 256;
+/// Bytes that each helper decompresses ahead at most.
+const AHEAD_BYTES: usize = 64 << 20;
+/// Helpers at most.
+const HELPERS_MAX: usize = 4;
 /// Frames of a merged block, for captures of empty frames.
 const MERGED_FRAMES_MAX: usize = 1 << 16;
 
@@ -33,6 +37,9 @@ pub struct Timeline {
     emptied: Option<usize>,
     /// Time of the newest merged frame.
     newest: Timestamp,
+    /// Threads that may decompress, and compressed inputs that have one.
+    helpers: usize,
+    helped: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +55,7 @@ struct Waiting {
 
 struct Input {
     path: PathBuf,
+    compressed: bool,
     state: State,
 }
 
@@ -66,6 +74,8 @@ struct Reading {
     block: Block,
     /// Frames of the block that were given out.
     given: usize,
+    /// Whether it is decompressed by a thread of its own.
+    helped: bool,
 }
 
 struct Done {
@@ -89,14 +99,18 @@ impl Timeline {
             heads: BinaryHeap::new(),
             emptied: None,
             newest: Timestamp::MIN,
+            helpers: 0,
+            helped: 0,
         };
         let begin = |file| if paths.len() == 1 { Ok(begin_only(file)) } else { peek(file) };
         for path in paths {
             let path = path.as_ref().to_owned();
-            match CaptureFile::open(&path).and_then(begin) {
+            let opened = CaptureFile::open(&path);
+            let compressed = opened.as_ref().is_ok_and(CaptureFile::is_compressed);
+            match opened.and_then(begin) {
                 Ok((state, first)) => {
                     let input = timeline.inputs.len();
-                    timeline.inputs.push(Input { path, state });
+                    timeline.inputs.push(Input { path, compressed, state });
                     timeline.waiting.extend(first.map(|first| Waiting { first, input }));
                 }
                 Err(error) => timeline.refused.push(error),
@@ -107,6 +121,17 @@ impl Timeline {
         }
         timeline.waiting.make_contiguous().sort_by_key(|waiting| waiting.first);
         Ok(timeline)
+    }
+
+    /// Whether one of the inputs is compressed.
+    pub fn has_compressed(&self) -> bool {
+        self.inputs.iter().any(|input| input.compressed)
+    }
+
+    /// Lets so many threads, at most [`HELPERS_MAX`], decompress: the inputs that are read and those whose turn comes next. What is read
+    /// stays the same.
+    pub fn decompress_with(&mut self, threads: usize) {
+        self.helpers = threads.min(HELPERS_MAX);
     }
 
     /// Fills `block` with the next frames; false where all inputs are read.
@@ -169,17 +194,49 @@ impl Timeline {
 
     fn begin_next(&mut self) -> Result<(), CaptureError> {
         let Some(Waiting { first, input }) = self.waiting.pop_front() else { return Ok(()) };
+        self.open_again(input)?;
+        self.help(input);
+        if let Some(State::Open(reading)) = self.inputs.get_mut(input).map(|slot| &mut slot.state)
+            && first < self.newest
+        {
+            let reason =
+                format!("its packets come late, because {OPEN_MAX} inputs overlap: use mergecap first");
+            reading.file.warn(reason);
+        }
+        self.help_next();
+        self.read_on(input)
+    }
+
+    /// Opens an input that was looked at and closed.
+    fn open_again(&mut self, input: usize) -> Result<(), CaptureError> {
         let Some(slot) = self.inputs.get_mut(input) else { return Ok(()) };
         if matches!(slot.state, State::Closed { .. }) {
-            let mut file = CaptureFile::open(&slot.path)?;
-            if first < self.newest {
-                file.warn(format!(
-                    "its packets come late, because {OPEN_MAX} inputs overlap: use mergecap first"
-                ));
-            }
-            slot.state = State::Open(Box::new(Reading::new(file)));
+            slot.state = State::Open(Box::new(Reading::new(CaptureFile::open(&slot.path)?)));
         }
-        self.read_on(input)
+        Ok(())
+    }
+
+    /// Lets the inputs whose turn comes next be decompressed where there are helpers without work.
+    fn help_next(&mut self) {
+        let next: Vec<usize> = self.waiting.iter().take(self.helpers).map(|waiting| waiting.input).collect();
+        for input in next {
+            let compressed = self.inputs.get(input).is_some_and(|slot| slot.compressed);
+            // One that cannot be opened again is told of when its turn comes.
+            if compressed && self.helped < self.helpers && self.open_again(input).is_ok() {
+                self.help(input);
+            }
+        }
+    }
+
+    /// Gives an open compressed input a helper, where there is one.
+    fn help(&mut self, input: usize) {
+        let Some(slot) = self.inputs.get_mut(input) else { return };
+        let State::Open(reading) = &mut slot.state else { return };
+        if slot.compressed && !reading.helped && self.helped < self.helpers {
+            reading.file.decompress_ahead(AHEAD_BYTES);
+            reading.helped = true;
+            self.helped += 1;
+        }
     }
 
     /// Makes the next frame of an open input known; closes the input where it has none.
@@ -193,7 +250,11 @@ impl Timeline {
         }
         match reading.head() {
             Some(ts) => self.heads.push(Reverse(Head { ts, input })),
-            None => slot.state = State::Done(Done::new(&reading.file)),
+            None => {
+                self.helped -= usize::from(reading.helped);
+                slot.state = State::Done(Done::new(&reading.file));
+                self.help_next();
+            }
         }
         Ok(())
     }
@@ -262,7 +323,7 @@ impl Input {
 
 impl Reading {
     fn new(file: CaptureFile) -> Self {
-        Self { file, block: Block::default(), given: 0 }
+        Self { file, block: Block::default(), given: 0, helped: false }
     }
 
     /// Time of the next frame in memory.

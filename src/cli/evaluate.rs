@@ -116,7 +116,7 @@ impl Observer for Watcher<'_, '_> {
         self.flows.take(record);
     }
 
-    fn tick(&mut self, at: Timestamp, pipeline: &Pipeline) {
+    fn tick(&mut self, at: Timestamp, pipeline: &mut Pipeline) {
         let Some(passes) = &mut self.passes else { return };
         if passes.detections.are_complete() || passes.next.is_some_and(|next| at < next) {
             return;

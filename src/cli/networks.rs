@@ -1,9 +1,10 @@
 //! Which inputs belong together: each capture is a network of its own, the logs or exports of a folder are one.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::records::{ColumnMap, Inputs, LogFile};
+use crate::records::{ColumnMap, Inputs, LogFile, identity};
 
 use super::Failure;
 use super::session::base_name;
@@ -40,15 +41,17 @@ impl Network {
     }
 }
 
-/// The networks of the inputs, in the order in which they are first named.
+/// The networks of the inputs, in the order in which they are first named. A capture that is named again is the same network.
 pub(super) fn networks_of(
     inputs: &[PathBuf],
     columns: Option<&Arc<ColumnMap>>,
 ) -> Result<Vec<Network>, Failure> {
     let mut networks: Vec<Network> = Vec::new();
+    let mut captures = BTreeSet::new();
     for path in inputs {
         let found = Inputs::of(std::slice::from_ref(path), columns)?;
-        networks.extend(found.captures.iter().map(|capture| Network::capture(capture)));
+        let new = found.captures.iter().filter(|capture| captures.insert(identity(capture)));
+        networks.extend(new.map(|capture| Network::capture(capture)));
         if !found.are_logs() && found.exports.is_empty() {
             continue;
         }
@@ -91,7 +94,7 @@ mod tests {
         for name in ["x.pcap", "c/y.pcap", "c/z.pcap"] {
             std::fs::write(at(name), &capture).unwrap();
         }
-        let names = ["a/conn.log", "x.pcap", "b/conn.log", "a/dns.log", "c"];
+        let names = ["a/conn.log", "x.pcap", "b/conn.log", "a/dns.log", "c", "c/../x.pcap"];
         let paths: Vec<PathBuf> = names.iter().map(|name| at(name)).collect();
         let networks = networks_of(&paths, None).unwrap();
         let shown: Vec<(&str, usize)> = networks.iter().map(|n| (n.name.as_str(), n.paths.len())).collect();

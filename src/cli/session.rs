@@ -19,7 +19,11 @@ use crate::seed::Seed;
 use super::ahead::{self, Read};
 use super::args::{CommonArgs, ReproduceArgs};
 use super::digest::{Digests, FileDigest};
+use super::progress::Spinner;
 use super::{Failure, progress, with_causes};
+
+/// Files of folders that cannot be read and are told of one by one.
+const UNREADABLE_TOLD: usize = 16;
 
 /// The settings of a run: flags over configuration over defaults.
 pub(super) struct Settings {
@@ -121,10 +125,16 @@ impl Settings {
         Ok(allowlist)
     }
 
+    /// Says that something is done, until what it gives is dropped.
+    pub(super) fn working(&self, what: &'static str) -> Spinner {
+        progress::spinner(what, self.progress)
+    }
+
     /// Reads the inputs as one timeline, up to the end or until the watcher fails.
     pub(super) fn read(&self, inputs: &[PathBuf], watcher: &mut dyn Watch) -> Result<Reading, Failure> {
         let inputs = Inputs::of(inputs, self.columns.as_ref())?;
         self.tell_unread(&inputs);
+        let unreadable = inputs.unreadable.len() as u64;
         let logs = inputs.logs.iter().map(|log| log.path.clone());
         let files = inputs.captures.iter().chain(&inputs.exports).cloned().chain(logs).collect();
         let digests = self.digest.then(|| Digests::begin(files));
@@ -140,9 +150,12 @@ impl Settings {
         } else {
             self.read_captures(&inputs.captures, watcher)
         };
+        let hashing = digests.is_some().then(|| self.working("hashing the inputs"));
         let digests = digests.map(|digests| digests.finish(read.is_err() || watcher.failed()));
+        drop(hashing);
         let mut reading = read?;
         reading.digests = digests.unwrap_or_default();
+        reading.leave_out(unreadable);
         self.warn(&reading);
         Ok(reading)
     }
@@ -192,9 +205,12 @@ impl Settings {
         }
         let mut incomplete = !timeline.refused().is_empty();
         let mut filter = self.filter.as_deref().map(Filter::compile).transpose()?;
-        // From three threads on, one reads and decompresses ahead; with two, one that owns flow tables is worth more.
-        let reads_ahead = self.threads > 2;
-        let of_pipeline = self.threads - usize::from(reads_ahead);
+        // Decompression takes longer than the pipeline: half of the threads are for it. Else one reads ahead from three on; with two, one that
+        // owns flow tables is worth more.
+        let helpers = if timeline.has_compressed() { self.threads / 2 } else { 0 };
+        timeline.decompress_with(helpers);
+        let reads_ahead = helpers == 0 && self.threads > 2;
+        let of_pipeline = self.threads - helpers - usize::from(reads_ahead);
         let mut pipeline = Pipeline::new(&self.config.pipeline(), self.seed, of_pipeline);
         let bar = progress::bar(timeline.bytes_total(), self.progress);
         let next = |read: &mut Read<Block>| {
@@ -211,13 +227,15 @@ impl Settings {
             bar.set_message(text::counted(pipeline.stats().frames, "packet"));
             if watcher.failed() { ahead::Next::Stop } else { ahead::Next::Go(read) }
         })?;
+        bar.finish_and_clear();
+        let ending = self.working("ending what is still open");
         pipeline.finish(watcher);
+        drop(ending);
         if let Some(filter) = &filter {
             tell_unsupported(filter);
             let asked = pipeline.stats().frames + filter.rejected();
             incomplete |= asked == 0 && !filter.unsupported().is_empty();
         }
-        bar.finish_and_clear();
         let stats = timeline.stats();
         Ok(Reading {
             pipeline,
@@ -233,6 +251,13 @@ impl Settings {
 
     /// Says what of the inputs nothing is read of.
     fn tell_unread(&self, inputs: &Inputs) {
+        for error in inputs.unreadable.iter().take(UNREADABLE_TOLD) {
+            eprintln!("undercurrent: {}", with_causes(error));
+        }
+        let more = inputs.unreadable.len().saturating_sub(UNREADABLE_TOLD);
+        if more > 0 {
+            eprintln!("undercurrent: {more} more files cannot be read");
+        }
         if self.quiet {
             return;
         }
@@ -246,6 +271,10 @@ impl Settings {
         if inputs.unknown > 0 {
             let files = text::counted(inputs.unknown, "file");
             eprintln!("undercurrent: {files} in the folders are neither captures nor logs: not read");
+        }
+        if inputs.repeated > 0 {
+            let files = text::counted(inputs.repeated, "file");
+            eprintln!("undercurrent: {files} named more than once: read once");
         }
     }
 
@@ -272,6 +301,10 @@ impl Settings {
                 "undercurrent: {records} came later than could be waited for: sort the logs by time first"
             );
         }
+        let nothing = reading.capture.frames == 0 && reading.stats().flow.created == 0;
+        if nothing && !reading.incomplete && reading.pipeline.store().hosts().is_empty() {
+            eprintln!("undercurrent: the inputs hold neither packets nor connections");
+        }
         if reading.capture.frames > 0 && reading.pipeline.store().hosts().is_empty() {
             eprintln!("undercurrent: no monitored host was seen: name the monitored networks with --local");
         }
@@ -279,6 +312,14 @@ impl Settings {
 }
 
 impl Reading {
+    /// Counts files that could not be read.
+    fn leave_out(&mut self, files: u64) {
+        if files > 0 {
+            *self.capture.skipped.entry("unreadable_input").or_default() += files;
+            self.incomplete = true;
+        }
+    }
+
     pub(super) fn stats(&self) -> Stats {
         self.pipeline.stats()
     }

@@ -3,7 +3,7 @@
 //! A forest says how odd a row is, not what it is, and rows of two packets are odd too. No verdict comes before its gate.
 
 use crate::decode::app::Service;
-use crate::features::ChannelView;
+use crate::features::{Channel, ChannelKey, ChannelView, may_have_a_pace};
 
 use super::{Behaviour, Kind};
 
@@ -46,26 +46,34 @@ const STAGED_BYTES: u64 = 1_000_000;
 
 /// Whether a channel can be judged by a detector at all. Models are trained and calibrated on the rows that pass.
 pub fn can_judge(kind: Kind, view: &ChannelView<'_>) -> bool {
-    let channel = view.channel;
+    is_enough(kind, view.key, view.channel, view.regularity.is_some())
+}
+
+/// The same before the pace of a channel is known, which takes long to find: whether it is certain that no detector can judge it.
+pub(super) fn cannot_be_judged(key: &ChannelKey, channel: &Channel) -> bool {
+    !Kind::ALL.into_iter().any(|kind| is_enough(kind, key, channel, may_have_a_pace(channel)))
+}
+
+fn is_enough(kind: Kind, key: &ChannelKey, channel: &Channel, has_pace: bool) -> bool {
     if channel.internal {
         return false;
     }
     match kind {
-        Kind::C2 if !view.key.outbound => false,
+        Kind::C2 if !key.outbound => false,
         Kind::C2 => match channel.dns() {
             Some(dns) => dns.distinct_names() >= TUNNEL_NAMES / 4,
-            None if view.is_icmp() => icmp_payload(view) >= ICMP_BYTES / 2,
-            None => !is_infrastructure(channel.service) && is_conversation(view),
+            None if key.is_icmp() => icmp_payload(channel) >= ICMP_BYTES / 2,
+            None => !is_infrastructure(channel.service) && is_conversation(channel, has_pace),
         },
         Kind::Exfil => channel.traffic.payload_out >= UPLOAD_BYTES / 4,
     }
 }
 
 /// Whether a TCP or UDP channel has a pace, a length or a course.
-fn is_conversation(view: &ChannelView<'_>) -> bool {
-    view.regularity.is_some()
-        || view.channel.longest.as_secs_f64() >= LONG_CONNECTION_S / 2.0
-        || view.channel.inner_bursts >= SESSION_BURSTS / 2
+fn is_conversation(channel: &Channel, has_pace: bool) -> bool {
+    has_pace
+        || channel.longest.as_secs_f64() >= LONG_CONNECTION_S / 2.0
+        || channel.inner_bursts >= SESSION_BURSTS / 2
 }
 
 /// Services whose very job is to repeat: a resolver is judged by the domains that are asked for, the others say too little
@@ -132,8 +140,9 @@ fn is_unnamed(view: &ChannelView<'_>) -> bool {
 fn carries_icmp(view: &ChannelView<'_>) -> bool {
     let icmp = view.channel.icmp();
     let odd = icmp.payload_changes.max(icmp.reply_mismatches) >= 8;
-    let bulky = icmp.payload_max > ICMP_PING_BYTES && icmp_payload(view) >= 16 * ICMP_BYTES;
-    odd && icmp_payload(view) >= ICMP_BYTES || bulky
+    let payload = icmp_payload(view.channel);
+    let bulky = icmp.payload_max > ICMP_PING_BYTES && payload >= 16 * ICMP_BYTES;
+    odd && payload >= ICMP_BYTES || bulky
 }
 
 fn exfil_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
@@ -184,6 +193,6 @@ fn uploads_at_once(view: &ChannelView<'_>) -> bool {
     in_uploads > in_exchanges
 }
 
-fn icmp_payload(view: &ChannelView<'_>) -> u64 {
-    view.channel.traffic.payload_out + view.channel.traffic.payload_in
+fn icmp_payload(channel: &Channel) -> u64 {
+    channel.traffic.payload_out + channel.traffic.payload_in
 }

@@ -1,31 +1,45 @@
-//! Work on many rows by several threads, with the outcome of one.
+//! Work on many items by several threads, with the outcome of one.
 
-/// Rows for which a thread is worth its start.
-const LEAST_ROWS: usize = 4096;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What `work` makes of the items, which are dealt to at most `threads` threads in runs; in the order of the items. `work` must make of a
-/// run what it makes of its items one by one.
-pub(super) fn in_parts<T: Sync, R: Send>(
-    items: &[T],
+/// Runs of items a thread, about: some items take far longer than others.
+const RUNS: usize = 8;
+
+/// What `work` makes of the items, in their order, by at most `threads` threads that take one run of items after the other; `least` items at least
+/// are worth the start of a thread. `work` must make of a run what it makes of its items one by one.
+pub(super) fn in_parts<'a, T: Sync, R: Send>(
+    items: &'a [T],
     threads: usize,
-    work: impl Fn(&[T]) -> Vec<R> + Sync,
+    least: usize,
+    work: impl Fn(&'a [T]) -> Vec<R> + Sync,
 ) -> Vec<R> {
-    let run = items.len().div_ceil(threads.max(1)).max(LEAST_ROWS);
-    if items.len() <= run {
+    let run = items.len().div_ceil(threads.max(1) * RUNS).max(least);
+    if threads <= 1 || items.len() <= run {
         return work(items);
     }
-    std::thread::scope(|scope| {
-        let work = &work;
-        let others: Vec<_> = items.chunks(run).skip(1).map(|part| scope.spawn(move || work(part))).collect();
-        let mut all = work(items.get(..run).unwrap_or_default());
+    let runs: Vec<&'a [T]> = items.chunks(run).collect();
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut done = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(run) = runs.get(number) else { return done };
+            done.push((number, work(run)));
+        }
+    };
+    let mut done = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads.min(runs.len())).map(|_| scope.spawn(take)).collect();
+        let mut done = take();
         for other in others {
             match other.join() {
-                Ok(part) => all.extend(part),
+                Ok(runs) => done.extend(runs),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        all
-    })
+        done
+    });
+    done.sort_unstable_by_key(|(number, _)| *number);
+    done.into_iter().flat_map(|(_, run)| run).collect()
 }
 
 #[cfg(test)]
@@ -34,12 +48,13 @@ mod tests {
 
     #[test]
     fn the_order_is_that_of_the_items_whatever_the_threads() {
-        for len in [0, 1, LEAST_ROWS, LEAST_ROWS + 1, 5 * LEAST_ROWS + 7] {
+        const LEAST: usize = 16;
+        for len in [0, 1, LEAST, LEAST + 1, 5 * LEAST + 7, 100 * LEAST] {
             let items: Vec<usize> = (0..len).collect();
             let doubled: Vec<usize> = items.iter().map(|n| 2 * n).collect();
             for threads in [0, 1, 2, 3, 16] {
                 let work = |part: &[usize]| part.iter().map(|n| 2 * n).collect();
-                assert_eq!(in_parts(&items, threads, work), doubled, "{len} items, {threads} threads");
+                assert_eq!(in_parts(&items, threads, LEAST, work), doubled, "{len} items, {threads} threads");
             }
         }
     }

@@ -13,6 +13,7 @@ use crate::features::{
 use crate::model::{Calibration, Model, ModelError};
 
 use super::explain::{evidence_of, techniques_of};
+use super::gate::cannot_be_judged;
 use super::parts::in_parts;
 use super::rows::{channels_of, hosts_seen, views_of};
 use super::severity::{SeverityLimits, severity_of};
@@ -20,6 +21,11 @@ use super::threshold::score_threshold;
 use super::{
     Allowlist, Behaviour, Finding, Kind, Peer, Severity, behaviour_of, can_judge, features_of, specs_of,
 };
+
+/// Rows that are worth the start of a thread.
+const LEAST_ROWS: usize = 1024;
+/// Findings that are, since each is explained.
+const LEAST_FINDINGS: usize = 64;
 
 /// What a detector says of a channel. Score 0, p-value 1 and no features where it was not asked.
 #[derive(Clone, Debug)]
@@ -32,6 +38,8 @@ pub struct Verdict {
     pub chance: f64,
     /// Whether there is enough of the channel to be judged.
     pub judged: bool,
+    /// What the channel does, where it does something that the detector reports.
+    pub behaviour: Option<Behaviour>,
     /// The feature row.
     pub row: Vec<f32>,
 }
@@ -149,20 +157,19 @@ impl Detector {
 
     fn pass(&self, store: &FeatureStore, scope: Scope) -> Scores {
         let mut scores = Scores::default();
-        let channels = channels_of(store, &self.allowlist);
         if scope != Scope::Findings {
             scores.hosts = hosts_of(store);
-            let mut peers = PeerCount::default();
-            for channel in &channels {
-                peers.count(channel.key, &mut scores.hosts);
-            }
+            count_peers(store, &mut scores.hosts);
         }
+        let channels = channels_of(store, &self.allowlist, self.threads, |key, channel| {
+            scope == Scope::Every || !cannot_be_judged(key, channel)
+        });
         let is_wanted = |view: &ChannelView<'_>| {
             scope == Scope::Every || Kind::ALL.into_iter().any(|kind| can_judge(kind, view))
         };
-        let rows = in_parts(&channels, self.threads, |channels| views_of(channels, is_wanted));
-        let [c2, exfil] =
-            Kind::ALL.map(|kind| in_parts(&rows, self.threads, |rows| self.verdicts(kind, rows, scope)));
+        let rows = in_parts(&channels, self.threads, LEAST_ROWS, |channels| views_of(channels, is_wanted));
+        let [c2, exfil] = Kind::ALL
+            .map(|kind| in_parts(&rows, self.threads, LEAST_ROWS, |rows| self.verdicts(kind, rows, scope)));
         let limits = [&c2, &exfil].map(|verdicts| self.limits(store, verdicts));
         scores.thresholds = self.thresholds(&rows, limits);
         for ((kind, verdicts), limits) in Kind::ALL.into_iter().zip([&c2, &exfil]).zip(limits) {
@@ -191,14 +198,14 @@ impl Detector {
         let mut verdicts: Vec<Verdict> = rows
             .iter()
             .map(|row| {
-                let judged = can_judge(kind, row);
+                let (judged, behaviour) = (can_judge(kind, row), behaviour_of(kind, row));
                 let wanted = match scope {
-                    Scope::Findings => behaviour_of(kind, row).is_some(),
+                    Scope::Findings => behaviour.is_some(),
                     Scope::Judged => judged,
                     Scope::Every => true,
                 };
                 let row = if wanted { vector_of(features, row) } else { Vec::new() };
-                Verdict { score: 0.0, p_value: 1.0, chance: 1.0, judged, row }
+                Verdict { score: 0.0, p_value: 1.0, chance: 1.0, judged, behaviour, row }
             })
             .collect();
         let vectors: Vec<f32> = verdicts.iter().flat_map(|verdict| &verdict.row).copied().collect();
@@ -249,7 +256,7 @@ impl Detector {
     ) {
         let mut found = Vec::new();
         for (view, verdict) in rows.iter().zip(verdicts) {
-            let Some(behaviour) = behaviour_of(kind, view) else { continue };
+            let Some(behaviour) = verdict.behaviour else { continue };
             let Some(severity) = severity_of(behaviour, verdict.chance, limits, view) else { continue };
             if self.allowlist.covers_channel(view.key, view.channel) {
                 scores.allowed += 1;
@@ -260,9 +267,15 @@ impl Detector {
         if kind == Kind::Exfil {
             found.retain(|found| !found.is_told_by_another());
         }
-        let vectors: Vec<f32> = found.iter().flat_map(|found| &found.verdict.row).copied().collect();
-        let shares = self.model(kind).explain_rows(&vectors);
-        scores.findings.extend(found.iter().zip(shares).map(|(found, shares)| self.finding(found, &shares)));
+        scores
+            .findings
+            .extend(in_parts(&found, self.threads, LEAST_FINDINGS, |found| self.explained(kind, found)));
+    }
+
+    fn explained(&self, kind: Kind, found: &[Found<'_>]) -> Vec<Finding> {
+        let rows: Vec<f32> = found.iter().flat_map(|found| &found.verdict.row).copied().collect();
+        let shares = self.model(kind).explain_rows(&rows);
+        found.iter().zip(shares).map(|(found, shares)| self.finding(found, &shares)).collect()
     }
 
     fn finding(&self, found: &Found<'_>, shares: &[f32]) -> Finding {
@@ -329,28 +342,18 @@ fn hosts_of(store: &FeatureStore) -> Vec<HostScore> {
     store.hosts().sorted_by(|host| *host).into_iter().map(blank).collect()
 }
 
-/// Counts the peers of hosts over channels in the order of their keys.
-#[derive(Default)]
-struct PeerCount<'a> {
-    previous: Option<(Addr, &'a ChannelPeer)>,
-    host: usize,
-}
-
-impl<'a> PeerCount<'a> {
-    fn count(&mut self, key: &'a ChannelKey, hosts: &mut [HostScore]) {
-        let peer = (key.host, &key.peer);
-        if self.previous == Some(peer) {
-            return;
-        }
-        self.previous = Some(peer);
-        while hosts.get(self.host).is_some_and(|host| host.host < key.host) {
-            self.host += 1;
-        }
-        if let Some(host) = hosts.get_mut(self.host).filter(|host| host.host == key.host)
-            && matches!(key.peer, ChannelPeer::Addr(_))
-        {
-            host.peers += 1;
-        }
+/// Counts the distinct addresses that hosts, in the order of their addresses, have channels to.
+fn count_peers(store: &FeatureStore, hosts: &mut [HostScore]) {
+    let talk = |(key, _): (&ChannelKey, &Channel)| match key.peer {
+        ChannelPeer::Addr(peer) => Some((key.host, peer)),
+        ChannelPeer::Domain(_) => None,
+    };
+    let mut talks: Vec<(Addr, Addr)> = store.channels().iter().filter_map(talk).collect();
+    talks.sort_unstable();
+    talks.dedup();
+    for host in hosts {
+        let until = talks.partition_point(|(of, _)| *of <= host.host);
+        host.peers = until - talks.partition_point(|(of, _)| *of < host.host);
     }
 }
 

@@ -1,9 +1,6 @@
 //! The channels of a store as rows, in the order of their keys.
 
-use std::hash::{BuildHasher, Hash};
-
 use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
 
 use crate::addr::Addr;
 use crate::features::{
@@ -13,15 +10,26 @@ use crate::features::{
 use crate::memory::prefetch;
 
 use super::Allowlist;
+use super::parts::in_parts;
 
 /// Channels that are asked for ahead of the one that is looked at: in the order of their keys they lie all over the memory.
 const AHEAD: usize = 8;
+
+/// Slots of channels that are worth the start of a thread.
+const LEAST_SLOTS: usize = 4096;
 
 /// Who a peer is for prevalence: its name where it has one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Identity<'a> {
     Name(&'a str),
     Addr(Addr),
+}
+
+/// A channel as it lies in the store, with what most keys are told apart by.
+struct Place<'a> {
+    prefix: [u64; 4],
+    key: &'a ChannelKey,
+    channel: &'a Channel,
 }
 
 /// What a view of a channel is made of.
@@ -36,29 +44,36 @@ pub(super) struct Parts<'a> {
     assets: &'a Assets,
 }
 
-/// All channels of a store, in the order of their keys. What is known to be fine is part of no outflow.
-pub(super) fn channels_of<'a>(store: &'a FeatureStore, known: &Allowlist) -> Vec<Parts<'a>> {
+/// The channels of a store that `is_wanted` takes, and those that send out, in the order of their keys. What is known to be fine is part of
+/// no outflow. All channels are looked at, most of them only as they lie in memory: few are wanted where only findings are.
+pub(super) fn channels_of<'a>(
+    store: &'a FeatureStore,
+    known: &Allowlist,
+    threads: usize,
+    is_wanted: impl Fn(&ChannelKey, &Channel) -> bool + Sync,
+) -> Vec<Parts<'a>> {
     let Some(observed) = observed(store) else { return Vec::new() };
-    let channels = store.channels().sorted_by(ChannelKey::prefix);
-    let hosts_of = hosts_of(&channels, store.seed().hasher());
-    let mut hosts = store.hosts().sorted_by(|host| *host).into_iter().peekable();
-    let mut parts = Vec::with_capacity(channels.len());
-    let mut senders = Vec::new();
-    for (at, (key, channel)) in channels.iter().enumerate() {
-        if let Some((_, ahead)) = channels.get(at + AHEAD) {
-            prefetch(*ahead, size_of::<Channel>());
-        }
-        // Both are in the order of hosts.
-        while hosts.next_if(|(host, _)| **host < key.host).is_some() {}
-        let host = hosts.peek().filter(|(host, _)| **host == key.host).map_or(Host::NONE, |(_, host)| host);
-        let hosts_of_peer = hosts_of.get(&identity(key, channel)).map_or(1, |(_, hosts)| *hosts);
-        if sends_out(key, channel) {
-            senders.push((at, *key, *channel));
-        }
-        let (outflow, assets) = (None, store.assets());
-        parts.push(Parts { key, channel, host, observed, hosts_of_peer, outflow, assets });
-    }
-    senders.retain(|(_, key, channel)| !known.covers_channel(key, channel));
+    let mut places = in_parts(store.channels().slots(), threads, LEAST_SLOTS, |slots| {
+        let wanted = slots
+            .iter()
+            .flatten()
+            .filter(|(key, channel)| is_wanted(key, channel) || sends_out(key, channel));
+        wanted.map(|(key, channel)| Place { prefix: key.prefix(), key, channel }).collect()
+    });
+    places.sort_unstable_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| a.key.cmp(b.key)));
+    let hosts_of_peers = hosts_of_peers(store, &places, threads);
+    let assets = store.assets();
+    let of_place = |(&Place { key, channel, .. }, hosts_of_peer)| {
+        let host = store.hosts().get(&key.host, store.hosts().hash(&key.host)).unwrap_or(Host::NONE);
+        Parts { key, channel, host, observed, hosts_of_peer, outflow: None, assets }
+    };
+    let mut parts: Vec<Parts<'a>> = places.iter().zip(hosts_of_peers).map(of_place).collect();
+    let senders: Vec<_> = places
+        .iter()
+        .enumerate()
+        .map(|(at, place)| (at, place.key, place.channel))
+        .filter(|(_, key, channel)| sends_out(key, channel) && !known.covers_channel(key, channel))
+        .collect();
     for (at, outflow) in outflows(&senders, observed) {
         if let Some(part) = parts.get_mut(at) {
             part.outflow = Some(Box::new(outflow));
@@ -91,7 +106,7 @@ pub(super) fn views_of<'a>(
 
 /// All channels of a store as views, in the order of their keys.
 pub(super) fn rows_of(store: &FeatureStore) -> Vec<ChannelView<'_>> {
-    views_of(&channels_of(store, &Allowlist::default()), |_| true)
+    views_of(&channels_of(store, &Allowlist::default(), 1, |_, _| true), |_| true)
 }
 
 /// What is known of the network; nothing where no host was seen.
@@ -110,27 +125,60 @@ fn identity<'a>(key: &'a ChannelKey, channel: &'a Channel) -> Identity<'a> {
     peer_name(key, channel).map_or(Identity::Addr(channel.address), |name| Identity::Name(name))
 }
 
-/// For each peer the last host that talks to it, and how many do. The channels are in the order of their hosts.
-fn hosts_of<'a, S: BuildHasher>(
-    channels: &[(&'a ChannelKey, &'a Channel)],
-    hasher: S,
-) -> HashMap<Identity<'a>, (Addr, usize), S> {
-    let mut hosts_of = HashMap::with_capacity_and_hasher(channels.len(), hasher);
-    for (at, (key, channel)) in channels.iter().enumerate() {
-        if let Some((key, channel)) = channels.get(at + AHEAD) {
-            prefetch(*key, size_of::<ChannelKey>());
-            prefetch(*channel, size_of::<Channel>());
+/// For each of some channels how many hosts talk to its peer, on whatever channel.
+fn hosts_of_peers(store: &FeatureStore, places: &[Place<'_>], threads: usize) -> Vec<usize> {
+    let mut numbers = HashMap::with_hasher(store.seed().hasher());
+    let mut peers = Vec::with_capacity(places.len());
+    for place in places {
+        let next = numbers.len();
+        peers.push(*numbers.entry(identity(place.key, place.channel)).or_insert(next));
+    }
+    // Sorted by part: to sort the whole is then to merge.
+    let mut talks = in_parts(store.channels().slots(), threads, LEAST_SLOTS, |slots| {
+        let talk =
+            |(key, channel): &(ChannelKey, Channel)| Some((*numbers.get(&identity(key, channel))?, key.host));
+        let mut talks: Vec<(usize, Addr)> = slots.iter().flatten().filter_map(talk).collect();
+        talks.sort_unstable();
+        talks.dedup();
+        talks
+    });
+    talks.sort();
+    talks.dedup();
+    let mut hosts = vec![0; numbers.len()];
+    for (peer, _) in talks {
+        if let Some(hosts) = hosts.get_mut(peer) {
+            *hosts += 1;
         }
-        match hosts_of.entry(identity(key, channel)) {
-            Entry::Vacant(place) => {
-                place.insert((key.host, 1));
-            }
-            Entry::Occupied(mut known) => {
-                let (last, hosts) = known.get_mut();
-                *hosts += usize::from(*last != key.host);
-                *last = key.host;
+    }
+    peers.into_iter().map(|peer| hosts.get(peer).copied().unwrap_or(1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::features::testing::store_of;
+
+    proptest! {
+        /// Against all channels, compared with each other.
+        #[test]
+        fn hosts_of_a_peer_are_counted_over_all_channels_whichever_are_wanted(
+            talks in prop::collection::vec((0_u8..8, 0_u8..8, 0_u16..3), 1..60),
+            threads in 1_usize..3,
+        ) {
+            let store = store_of(&talks);
+            let wanted = |key: &ChannelKey, _: &Channel| key.port != 1;
+            let parts = channels_of(&store, &Allowlist::default(), threads, wanted);
+            let keys = store.channels().iter().map(|(key, _)| key).filter(|key| key.port != 1);
+            prop_assert!(parts.iter().map(|part| part.key).eq(keys.collect::<BTreeSet<_>>()));
+            for part in parts {
+                let channels = store.channels().iter().filter(|(key, _)| key.peer == part.key.peer);
+                let hosts: BTreeSet<Addr> = channels.map(|(key, _)| key.host).collect();
+                prop_assert_eq!(part.hosts_of_peer, hosts.len());
             }
         }
     }
-    hosts_of
 }

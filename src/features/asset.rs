@@ -54,6 +54,11 @@ impl Assets {
         Self { known: somewhere.map(|asset| (asset.name.clone(), LocalNetworks::new(&asset.cidr))).collect() }
     }
 
+    /// The names, in the order of the numbers that stand for them.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.known.iter().map(|(name, _)| &**name)
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.known.is_empty()
@@ -64,10 +69,9 @@ impl Assets {
         self.known.get(usize::from(asset)).map(|(name, _)| &**name)
     }
 
-    /// What is held of one of these assets, by the number that it has among `others`; nothing where they have none of its name.
-    pub(super) fn renumber(&self, held: Holding, others: &Self) -> Option<Holding> {
-        let name = self.name(held.asset)?;
-        let place = others.known.iter().position(|(other, _)| other == name)?;
+    /// What is held of an asset of this name, by the number that it has here; nothing where there is none of the name.
+    pub(super) fn renumber(&self, held: Holding, name: &str) -> Option<Holding> {
+        let place = self.names().position(|known| known == name)?;
         Some(Holding { asset: u16::try_from(place).ok()?, ..held })
     }
 
@@ -239,6 +243,32 @@ mod tests {
         store.set_assets(Assets::new(&[weights]));
         read(&mut store, "10.2.0.1", "10.9.0.1", 20 * MB, 0);
         assert_eq!(held(&store, "10.2.0.1"), Some(("weights".to_owned(), 20)), "read after");
+    }
+
+    #[test]
+    fn a_restart_with_assets_in_another_order_knows_them_by_name() {
+        let asset =
+            |name: &str, cidr: &str| Asset { name: name.to_owned(), cidr: vec![cidr.parse().unwrap()] };
+        let (weights, books) = (asset("weights", "10.9.0.0/16"), asset("books", "10.8.0.0/16"));
+        let store = |assets: &[Asset]| {
+            FeatureStore::new(&Config::default(), LocalNetworks::default(), Seed::REPLAY)
+                .with_assets(Assets::new(assets))
+        };
+        let mut before = store(&[weights.clone(), books.clone()]);
+        read(&mut before, "10.1.0.1", "10.9.0.1", 80 * MB, 0);
+        read(&mut before, "10.2.0.1", "10.8.0.1", 50 * MB, 0);
+        let bytes = postcard::to_stdvec(&before).unwrap();
+        let held_after = |assets: &[Asset], host: &str| {
+            let mut after = store(assets);
+            after.restore(postcard::from_bytes(&bytes).unwrap());
+            let host = addr(host);
+            let held = after.hosts().get(&host, after.hosts().hash(&host)).unwrap().holding?;
+            Some((after.assets().name(held.asset).unwrap().to_owned(), megabytes(Some(held), at(0))))
+        };
+        let other_way = [books.clone(), weights];
+        assert_eq!(held_after(&other_way, "10.1.0.1"), Some(("weights".to_owned(), 80)));
+        assert_eq!(held_after(&other_way, "10.2.0.1"), Some(("books".to_owned(), 50)));
+        assert_eq!(held_after(&[asset("new", "10.7.0.0/16"), books], "10.1.0.1"), None);
     }
 
     #[test]

@@ -43,6 +43,11 @@ pub struct ChannelKey {
 }
 
 impl ChannelKey {
+    /// Whether the channel is ICMP.
+    pub fn is_icmp(&self) -> bool {
+        matches!(self.proto, proto::ICMP | proto::ICMPV6)
+    }
+
     /// What most keys are told apart by, in the order of the keys.
     pub fn prefix(&self) -> [u64; 4] {
         let [host_high, host_low] = self.host.words();

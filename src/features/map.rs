@@ -8,6 +8,7 @@ use std::hash::{BuildHasher, Hash};
 
 use foldhash::quality::SeedableRandomState;
 
+use super::changes::Changes;
 use crate::memory::{Index, prefetch};
 use crate::seed::Seed;
 
@@ -26,6 +27,10 @@ pub struct BoundedMap<K, V> {
     max_entries: usize,
     refused: u64,
     evicted: u64,
+    /// Since the last copy.
+    changes: Changes,
+    /// Copies that were made of this map; of a copy, its number.
+    copies: u64,
 }
 
 impl<K: Hash + Ord, V> BoundedMap<K, V> {
@@ -39,6 +44,8 @@ impl<K: Hash + Ord, V> BoundedMap<K, V> {
             max_entries,
             refused: 0,
             evicted: 0,
+            changes: Changes::default(),
+            copies: 0,
         }
     }
 
@@ -86,6 +93,7 @@ impl<K: Hash + Ord, V> BoundedMap<K, V> {
             }
             None => self.insert(key.clone(), hash, make()),
         };
+        self.changes.mark(slot);
         self.entries.get_mut(slot as usize)?.as_mut().map(|(_, value)| change(value))
     }
 
@@ -157,12 +165,57 @@ impl<K: Hash + Ord, V> BoundedMap<K, V> {
 
     /// Changes every value, in no order.
     pub fn change_all(&mut self, mut change: impl FnMut(&mut V)) {
+        self.changes.mark_all();
         self.entries.iter_mut().flatten().for_each(|(_, value)| change(value));
+    }
+
+    /// The slots in which entries lie, some of them free: for those who look at all entries in no order, by parts.
+    pub fn slots(&self) -> &[Option<(K, V)>] {
+        &self.entries
+    }
+
+    /// A copy of the map as it is now, made of the one before where that is given: then only what has changed since is cloned.
+    #[must_use]
+    pub fn copy(&mut self, before: Option<Self>) -> Self
+    where
+        K: Clone,
+        V: Clone,
+    {
+        let last = before.filter(|before| self.copies > 0 && before.copies == self.copies);
+        let mut copy = match last {
+            Some(mut copy) => {
+                self.bring_up_to_date(&mut copy);
+                copy
+            }
+            None => self.clone(),
+        };
+        self.copies += 1;
+        self.changes.begin(self.entries.len());
+        copy.copies = self.copies;
+        copy.changes = Changes::default();
+        copy
     }
 
     /// The entries, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.entries.iter().flatten().map(|(key, value)| (key, value))
+    }
+
+    /// Clones into the last copy what has changed since it was made.
+    fn bring_up_to_date(&self, copy: &mut Self)
+    where
+        K: Clone,
+        V: Clone,
+    {
+        for slot in self.changes.slots() {
+            if let (Some(place), Some(entry)) = (copy.entries.get_mut(slot), self.entries.get(slot)) {
+                place.clone_from(entry);
+            }
+        }
+        copy.entries.extend(self.entries.iter().skip(copy.entries.len()).cloned());
+        copy.index.clone_from(&self.index);
+        copy.free.clone_from(&self.free);
+        (copy.refused, copy.evicted) = (self.refused, self.evicted);
     }
 
     fn find(&self, key: &K, hash: u32) -> Option<u32> {
@@ -190,6 +243,7 @@ impl<K: Hash + Ord, V> BoundedMap<K, V> {
         if let Some((key, _)) = self.entries.get_mut(slot as usize).and_then(Option::take) {
             let hash = self.hash(&key);
             self.index.remove(hash, slot);
+            self.changes.mark(slot);
             self.free.push(slot);
             self.evicted += 1;
         }
@@ -236,8 +290,49 @@ mod tests {
         assert_eq!(keys, (12..30).collect::<Vec<_>>());
     }
 
+    /// What there is to see of a map.
+    fn contents(map: &BoundedMap<u32, u32>) -> (Vec<(u32, u32)>, usize, u64, u64) {
+        let entries: Vec<(u32, u32)> = map.collect_sorted(|_, value| Some(*value));
+        let found = entries.iter().all(|(key, value)| map.get(key, map.hash(key)) == Some(value));
+        assert!(found, "an entry that is not found by its key");
+        (entries, map.len(), map.refused(), map.evicted())
+    }
+
+    #[test]
+    fn a_copy_of_another_time_is_not_built_on() {
+        let mut map: BoundedMap<u32, u32> = BoundedMap::new(MAX, Seed::REPLAY);
+        let empty = map.copy(None);
+        add(&mut map, 1);
+        let first = map.copy(Some(empty));
+        add(&mut map, 1);
+        let second = map.copy(None);
+        assert_eq!((contents(&first).0, contents(&second).0), (vec![(1, 1)], vec![(1, 2)]));
+        add(&mut map, 2);
+        assert_eq!(contents(&map.copy(Some(first))), contents(&map), "the change before the second copy too");
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(100))]
+
+        /// However often it is copied, and whichever copies come back, a copy is what the map is.
+        #[test]
+        fn a_copy_is_the_map(steps in prop::collection::vec((0_u32..60, 0_u8..40), 0..300)) {
+            let mut map: BoundedMap<u32, u32> = BoundedMap::new(MAX, Seed::REPLAY);
+            let mut kept = None;
+            for (key, what) in steps {
+                match what {
+                    0 => map.trim(|_, value| *value),
+                    1 => map.change_all(|value| *value += 1),
+                    2..4 => drop(map.copy(kept.clone())),
+                    4..10 => {
+                        let copy = map.copy(kept.take());
+                        prop_assert_eq!(contents(&copy), contents(&map));
+                        kept = Some(copy);
+                    }
+                    _ => drop(add(&mut map, key)),
+                }
+            }
+        }
 
         /// Against an ordered map that refuses and trims by the same words.
         #[test]

@@ -5,6 +5,7 @@
 
 mod activity;
 mod asset;
+mod changes;
 mod channel;
 mod dns;
 mod domains;
@@ -18,6 +19,8 @@ mod reference;
 pub mod rita;
 mod saved;
 mod steps;
+#[cfg(test)]
+pub(crate) mod testing;
 mod traffic;
 mod vector;
 mod view;
@@ -40,7 +43,7 @@ pub use reference::render_reference;
 pub use saved::SavedFeatures;
 pub use traffic::{PeakBucket, Traffic};
 pub use vector::{C2, Direction as FeatureDirection, EXFIL, Feature, Scale, vector_of};
-pub use view::{ChannelView, Observed};
+pub use view::{ChannelView, Observed, may_have_a_pace};
 pub use volume::VolumeHistogram;
 pub use window::{HostTotals, HostWindow};
 
@@ -107,11 +110,28 @@ impl FeatureStore {
         Self { assets, ..self }
     }
 
+    /// A copy of the state as it is now, made of the one before where that is given: then only what has changed since is cloned, in memory
+    /// that is there.
+    #[must_use]
+    pub fn copy(&mut self, before: Option<Self>) -> Self {
+        let (hosts, channels) = before.map(|before| (before.hosts, before.channels)).unzip();
+        Self {
+            local: self.local.clone(),
+            assets: self.assets.clone(),
+            seed: self.seed,
+            hosts: self.hosts.copy(hosts),
+            channels: self.channels.copy(channels),
+            names: self.names.clone(),
+            domains: self.domains.clone(),
+            inbound_unanswered: self.inbound_unanswered,
+        }
+    }
+
     /// Follows these assets from now on. What hosts hold of those that are still among them, by name, they go on holding.
     pub fn set_assets(&mut self, assets: Assets) {
         let before = &self.assets;
-        self.hosts
-            .change_all(|host| host.holding = host.holding.and_then(|held| before.renumber(held, &assets)));
+        let renumber = |held: Holding| assets.renumber(held, before.name(held.asset)?);
+        self.hosts.change_all(|host| host.holding = host.holding.and_then(renumber));
         self.assets = assets;
     }
 

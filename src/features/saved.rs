@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Channel, ChannelKey, FeatureStore, Host};
+use super::{Channel, ChannelKey, FeatureStore, Holding, Host};
 use crate::addr::Addr;
 
 /// What [`FeatureStore`] serialises to. Whoever changes a type in it gives checkpoints a new version.
@@ -15,15 +15,18 @@ pub struct SavedFeatures {
     channels: Vec<(ChannelKey, Channel)>,
     names: Vec<((Addr, Addr), Arc<str>)>,
     inbound_unanswered: u64,
+    /// Names of the assets that the numbers in `hosts` stand for.
+    assets: Vec<String>,
 }
 
 impl Serialize for FeatureStore {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut fields = to.serialize_struct("SavedFeatures", 4)?;
+        let mut fields = to.serialize_struct("SavedFeatures", 5)?;
         fields.serialize_field("hosts", &Entries(self.hosts.len(), || self.hosts.iter()))?;
         fields.serialize_field("channels", &Entries(self.channels.len(), || self.channels.iter()))?;
         fields.serialize_field("names", &Entries(self.names.iter().count(), || self.names.iter()))?;
         fields.serialize_field("inbound_unanswered", &self.inbound_unanswered)?;
+        fields.serialize_field("assets", &self.assets.names().collect::<Vec<_>>())?;
         fields.end()
     }
 }
@@ -50,9 +53,12 @@ where
 
 impl FeatureStore {
     /// Takes over saved state; what finds no room is counted as refused. Names under domains count as the same only where the
-    /// store has the seed of the one that was saved.
+    /// store has the seed of the one that was saved. What hosts hold of an asset that is not followed any more, by name, is forgotten.
     pub fn restore(&mut self, saved: SavedFeatures) {
-        for (host, state) in saved.hosts {
+        let renumber =
+            |held: Holding| self.assets.renumber(held, saved.assets.get(usize::from(held.asset))?);
+        for (host, mut state) in saved.hosts {
+            state.holding = state.holding.and_then(renumber);
             let hash = self.hosts.hash(&host);
             self.hosts.update(&host, hash, Host::default, |place| *place = state);
         }

@@ -40,6 +40,11 @@ pub struct ChannelView<'a> {
     pub inner_regularity: Option<Regularity>,
 }
 
+/// Whether there are bursts enough for a pace: most channels have too few.
+pub fn may_have_a_pace(channel: &Channel) -> bool {
+    channel.recent.len() > MIN_INTERVALS
+}
+
 impl<'a> ChannelView<'a> {
     /// A view of a channel.
     pub fn new(
@@ -53,8 +58,7 @@ impl<'a> ChannelView<'a> {
     ) -> Self {
         let starts = |inner_only: bool| -> Vec<f64> {
             let base = channel.first_seen;
-            // Most channels have too few bursts for any pace.
-            let enough = channel.recent.len() > MIN_INTERVALS;
+            let enough = may_have_a_pace(channel);
             channel
                 .recent
                 .iter()
@@ -175,7 +179,7 @@ impl<'a> ChannelView<'a> {
 
     /// Whether the channel is ICMP.
     pub fn is_icmp(&self) -> bool {
-        matches!(self.key.proto, proto::ICMP | proto::ICMPV6)
+        self.key.is_icmp()
     }
 
     pub(super) fn out_sizes(&self) -> Vec<f64> {

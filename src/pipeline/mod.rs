@@ -64,7 +64,7 @@ pub trait Observer {
 
     /// Packet time has reached `at`, a multiple of [`TICK`]; all before it is applied. A gap in packet time gives one call, at its
     /// end; the first packet and the end of the input give none.
-    fn tick(&mut self, _at: Timestamp, _pipeline: &Pipeline) {}
+    fn tick(&mut self, _at: Timestamp, _pipeline: &mut Pipeline) {}
 }
 
 /// Looks at nothing.
@@ -182,6 +182,11 @@ impl Pipeline {
     /// State of hosts and channels, as of the last tick.
     pub fn store(&self) -> &FeatureStore {
         &self.store
+    }
+
+    /// A copy of it, made of the one before where that is given ([`FeatureStore::copy`]).
+    pub fn copy_store(&mut self, before: Option<FeatureStore>) -> FeatureStore {
+        self.store.copy(before)
     }
 
     /// What was counted so far; of the flows, as of the last tick. At a tick, the frames before it are counted; the decode stage

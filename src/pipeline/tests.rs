@@ -32,7 +32,7 @@ impl Observer for Log {
         self.0.push(format!("flow of {} ended", record.first.as_secs()));
     }
 
-    fn tick(&mut self, at: Timestamp, pipeline: &Pipeline) {
+    fn tick(&mut self, at: Timestamp, pipeline: &mut Pipeline) {
         let stats = pipeline.stats();
         self.0.push(format!("tick {}: {} frames, {} open", at.as_secs(), stats.frames, stats.flows_active));
     }

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use crate::capture::Block;
 use crate::flow::{Config, Events, FlowTables, SHARDS, Stats};
 use crate::seed::Seed;
+use crate::thread::join;
 use crate::time::Timestamp;
 
 use super::batch::Batch;
@@ -224,10 +225,6 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.requests = None;
-        if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join)
-            && !std::thread::panicking()
-        {
-            std::panic::resume_unwind(panic);
-        }
+        self.thread.take().into_iter().for_each(join);
     }
 }

@@ -64,30 +64,13 @@ struct Raw {
     separator: char,
     #[serde(default = "yes")]
     header: bool,
-    #[serde(default)]
-    time: RawTime,
+    /// Told by the text where there is none.
+    time: Option<Unit>,
     time_format: Option<String>,
     utc_offset: Option<String>,
     #[serde(default)]
     duration: Unit,
     columns: BTreeMap<String, Place>,
-}
-
-/// How times are written.
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum RawTime {
-    /// Told by the text.
-    #[default]
-    Any,
-    #[serde(rename = "s")]
-    Seconds,
-    #[serde(rename = "ms")]
-    Millis,
-    #[serde(rename = "us")]
-    Micros,
-    #[serde(rename = "ns")]
-    Nanos,
 }
 
 const fn comma() -> char {
@@ -181,15 +164,12 @@ impl ColumnMap {
         let offset_s = raw.utc_offset.as_deref().map_or(Some(0), offset_s);
         let offset_s = offset_s.ok_or("utc_offset is not as \"+01:00\" or \"-03:00\"")?;
         let form = match (raw.time_format, raw.time) {
-            (Some(text), RawTime::Any) => TimeForm::Format(format(&text)?, offset_s),
-            (Some(_), _) => {
+            (Some(text), None) => TimeForm::Format(format(&text)?, offset_s),
+            (Some(_), Some(_)) => {
                 return Err("time and time_format say the same thing: give one of them".to_owned());
             }
-            (None, RawTime::Any) => TimeForm::Any(offset_s),
-            (None, RawTime::Seconds) => TimeForm::Number(Unit::Seconds),
-            (None, RawTime::Millis) => TimeForm::Number(Unit::Millis),
-            (None, RawTime::Micros) => TimeForm::Number(Unit::Micros),
-            (None, RawTime::Nanos) => TimeForm::Number(Unit::Nanos),
+            (None, Some(unit)) => TimeForm::Number(unit),
+            (None, None) => TimeForm::Any(offset_s),
         };
         Ok(Self {
             text: text.to_owned(),

@@ -1,6 +1,7 @@
 //! What the inputs are: captures, logs, exports, or folders of them.
 
-use std::io::{BufRead, Cursor};
+use std::collections::BTreeSet;
+use std::io::{self, BufRead, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use super::kind::LogKind;
 use super::lines::Lines;
 use super::netflow::is_messages;
 use super::source::{Format, Parser};
-use crate::capture::{CaptureFile, Input};
+use crate::capture::{CaptureError, CaptureFile, Input};
 use crate::seed::Seed;
 use crate::time::Timestamp;
 
@@ -36,6 +37,11 @@ pub struct Inputs {
     pub other_logs: Vec<PathBuf>,
     /// Files of folders that are neither captures nor logs.
     pub unknown: u64,
+    /// Files of folders that the operating system does not give.
+    pub unreadable: Vec<CaptureError>,
+    /// How often a file was named that was named before: each is read once.
+    pub repeated: u64,
+    seen: BTreeSet<PathBuf>,
     columns: Option<Arc<ColumnMap>>,
 }
 
@@ -63,6 +69,8 @@ enum Sniffed {
     Text,
     Export,
     NoLog,
+    /// The operating system does not give it.
+    Unreadable(io::Error),
 }
 
 impl LogFile {
@@ -76,13 +84,13 @@ impl Inputs {
     /// Looks into the inputs, all files of a folder for the folder. With a column map, CSV is what it describes.
     ///
     /// # Errors
-    /// Where a folder cannot be listed or holds nothing that is read, a log has no header, or captures, logs and exports come together.
+    /// Where a folder cannot be listed or holds nothing that can be read, a log has no header, or captures, logs and exports come together.
     pub fn of(paths: &[PathBuf], columns: Option<&Arc<ColumnMap>>) -> Result<Self, RecordError> {
         let mut inputs = Self { columns: columns.cloned(), ..Self::default() };
         for path in paths {
             if path.is_dir() {
                 inputs.add_folder(path)?;
-            } else {
+            } else if inputs.is_new(path) {
                 inputs.add_file(path)?;
             }
         }
@@ -109,6 +117,13 @@ impl Inputs {
         self.captures.is_empty() && !(self.logs.is_empty() && self.other_logs.is_empty())
     }
 
+    /// Whether a file was not named before; counted where it was.
+    fn is_new(&mut self, path: &Path) -> bool {
+        let new = self.seen.insert(identity(path));
+        self.repeated += u64::from(!new);
+        new
+    }
+
     fn add_log(&mut self, path: PathBuf, kind: LogKind, begin: Timestamp) {
         self.logs.push(LogFile { path, kind, columns: self.columns.clone(), begin });
     }
@@ -123,7 +138,8 @@ impl Inputs {
             Sniffed::Text => return Err(RecordError::Unknown { input: path.display().to_string() }),
             Sniffed::HeadlessLog => return Err(RecordError::NoHeader { input: path.display().to_string() }),
             Sniffed::Export => self.exports.push(path.to_owned()),
-            Sniffed::NoLog => self.captures.push(path.to_owned()),
+            // What cannot be read is told when it is opened.
+            Sniffed::NoLog | Sniffed::Unreadable(_) => self.captures.push(path.to_owned()),
         }
         Ok(())
     }
@@ -135,8 +151,11 @@ impl Inputs {
 
     /// Of a folder, what is no capture, no log and no export is left out.
     fn add_folder(&mut self, folder: &Path) -> Result<(), RecordError> {
-        let before = self.read();
+        let before = (self.read(), self.repeated);
         for path in files_of(folder)? {
+            if !self.is_new(&path) {
+                continue;
+            }
             match sniff(&path, self.columns.as_deref()) {
                 Sniffed::Log(kind, begin) => self.add_log(path, kind, begin),
                 Sniffed::OtherLog => self.other_logs.push(path),
@@ -145,12 +164,18 @@ impl Inputs {
                 Sniffed::HeadlessLog | Sniffed::NoLog | Sniffed::Text | Sniffed::OtherColumns(_) => {
                     self.unknown += 1;
                 }
+                Sniffed::Unreadable(source) => {
+                    self.unreadable.push(CaptureError::Open { input: path.display().to_string(), source });
+                }
             }
         }
-        if self.read() == before {
-            return Err(RecordError::Nothing { folder: folder.display().to_string() });
+        if (self.read(), self.repeated) != before {
+            return Ok(());
         }
-        Ok(())
+        Err(match self.unreadable.pop() {
+            Some(error) => error.into(),
+            None => RecordError::Nothing { folder: folder.display().to_string() },
+        })
     }
 }
 
@@ -187,7 +212,11 @@ pub fn files_of(folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
 }
 
 fn sniff(path: &Path, columns: Option<&ColumnMap>) -> Sniffed {
-    let Ok(mut input) = Input::from_reader("head", Cursor::new(head_of(path))) else { return Sniffed::NoLog };
+    let head = match head_of(path) {
+        Ok(head) => head,
+        Err(error) => return Sniffed::Unreadable(error),
+    };
+    let Ok(mut input) = Input::from_reader("head", Cursor::new(head)) else { return Sniffed::NoLog };
     let mut head = vec![0; HEAD_BYTES];
     let (read, _) = input.fill(&mut head);
     head.truncate(read);
@@ -219,18 +248,21 @@ fn sniff(path: &Path, columns: Option<&ColumnMap>) -> Sniffed {
 
 /// The first bytes of an input as they lie on disk. Standard input keeps them for whoever reads it; other inputs that are no files
 /// are not looked at, and count as captures.
-fn head_of(path: &Path) -> Vec<u8> {
+fn head_of(path: &Path) -> io::Result<Vec<u8>> {
     if path == Path::new("-") {
-        return std::io::stdin().lock().fill_buf().map(<[u8]>::to_vec).unwrap_or_default();
+        return io::stdin().lock().fill_buf().map(<[u8]>::to_vec);
     }
     let mut head = Vec::new();
-    if path.is_file()
-        && let Ok(file) = std::fs::File::open(path)
-    {
-        // What cannot be read now is told when the input is opened.
-        let _ = std::io::Read::read_to_end(&mut std::io::Read::take(file, HEAD_BYTES as u64), &mut head);
+    if path.is_file() {
+        std::fs::File::open(path)?.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
     }
-    head
+    Ok(head)
+}
+
+/// The same for each name of a file: its path without links. What is no file is known by its name.
+pub fn identity(path: &Path) -> PathBuf {
+    let file = path.is_file().then(|| path.canonicalize().ok()).flatten();
+    file.unwrap_or_else(|| path.to_owned())
 }
 
 /// Whether the name of a file says that it is text.

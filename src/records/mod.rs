@@ -36,7 +36,7 @@ mod value;
 
 pub use columns::{ColumnMap, ColumnMapError};
 pub use error::RecordError;
-pub use inputs::{Inputs, LogFile, files_of};
+pub use inputs::{Inputs, LogFile, files_of, identity};
 pub use kind::LogKind;
 pub use labels::{FlowLabels, LabelledEnds, LabelledFlows};
 pub use record::{Record, RecordSource, Told};

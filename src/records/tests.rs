@@ -269,6 +269,29 @@ fn inputs_that_cannot_be_told_of_together_or_at_all_are_refused() {
 }
 
 #[test]
+fn a_file_is_read_once_however_often_it_is_named() {
+    let dir = folder(&[("logs/conn.log", conn_log(&[])), ("more/dns.log", "notes".to_owned())]);
+    std::os::unix::fs::symlink(at(&dir, "logs/conn.log"), at(&dir, "more/link.log")).unwrap();
+    let paths = ["logs/conn.log", "logs", "more", "logs/../logs/conn.log"].map(|name| at(&dir, name));
+    let inputs = Inputs::of(&paths, None).unwrap();
+    assert_eq!((inputs.logs.len(), inputs.repeated, inputs.unknown), (1, 3, 1));
+}
+
+#[test]
+fn what_a_folder_holds_and_cannot_be_read_is_told() {
+    let dir = folder(&[("logs/conn.log", conn_log(&[]))]);
+    std::fs::create_dir(at(&dir, "none")).unwrap();
+    // A file that even root cannot read from its beginning.
+    for link in ["logs/broken.log", "none/broken.pcap"] {
+        std::os::unix::fs::symlink("/proc/self/mem", at(&dir, link)).unwrap();
+    }
+    let inputs = Inputs::of(&[at(&dir, "logs")], None).unwrap();
+    assert_eq!((inputs.logs.len(), inputs.unreadable.len(), inputs.unknown), (1, 1, 0));
+    let error = Inputs::of(&[at(&dir, "none")], None).unwrap_err().to_string();
+    assert!(error.ends_with("broken.pcap: cannot be opened"), "{error}");
+}
+
+#[test]
 fn records_later_than_could_be_waited_for_are_counted() {
     let count = 140_000;
     let mut lines: Vec<String> = (0..count).map(|i| conn(1000.0 + f64::from(i), "C1", 0.5, "-")).collect();

@@ -1,6 +1,7 @@
 //! A scoring pass of the sensor: scores a copy of the state, follows the findings, measures.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use crate::detect::{Detector, Finding, Kind, Scores};
 use crate::export::metrics::{Exemplar, HostLabel, HostLabels, MetricsSnapshot, TopKConfig};
@@ -22,8 +23,8 @@ const EXEMPLARS: usize = 100;
 pub struct Moment {
     /// Packet time.
     pub at: Timestamp,
-    /// Hosts and channels.
-    pub store: FeatureStore,
+    /// Hosts and channels. Shared with whoever makes the next copy of this one.
+    pub store: Arc<FeatureStore>,
     /// What was counted by then.
     pub stats: Stats,
 }

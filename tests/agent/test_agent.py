@@ -99,9 +99,10 @@ class User(threading.Thread):
 
 
 def told(sensor):
-    """The lines of the findings file."""
+    """The lines of the findings file, less one that is being written."""
     path = sensor.folder / "state" / "findings.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 
 def is_in_metrics(sensor):

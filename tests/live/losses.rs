@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use undercurrent::capture::Block;
-use undercurrent::capture::live::{Backend, Capture, Config, Poll};
+use undercurrent::capture::live::{Backend, Capture, Config, LiveStats};
 use undercurrent::seed::Seed;
 
 use super::network::{FAR, Network, frame, send};
-use super::{BACKENDS, PATIENCE, WAIT, config, open_far, read_until};
+use super::{BACKENDS, PATIENCE, WAIT, config, open_far, read_until_counted};
 
 const CONVERSATIONS: u8 = 100;
 
@@ -31,8 +31,9 @@ fn count(block: &Block, counts: &mut BTreeMap<u8, u64>) {
 fn a_pipeline_that_keeps_up_loses_nothing() {
     let Some(_network) = Network::new() else { return };
     for (backend, workers) in BACKENDS {
-        let mut capture =
-            Capture::open(&[FAR.to_owned()], &config(backend, workers), Seed(1)).unwrap().start().unwrap();
+        // Room for all: while this thread sends, it takes nothing, however long it is kept from sending.
+        let config = Config { queue_blocks: 1024, ..config(backend, workers) };
+        let mut capture = Capture::open(&[FAR.to_owned()], &config, Seed(1)).unwrap().start().unwrap();
         let sent = send_rounds(50);
         let (mut counts, mut patience) = (BTreeMap::new(), PATIENCE);
         while counts.values().sum::<u64>() < sent && patience > 0 {
@@ -81,10 +82,8 @@ fn a_ring_that_is_not_read_counts_what_it_drops() {
         let mut source = open_far(&config).remove(0);
         let sent = send_rounds(200);
         let mut read = 0;
-        read_until(&mut source, |poll, block| {
-            read += block.frames.len() as u64;
-            poll == Poll::Idle
-        });
+        let all_told = |stats: &LiveStats| stats.packets + stats.ring_dropped_packets >= sent;
+        read_until_counted(&mut source, all_told, |block| read += block.frames.len() as u64);
         let stats = source.stats();
         assert_eq!(stats.offered_packets, sent, "{backend:?}");
         assert_eq!(stats.packets, read, "{backend:?}");

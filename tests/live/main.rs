@@ -16,7 +16,7 @@ mod sandboxed;
 use std::time::Duration;
 
 use undercurrent::capture::Block;
-use undercurrent::capture::live::{Backend, Config, Poll, Source, open};
+use undercurrent::capture::live::{Backend, Config, LiveStats, Poll, Source, open};
 
 use network::FAR;
 
@@ -47,6 +47,23 @@ fn read_until(source: &mut Source, mut wanted: impl FnMut(Poll, &Block) -> bool)
         }
     }
     panic!("what was waited for did not come");
+}
+
+/// Reads until the counters are as awaited; shows each block. That nothing came for a moment would not do: a machine may stand still for longer.
+fn read_until_counted(
+    source: &mut Source,
+    awaited: impl Fn(&LiveStats) -> bool,
+    mut look: impl FnMut(&Block),
+) {
+    let mut block = Block::default();
+    for _ in 0..PATIENCE {
+        source.next_block(&mut block, WAIT).unwrap();
+        look(&block);
+        if awaited(&source.stats()) {
+            return;
+        }
+    }
+    panic!("what was waited for did not come: {:?}", source.stats());
 }
 
 /// The bytes of the next `count` frames.

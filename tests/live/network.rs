@@ -4,6 +4,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pcap::Capture;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -13,21 +14,25 @@ pub(crate) const NEAR: &str = "near0";
 /// The interface that they come out of.
 pub(crate) const FAR: &str = "far0";
 
-/// A namespace of its own for the thread that made it; gone with the value.
+/// A namespace of its own for the thread that made it; gone with the value. There is one at a time in a process: tests look at its threads, and
+/// wait less for each other than for processors.
 pub(crate) struct Network {
     name: String,
+    _only: MutexGuard<'static, ()>,
 }
 
 impl Network {
     /// Moves the calling thread into a new namespace. Nothing where that is not possible, which is said.
     pub(crate) fn new() -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
+        static ONLY: Mutex<()> = Mutex::new(());
+        let only = ONLY.lock().unwrap_or_else(PoisonError::into_inner);
         let name = format!("undercurrent-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         if !succeeds(&format!("ip netns add {name}")) {
             eprintln!("skipped: making a network namespace needs root and iproute2");
             return None;
         }
-        let network = Self { name };
+        let network = Self { name, _only: only };
         let namespace = File::open(format!("/run/netns/{}", network.name)).unwrap();
         move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
         // Nobody but the test may speak.

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use undercurrent::capture::Block;
-use undercurrent::capture::live::{Backend, Config, Poll};
+use undercurrent::capture::live::{Backend, Config, LiveStats, Poll};
 
 use super::network::{Network, frame, send};
-use super::{BACKENDS, PATIENCE, WAIT, config, open_far, read_frames, read_until};
+use super::{BACKENDS, PATIENCE, WAIT, config, open_far, read_frames, read_until, read_until_counted};
 
 #[test]
 fn frames_come_as_they_were_sent() {
@@ -61,9 +61,9 @@ fn filters_are_applied_tags_included() {
         let sent = [frame(1, 2, 60, None), frame(1, 3, 60, Some(7)), frame(1, 2, 61, Some(7))];
         send(&sent);
         let mut frames = Vec::new();
-        read_until(&mut source, |poll, block| {
+        let all_passed = |stats: &LiveStats| stats.packets >= passes_kernel;
+        read_until_counted(&mut source, all_passed, |block| {
             frames.extend(block.frames.iter().map(|frame| block.bytes(frame).to_vec()));
-            poll == Poll::Idle
         });
         let wanted: Vec<Vec<u8>> = wanted.into_iter().map(|n: usize| sent[n].clone()).collect();
         assert_eq!(frames, wanted, "{filter}");

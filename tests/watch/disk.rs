@@ -23,15 +23,10 @@ impl Disk {
         Some(Self(at.to_owned()))
     }
 
-    fn remount(&self, how: &str) {
-        assert!(
-            Command::new("mount")
-                .args(["-o", &format!("remount,{how}")])
-                .arg(&self.0)
-                .status()
-                .unwrap()
-                .success()
-        );
+    /// Whether it could be made read-only: not while somebody writes to it.
+    fn is_made_read_only(&self) -> bool {
+        let mount = Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0).output();
+        mount.unwrap().status.success()
     }
 }
 
@@ -83,13 +78,13 @@ fn a_full_disk_and_one_that_is_read_only_are_told_of_and_gone_on_after() {
 
     fs::remove_file(&ballast).unwrap();
     sensor.wait_for("what waited is written", |sensor| sensor.metric(SINK) == Some(1.0));
-    assert!(sensor.findings().iter().any(|line| line["undercurrent"]["behaviour"] == "dns_tunnel"));
+    sensor.wait_for("so is the tunnel", Sensor::has_told_of_tunnel);
     assert_eq!(sensor.metric("undercurrent_findings_lost_total{sink=\"file\"}"), Some(0.0));
     sensor.wait_for("and the checkpoint", |sensor| {
         sensor.metric(WRITTEN).is_some_and(|written| written >= 1.0)
     });
 
-    disk.remount("ro");
+    sensor.wait_for("the disk can be made read-only", |_| disk.is_made_read_only());
     let failed = sensor.metric(FAILED).unwrap();
     sensor.wait_for("no checkpoint can be written", |sensor| {
         sensor.metric(FAILED).is_some_and(|now| now > failed)

@@ -54,9 +54,13 @@ fn a_flood_of_spoofed_connections_is_counted_and_told_of_and_gone_on_after() {
         let counted = value(sensor, "capture_packets_total") + lost("ring") + lost("shed");
         (counted - f64::from(PACKETS)).abs() < 0.5
     });
-    let evicted = value(&sensor, "flows_expired_total{reason=\"evicted\"}");
-    assert!(evicted > f64::from(PACKETS / 2), "{evicted}");
-    assert!(value(&sensor, "state_overflows_total{reason=\"host_table_full\"}") > f64::from(HOSTS));
+    // How many are shed is a matter of the machine, and what the tables did is told at ticks.
+    sensor.wait_for("connections were ended to make room for others", |sensor| {
+        value(sensor, "flows_expired_total{reason=\"evicted\"}") > value(sensor, "capture_packets_total") / 2.0
+    });
+    sensor.wait_for("hosts found no room", |sensor| {
+        value(sensor, "state_overflows_total{reason=\"host_table_full\"}") > f64::from(HOSTS)
+    });
     for (series, most) in [("flows_active", FLOWS), ("hosts_tracked", HOSTS), ("channels_tracked", CHANNELS)]
     {
         assert!(value(&sensor, series) <= f64::from(most), "{series}");

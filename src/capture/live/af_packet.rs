@@ -88,8 +88,13 @@ impl AfPacket {
             losses: counts_losses.then(|| InterfaceLosses::new(interface)),
             blocks: 0,
         };
-        source.bind()?;
+        source.absence = Absence::at_start(source.bind()?);
         Ok(source)
+    }
+
+    /// Whether the socket is bound to the interface.
+    pub(super) const fn is_bound(&self) -> bool {
+        self.bound.is_some()
     }
 
     /// Fills a block with what the kernel hands over next.

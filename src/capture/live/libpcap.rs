@@ -56,10 +56,17 @@ impl Libpcap {
             stats: LiveStats::default(),
             losses: InterfaceLosses::new(interface),
         };
-        if source.is_up() == Some(true) {
+        let is_up = source.is_up() == Some(true);
+        if is_up {
             source.reopen(false)?;
         }
+        source.absence = Absence::at_start(is_up);
         Ok(source)
+    }
+
+    /// Whether there is a handle.
+    pub(super) const fn is_open(&self) -> bool {
+        self.handle.is_some()
     }
 
     /// Fills a block with what waits.

@@ -115,6 +115,15 @@ impl Source {
         }
     }
 
+    /// Whether packets can come: the interface was there and up when it was last looked for.
+    fn is_bound(&self) -> bool {
+        match &self.inner {
+            #[cfg(target_os = "linux")]
+            Inner::Ring(ring) => ring.is_bound(),
+            Inner::Libpcap(handle) => handle.is_open(),
+        }
+    }
+
     /// Replaces what is in `block` with the next frames, waiting for them for `timeout` at most.
     ///
     /// # Errors

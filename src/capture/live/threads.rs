@@ -10,6 +10,7 @@ use super::shed::Shedder;
 use super::{Backend, Config, LiveError, LiveStats, Poll, Source, open};
 use crate::capture::Block;
 use crate::seed::Seed;
+use crate::thread::join;
 
 /// How long a thread waits for packets before it looks whether it should end.
 const WAIT: Duration = Duration::from_millis(100);
@@ -76,6 +77,13 @@ pub struct InterfaceStatus {
     pub stats: LiveStats,
 }
 
+impl LinkState {
+    /// The state of a source that was just opened.
+    fn of(source: &Source) -> Self {
+        if source.is_bound() { Self::Up } else { Self::Down }
+    }
+}
+
 impl Opened {
     /// Starts a thread for each ring.
     ///
@@ -85,7 +93,7 @@ impl Opened {
         let ring = |source: &Source| Ring {
             interface: source.interface().to_owned(),
             backend: source.backend(),
-            known: Mutex::default(),
+            known: Mutex::new((LinkState::of(source), LiveStats::default())),
         };
         let shared = Arc::new(Shared {
             queue: Queue::new(self.config.queue_blocks, self.sources.len()),
@@ -168,13 +176,7 @@ impl Capture {
     /// Reads what the rings hold and ends their threads. What was read can be taken with [`Self::next`].
     pub fn stop(&mut self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
-            if let Err(panic) = thread.join()
-                && !std::thread::panicking()
-            {
-                std::panic::resume_unwind(panic);
-            }
-        }
+        self.threads.drain(..).for_each(join);
     }
 }
 

@@ -6,14 +6,25 @@ use super::*;
 use crate::capture::testing::{Frame, classic_of, frame, frames, gzip, owned, pcapng_of};
 use crate::capture::walk::ByteOrder;
 
-/// Writes the inputs to files and reads them as one timeline.
+/// Writes the inputs to files and reads them as one timeline, with the same outcome whoever decompresses.
 fn read(inputs: &[Vec<u8>]) -> (Vec<Frame>, CaptureStats) {
+    let alone = read_with(0, inputs);
+    for helpers in [1, 3] {
+        let helped = read_with(helpers, inputs);
+        assert_eq!((&helped.0, &helped.1.skipped), (&alone.0, &alone.1.skipped));
+        assert_eq!(helped.1.warnings.len(), alone.1.warnings.len());
+    }
+    alone
+}
+
+fn read_with(helpers: usize, inputs: &[Vec<u8>]) -> (Vec<Frame>, CaptureStats) {
     let dir = tempfile::tempdir().unwrap();
     let paths: Vec<PathBuf> = (0..inputs.len()).map(|i| dir.path().join(i.to_string())).collect();
     for (path, bytes) in paths.iter().zip(inputs) {
         std::fs::write(path, bytes).unwrap();
     }
     let mut timeline = Timeline::open(&paths).unwrap();
+    timeline.decompress_with(helpers);
     let (mut block, mut frames, mut bytes_read) = (Block::default(), Vec::new(), 0);
     while timeline.next_block(&mut block).unwrap() {
         assert!(!block.frames.is_empty() && timeline.bytes_read() >= bytes_read);
@@ -36,6 +47,10 @@ fn parts_of_a_capture_are_the_capture() {
     let dealt: Vec<Vec<u8>> = (0..7)
         .map(|part| classic_of(&whole.iter().skip(part).step_by(7).cloned().collect::<Vec<_>>()))
         .collect();
+    assert_eq!(read(&dealt).0, whole);
+    let packed: Vec<Vec<u8>> = whole.chunks(200).map(|part| gzip(&classic_of(part))).collect();
+    assert_eq!(read(&packed).0, whole);
+    let dealt: Vec<Vec<u8>> = dealt.iter().map(|part| gzip(part)).collect();
     assert_eq!(read(&dealt).0, whole);
     assert_eq!(read(&[classic_of(&whole)]).0, whole);
     assert_eq!(read(&[]).0, []);

@@ -89,7 +89,9 @@ impl Replay<'_> {
         let mut watcher = self.watcher().map_err(failure)?;
 
         let reading = self.settings.read(self.inputs, &mut watcher)?;
+        let scoring = self.settings.working("scoring");
         let mut scores = watcher.score(&self.loaded.detector, reading.pipeline.store());
+        drop(scoring);
         let metrics = watcher.last_pass(&reading, &scores);
         let rita = watcher.rita.take();
         if let Some(passes) = watcher.finish(reading.stats().last, &scores.findings, metrics.as_ref())? {

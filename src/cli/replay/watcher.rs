@@ -130,7 +130,7 @@ impl Observer for Watcher<'_> {
         }
     }
 
-    fn tick(&mut self, at: Timestamp, pipeline: &Pipeline) {
+    fn tick(&mut self, at: Timestamp, pipeline: &mut Pipeline) {
         if let Some(passes) = &mut self.passes {
             let channels = pipeline.store().channels().len() as u64;
             let due = passes.schedule.due(at, pipeline.stats().frames, channels);

@@ -35,14 +35,20 @@ pub(super) fn find(inputs: &[InputSummary], places: &[PathBuf], summary: &Path) 
     }
     let mut found = Found::default();
     for input in inputs {
-        let path = find_one(input, &candidates, summary)?;
+        let path = find_one(input, &candidates, summary, &found.paths)?;
         found.names.insert(path.display().to_string(), input.path.clone());
         found.paths.push(path);
     }
     Ok(found)
 }
 
-fn find_one(input: &InputSummary, places: &[PathBuf], summary: &Path) -> anyhow::Result<PathBuf> {
+/// One file is not two inputs: of copies, each is taken once.
+fn find_one(
+    input: &InputSummary,
+    places: &[PathBuf],
+    summary: &Path,
+    taken: &[PathBuf],
+) -> anyhow::Result<PathBuf> {
     let Some(sha256) = &input.sha256 else {
         bail!(
             "{} was no file and cannot be read again: replay a file with --summary instead of standard input or a pipe",
@@ -52,8 +58,11 @@ fn find_one(input: &InputSummary, places: &[PathBuf], summary: &Path) -> anyhow:
     let recorded = PathBuf::from(&input.path);
     let name = base_name(&recorded);
     let beside = summary.with_file_name(&name);
-    let candidates: Vec<&PathBuf> =
-        places.iter().chain([&recorded, &beside]).filter(|path| path.is_file()).collect();
+    let candidates: Vec<&PathBuf> = places
+        .iter()
+        .chain([&recorded, &beside])
+        .filter(|path| path.is_file() && !taken.contains(path))
+        .collect();
     for path in &candidates {
         let size = path.metadata().map(|meta| meta.len()).with_context(|| path.display().to_string())?;
         if Some(size) == input.size_bytes

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
+use crate::features::FeatureStore;
 use crate::sensor::{Change, Event, Incident, Judge, Moment, Verdicts};
 
 use super::super::clock;
@@ -29,8 +30,8 @@ pub(super) enum Job {
 
 /// What came of a job.
 pub(super) enum Outcome {
-    /// A pass.
-    Pass(Arc<Passed>),
+    /// A pass, and the copy of the state that was judged.
+    Pass(Arc<Passed>, Arc<FeatureStore>),
     /// A reload: what the packet thread is to go on with; nothing where it failed.
     Reload(Option<Reloaded>),
 }
@@ -114,7 +115,10 @@ fn run(
     while let Ok(job) = todo.recv() {
         let outcome = match job {
             Job::Reload => Outcome::Reload(reloader.reload(&mut judge)),
-            Job::Pass { moment, save } => Outcome::Pass(pass(&mut judge, moment, save, outlets)),
+            Job::Pass { moment, save } => {
+                let store = Arc::clone(&moment.store);
+                Outcome::Pass(pass(&mut judge, moment, save, outlets), store)
+            }
         };
         if done.send(outcome).is_err() {
             return;

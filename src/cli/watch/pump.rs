@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 
 use crate::capture::live::LinkState;
 use crate::export::metrics::Buckets;
-use crate::features::Assets;
+use crate::features::{Assets, FeatureStore};
 use crate::pipeline::{Observer, Pipeline};
 use crate::sensor::Moment;
 use crate::time::{Span, Timestamp};
@@ -70,6 +70,8 @@ pub(super) struct Watch {
     /// By the clock, when the next pass may begin at the earliest.
     rested: Instant,
     waiting: bool,
+    /// The copy of the state that was judged last: the next one is made of it.
+    judged: Option<Arc<FeatureStore>>,
     pub(super) counts: Counts,
     pub(super) passed: Option<Arc<Passed>>,
 }
@@ -93,6 +95,7 @@ impl Watch {
             asked_at: None,
             rested: clock::instant(),
             waiting: false,
+            judged: None,
             counts: Counts { set_back: 0, late: 0, took, reloaded: true },
             passed: None,
         }
@@ -107,8 +110,9 @@ impl Watch {
                 self.tunables = tunables;
                 assets
             }
-            Outcome::Pass(passed) => {
+            Outcome::Pass(passed, judged) => {
                 self.waiting = false;
+                self.judged = Some(judged);
                 self.counts.took.observe(passed.took.as_secs_f64());
                 self.rested = clock::instant() + passed.took * REST;
                 self.passed = Some(passed);
@@ -129,18 +133,21 @@ impl Watch {
     }
 
     /// Asks for a pass over a copy of the state. False where the judge has not done the one before.
-    fn ask(&mut self, at: Timestamp, pipeline: &Pipeline, save: bool) -> bool {
+    fn ask(&mut self, at: Timestamp, pipeline: &mut Pipeline, save: bool) -> bool {
         if self.waiting {
             return false;
         }
-        let moment = Moment { at, store: pipeline.store().clone(), stats: pipeline.stats() };
+        // While a checkpoint is written from it, it is not given back: then all is copied.
+        let before = self.judged.take().and_then(Arc::into_inner);
+        let store = Arc::new(pipeline.copy_store(before));
+        let moment = Moment { at, store, stats: pipeline.stats() };
         self.waiting = self.judging.ask(Job::Pass { moment: Box::new(moment), save });
         self.waiting
     }
 }
 
 impl Observer for Watch {
-    fn tick(&mut self, at: Timestamp, pipeline: &Pipeline) {
+    fn tick(&mut self, at: Timestamp, pipeline: &mut Pipeline) {
         if !self.is_due(at) || clock::instant() < self.rested {
             return;
         }
@@ -288,11 +295,18 @@ impl<F: Feed> Pump<F> {
             self.step(Duration::ZERO);
         }
         self.pipeline.finish(&mut self.watch);
-        let at = self.newest.max(self.watch.asked_at.unwrap_or(Timestamp::MIN));
+        let at = self.last_moment();
         self.last_pass(at);
         self.watch.judging.dismiss();
-        let moment = Moment { at, store: self.pipeline.store().clone(), stats: self.pipeline.stats() };
+        let stats = self.pipeline.stats();
+        let moment = Moment { at, store: Arc::new(self.pipeline.into_store()), stats };
         (moment, self.watch.passed)
+    }
+
+    /// The latest packet time there was; by the clock where no packet ever came.
+    fn last_moment(&self) -> Timestamp {
+        let at = self.newest.max(self.watch.asked_at.unwrap_or(Timestamp::MIN));
+        if at == Timestamp::MIN { self.feed.now().unwrap_or(at) } else { at }
     }
 
     fn last_pass(&mut self, at: Timestamp) {
@@ -300,7 +314,7 @@ impl<F: Feed> Pump<F> {
         let mut asked = false;
         while began.elapsed() < LAST_PASS {
             if !asked {
-                asked = self.watch.ask(at, &self.pipeline, false);
+                asked = self.watch.ask(at, &mut self.pipeline, false);
             } else if !self.watch.waiting {
                 return;
             }

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
+use crate::thread::join;
+
 /// Bytes of the largest datagram.
 const DATAGRAM_MAX: usize = 65_535;
 /// Datagrams that may wait, and their bytes.
@@ -118,13 +120,7 @@ impl Datagrams {
     /// Listens no more. What has come can be taken with [`Self::next`].
     pub fn stop(&mut self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
-            if let Err(panic) = thread.join()
-                && !std::thread::panicking()
-            {
-                std::panic::resume_unwind(panic);
-            }
-        }
+        self.threads.drain(..).for_each(join);
     }
 }
 

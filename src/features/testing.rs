@@ -1,0 +1,26 @@
+//! Stores for the tests of what reads them.
+
+use crate::addr::Addr;
+use crate::decode::proto;
+use crate::features::{Config, FeatureStore, LocalNetworks};
+use crate::flow::{Counters, EndReason, FlowEvent, FlowKey, FlowRecord, FlowReport, ReportPhase};
+use crate::seed::Seed;
+
+/// A store after answered connections of monitored hosts to outside peers: numbers of host and peer, and the port.
+pub(crate) fn store_of(connections: &[(u8, u8, u16)]) -> FeatureStore {
+    let reports: Vec<FlowReport> = connections.iter().copied().map(report).collect();
+    let mut store = FeatureStore::new(&Config::default(), LocalNetworks::default(), Seed::REPLAY);
+    store.apply(reports.iter().map(FlowEvent::Report));
+    store
+}
+
+fn report((host, peer, resp_port): (u8, u8, u16)) -> FlowReport {
+    let (orig, resp) = (Addr::from_v4([10, 0, 0, host]), Addr::from_v4([192, 0, 2, peer]));
+    let key = FlowKey { orig, resp, orig_port: 40_000, resp_port, proto: proto::TCP };
+    FlowReport {
+        phase: ReportPhase::Final(EndReason::Closed),
+        first: true,
+        record: FlowRecord { key, ..FlowRecord::default() },
+        new: Counters { orig_pkts: 1, resp_pkts: 1, ..Counters::default() },
+    }
+}
