@@ -11,7 +11,7 @@ rows=target/ablation
 rm -rf "$rows"
 mkdir -p "$rows/offices"
 channels() { target/release/undercurrent replay --quiet --no-progress --format jsonl --channels "$@" > /dev/null; }
-for office in $(scripts/simulate_offices.sh); do channels "$rows/offices/$(basename "$office").csv" "$office"; done
+for office in $(scripts/simulate_offices.sh train); do channels "$rows/offices/$(basename "$office").csv" "$office"; done
 sets=()
 for set in "$@"; do
   mkdir -p "$rows/${set%%=*}"

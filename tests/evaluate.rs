@@ -145,7 +145,7 @@ mod tests {
         let outcome = evaluated(&["--cross-validate", "3"]);
         assert_eq!((&outcome["inputs"], &outcome["unlabelled_inputs"]), (&Value::from(7), &Value::from(6)));
         assert_eq!(outcome["incidents"][0]["input"], "morning6");
-        assert_eq!(outcome["incidents"][0]["note"], "every 60 s");
+        assert_eq!(outcome["incidents"][0]["note"], "every 60 s; raw");
         assert_ne!(outcome["calibration"], evaluated(&[])["calibration"], "other models give other p-values");
         assert_ne!(outcome["incidents"][0]["found"], Value::Null);
         let config = folder.path().join("strict.toml");

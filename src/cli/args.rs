@@ -249,11 +249,14 @@ pub(super) struct TrainArgs {
     /// Go on from the models in that folder: add these inputs to the benign rows that are kept beside them
     #[arg(long, help_heading = "Models")]
     pub(super) update: bool,
+    /// Benign input to compare with and not to learn from, repeatable: makes p-values of rare scores surer
+    #[arg(long, help_heading = "Models", value_name = "CAPTURE")]
+    pub(super) calibrate: Vec<PathBuf>,
     /// Trees of each forest
     #[arg(long, help_heading = "Models", value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub(super) trees: u16,
     /// Rows that each tree is grown on
-    #[arg(long, help_heading = "Models", value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(2..=4096))]
+    #[arg(long, help_heading = "Models", value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u16).range(2..=4096))]
     pub(super) sample: u16,
     /// Version written into the models
     #[arg(long, help_heading = "Models", value_name = "TEXT", default_value = "1")]
@@ -289,6 +292,9 @@ pub(super) struct EvaluateArgs {
     /// Benign input that the models of every fold are trained on too, repeatable; it is not scored
     #[arg(long, help_heading = "Evaluation", value_name = "CAPTURE", requires = "cross_validate")]
     pub(super) train_on: Vec<PathBuf>,
+    /// Benign input that p-values of every fold compare with, repeatable; it is neither trained on nor scored
+    #[arg(long, help_heading = "Evaluation", value_name = "CAPTURE", requires = "cross_validate")]
+    pub(super) calibrate: Vec<PathBuf>,
     /// False alerts a day at which recall is told
     #[arg(long, help_heading = "Evaluation", value_name = "ALERTS", default_value_t = 1.0, value_parser = parse_budget)]
     pub(super) budget: f64,

@@ -215,8 +215,10 @@ fn train_folds(
     }
     settings.config.local.clone_from(&args.common.local);
     let also = networks_of(&args.train_on, settings.columns.as_ref())?;
+    let compared = networks_of(&args.calibrate, settings.columns.as_ref())?;
     let also = also.iter().map(|network| read_benign(settings, network));
-    let also = also.collect::<Result<Vec<_>, Failure>>()?;
+    let compared = compared.iter().map(|network| Ok(read_benign(settings, network)?.to_calibrate()));
+    let also = also.chain(compared).collect::<Result<Vec<_>, Failure>>()?;
     let params = Params { seed: args.common.seed, ..Params::default() };
     Folds::train(&benign, &also, usize::from(folds), params, allowlist)
         .map(|trained| trained.with_alert_budget(settings.config.detect.alerts_a_day))

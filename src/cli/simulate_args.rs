@@ -9,6 +9,7 @@ use crate::simulate;
 use crate::time::{Span, Timestamp};
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct SimulateArgs {
     /// The capture: .pcap, .pcap.gz or .pcap.zst
     #[arg(long, short, value_name = "FILE")]

@@ -24,10 +24,10 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
     let rows_path = args.output.join(ROWS_FILE);
     let mut baseline = if args.update { read_baseline(&rows_path)? } else { Baseline::default() };
     let networks = networks_of(&args.common.inputs, settings.columns.as_ref())?;
-    let captures = networks
-        .iter()
-        .map(|network| read_benign(&settings, network))
-        .collect::<Result<Vec<_>, Failure>>()?;
+    let calibrating = networks_of(&args.calibrate, settings.columns.as_ref())?;
+    let learned = networks.iter().map(|network| read_benign(&settings, network));
+    let compared = calibrating.iter().map(|network| Ok(read_benign(&settings, network)?.to_calibrate()));
+    let captures = learned.chain(compared).collect::<Result<Vec<_>, Failure>>()?;
     let params =
         Params { trees: usize::from(args.trees), sample: usize::from(args.sample), seed: args.common.seed };
     std::fs::create_dir_all(&args.output)

@@ -108,7 +108,6 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
         "size_regularity" => {
             format!("what it sends is alike in size from burst to burst ({})", percent(value))
         }
-        "steadiness" => format!("as busy in one part of its life as in another ({})", percent(value)),
         "persistence" => format!("active during {} of the time watched", percent(value)),
         "longest_connection" => format!("one connection open for {}", duration(value)),
         "peer_driven" => {
@@ -119,9 +118,8 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
             bytes(channel.traffic.payload_out as f64),
             bytes(channel.traffic.payload_in as f64)
         ),
-        "failed_share" => of_flows("were refused or never answered"),
-        "unresolved" | "out_unresolved" => of_flows("went to an address that DNS did not give"),
-        "port_mismatch" | "out_port_mismatch" => format!(
+        "unresolved" => of_flows("went to an address that DNS did not give"),
+        "port_mismatch" => format!(
             "{} on port {} is unusual",
             if channel.service.name().is_empty() { "an unknown protocol" } else { channel.service.name() },
             view.key.port

@@ -10,12 +10,12 @@ use crate::features::{
     Channel, ChannelKey, ChannelView, FeatureStore, Host, Peer as ChannelPeer, observed_range, peer_name,
     vector_of,
 };
-use crate::model::{Model, ModelError};
+use crate::model::{Calibration, Model, ModelError};
 
 use super::explain::{evidence_of, techniques_of};
 use super::gate::cannot_be_judged;
 use super::parts::in_parts;
-use super::rows::{channels_of, views_of};
+use super::rows::{channels_of, hosts_seen, views_of};
 use super::severity::{SeverityLimits, severity_of};
 use super::threshold::score_threshold;
 use super::{
@@ -171,7 +171,7 @@ impl Detector {
         let [c2, exfil] = Kind::ALL
             .map(|kind| in_parts(&rows, self.threads, LEAST_ROWS, |rows| self.verdicts(kind, rows, scope)));
         let limits = [&c2, &exfil].map(|verdicts| self.limits(store, verdicts));
-        scores.thresholds = self.thresholds(limits);
+        scores.thresholds = self.thresholds(&rows, limits);
         for ((kind, verdicts), limits) in Kind::ALL.into_iter().zip([&c2, &exfil]).zip(limits) {
             self.report(kind, &rows, verdicts, limits, &mut scores);
         }
@@ -193,6 +193,7 @@ impl Detector {
 
     /// The verdicts on rows; those that are not asked for are left blank.
     fn verdicts(&self, kind: Kind, rows: &[ChannelView<'_>], scope: Scope) -> Vec<Verdict> {
+        let calibration = self.calibration(kind, rows);
         let features = features_of(kind);
         let mut verdicts: Vec<Verdict> = rows
             .iter()
@@ -212,10 +213,15 @@ impl Detector {
         self.model(kind).score_rows(&vectors, &mut scores);
         for (verdict, score) in verdicts.iter_mut().filter(|verdict| !verdict.row.is_empty()).zip(scores) {
             verdict.score = f64::from(score);
-            verdict.p_value = self.model(kind).p_value(score);
-            verdict.chance = self.model(kind).chance(score);
+            verdict.p_value = calibration.p_value(score);
+            verdict.chance = calibration.chance(score);
         }
         verdicts
+    }
+
+    /// What rows are compared with: benign rows of networks of about as many hosts.
+    fn calibration(&self, kind: Kind, rows: &[ChannelView<'_>]) -> &Calibration {
+        self.model(kind).calibration_of(hosts_seen(rows))
     }
 
     /// What the severities of a pass ask for. A time shorter than a day is taken for a day: it is looked at once.
@@ -226,10 +232,14 @@ impl Detector {
         SeverityLimits::new(judged / days.max(1.0), self.alerts_a_day)
     }
 
-    fn thresholds(&self, limits: [SeverityLimits; 2]) -> BTreeMap<(Kind, Severity), f64> {
+    fn thresholds(
+        &self,
+        rows: &[ChannelView<'_>],
+        limits: [SeverityLimits; 2],
+    ) -> BTreeMap<(Kind, Severity), f64> {
         let of_kind = |(kind, limits): (Kind, SeverityLimits)| {
             Severity::ALL.into_iter().filter_map(move |severity| {
-                Some(((kind, severity), score_threshold(self.model(kind), limits.of(severity))?))
+                Some(((kind, severity), score_threshold(self.calibration(kind, rows), limits.of(severity))?))
             })
         };
         Kind::ALL.into_iter().zip(limits).flat_map(of_kind).collect()

@@ -33,10 +33,7 @@ pub fn specs_of(kind: Kind) -> Vec<FeatureSpec> {
 
 /// The questions of the `c2` model. What corroborates (an unnamed peer, an odd port) is asked with what it corroborates.
 const C2_QUESTIONS: [(&str, &[&str]); 4] = [
-    (
-        "rhythm",
-        &["interval_regularity", "lone_rhythm", "size_regularity", "persistence", "steadiness", "prevalence"],
-    ),
+    ("rhythm", &["interval_regularity", "lone_rhythm", "size_regularity", "persistence", "prevalence"]),
     (
         "session",
         &[
@@ -44,7 +41,6 @@ const C2_QUESTIONS: [(&str, &[&str]); 4] = [
             "persistence",
             "peer_driven",
             "producer_consumer_ratio",
-            "failed_share",
             "unresolved",
             "port_mismatch",
             "weak_identity",
@@ -76,9 +72,7 @@ const EXFIL_QUESTIONS: [(&str, &[&str]); 4] = [
             "share_of_host_bytes_out",
             "upload_bursts",
             "chunk_regularity",
-            "out_port_mismatch",
             "cleartext_transfer",
-            "out_unresolved",
             "out_prevalence",
         ],
     ),

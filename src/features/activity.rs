@@ -183,28 +183,6 @@ impl LifeHistogram {
         parts.filter(|part| part.iter().any(|count| *count > 0)).count() as f64 / count
     }
 
-    /// 1 minus the relative standard deviation of the bursts in equal parts of the life up to `now`, at least 0; nothing before
-    /// there are eight parts of two bursts on average: with fewer, chance makes the parts unequal.
-    pub fn steadiness(&self, now: Timestamp) -> Option<f64> {
-        const PARTS: usize = 8;
-        const BURSTS_A_PART: u32 = 2;
-        let whole = usize::try_from(self.bins_until(now) - 1).ok()?.min(Self::BINS);
-        let lived = self.counts.get(..whole)?;
-        let bursts: u32 = lived.iter().map(|c| u32::from(*c)).sum();
-        let mut width = 1;
-        while whole / width >= PARTS && bursts < BURSTS_A_PART * u32::try_from(whole / width).ok()? {
-            width += 1;
-        }
-        let parts: Vec<f64> =
-            lived.chunks_exact(width).map(|part| part.iter().map(|c| f64::from(*c)).sum()).collect();
-        if parts.len() < PARTS || parts.iter().all(|p| *p <= 0.0) {
-            return None;
-        }
-        let mean = parts.iter().sum::<f64>() / parts.len() as f64;
-        let variance = parts.iter().map(|p| (p - mean).powi(2)).sum::<f64>() / parts.len() as f64;
-        Some((1.0 - variance.sqrt() / mean).clamp(0.0, 1.0))
-    }
-
     fn bins_until(&self, at: Timestamp) -> i64 {
         ((at - self.origin).as_nanos() / self.bin_width().as_nanos()).saturating_add(1)
     }
@@ -295,7 +273,6 @@ mod tests {
         let (fine, coarse) = (Span::ZERO, Span::from_secs(3600));
         assert!(life.share_active(at(23 * 3600), fine) < 0.7);
         assert!(life.share_active(at(23 * 3600), coarse) > 0.95);
-        assert!(life.steadiness(at(24 * 3600)).unwrap() > 0.7);
     }
 
     #[test]

@@ -34,7 +34,9 @@ impl Changes {
         self.words.iter().enumerate().flat_map(|(n, word)| {
             // Clears the lowest bit.
             let rests = std::iter::successors(Some(*word), |rest| Some(rest & rest.wrapping_sub(1)));
-            rests.take_while(|rest| *rest != 0).map(move |rest| n * Self::WORD + rest.trailing_zeros() as usize)
+            rests
+                .take_while(|rest| *rest != 0)
+                .map(move |rest| n * Self::WORD + rest.trailing_zeros() as usize)
         })
     }
 }

@@ -59,6 +59,14 @@ impl ChannelKey {
     }
 }
 
+/// The name of a peer as findings and rows show it: the domain, or what is known of the address.
+pub fn peer_name<'a>(key: &'a ChannelKey, channel: &'a Channel) -> Option<&'a Arc<str>> {
+    match &key.peer {
+        Peer::Domain(domain) => Some(domain),
+        Peer::Addr(_) => channel.name.as_ref(),
+    }
+}
+
 /// ICMP echo facts, summed over the flows of the channel.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct IcmpState {

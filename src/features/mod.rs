@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 
 pub use activity::{Activity, LifeHistogram, RecentActivity};
 pub use asset::{Asset, Assets, Holding};
-pub use channel::{Channel, ChannelKey, IcmpState, Peer};
+pub use channel::{Channel, ChannelKey, IcmpState, Peer, peer_name};
 pub use dns::DomainState;
 pub use host::Host;
 pub use local::{LocalNetworks, is_unicast};
@@ -387,14 +387,6 @@ impl Channel {
             };
             self.burst(burst, dns.ts);
         }
-    }
-}
-
-/// The name of a peer as findings and rows show it: the domain, or what is known of the address.
-pub fn peer_name<'a>(key: &'a ChannelKey, channel: &'a Channel) -> Option<&'a Arc<str>> {
-    match &key.peer {
-        Peer::Domain(domain) => Some(domain),
-        Peer::Addr(_) => channel.name.as_ref(),
     }
 }
 

@@ -55,8 +55,7 @@ impl FeatureStore {
     /// Takes over saved state; what finds no room is counted as refused. Names under domains count as the same only where the
     /// store has the seed of the one that was saved. What hosts hold of an asset that is not followed any more, by name, is forgotten.
     pub fn restore(&mut self, saved: SavedFeatures) {
-        let renumber =
-            |held: Holding| self.assets.renumber(held, saved.assets.get(usize::from(held.asset))?);
+        let renumber = |held: Holding| self.assets.renumber(held, saved.assets.get(usize::from(held.asset))?);
         for (host, mut state) in saved.hosts {
             state.holding = state.holding.and_then(renumber);
             let hash = self.hosts.hash(&host);

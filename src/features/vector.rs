@@ -100,15 +100,6 @@ pub const C2: &[Feature] = &[
         |v| v.persistence()
     ),
     feature!(
-        "steadiness",
-        "",
-        Larger,
-        Linear,
-        1.0,
-        "1 minus the relative deviation of the bursts in equal parts of the life, 0 to 1 (after the histogram score of RITA v5)",
-        |v| v.if_conversation(v.steadiness())
-    ),
-    feature!(
         "longest_connection",
         "seconds",
         Larger,
@@ -134,15 +125,6 @@ pub const C2: &[Feature] = &[
         1.0,
         "(payload out - in) / (out + in), -1 to 1 (Bullard and Gerth 2014)",
         |v| v.if_conversation(v.producer_consumer_ratio())
-    ),
-    feature!(
-        "failed_share",
-        "",
-        Larger,
-        Linear,
-        1.0,
-        "share of connection attempts without answer or refused, of three or more",
-        |v| v.if_conversation(v.failed_share())
     ),
     feature!(
         "unresolved",
@@ -302,15 +284,6 @@ pub const EXFIL: &[Feature] = &[
         |v| v.chunk_regularity()
     ),
     feature!(
-        "out_port_mismatch",
-        "",
-        Larger,
-        Linear,
-        1.0,
-        "how far the protocol is from what the port promises",
-        |v| v.port_mismatch()
-    ),
-    feature!(
         "cleartext_transfer",
         "",
         Larger,
@@ -318,15 +291,6 @@ pub const EXFIL: &[Feature] = &[
         1.0,
         "1 for FTP, SMTP, cleartext HTTP or an unknown protocol",
         |v| v.cleartext()
-    ),
-    feature!(
-        "out_unresolved",
-        "",
-        Larger,
-        Linear,
-        1.0,
-        "share of flows to an address that DNS did not give the host",
-        |v| v.unresolved_share()
     ),
     feature!(
         "out_prevalence",

@@ -193,15 +193,6 @@ impl<'a> ChannelView<'a> {
         alike * (1.0 - (-(self.channel.recent.len() as f64) / HALF_SURE_BURSTS).exp())
     }
 
-    pub(super) fn steadiness(&self) -> f64 {
-        // Of a connection whose packets nobody saw is known that it was open, not how busy it was: it needs bursts of its own, as many
-        // as two in each of eight parts.
-        const FEWEST_BURSTS: u64 = 16;
-        let seen = !self.channel.unseen.has(Unseen::PACING) || self.channel.activities >= FEWEST_BURSTS;
-        let life = self.channel.life.as_ref().filter(|_| seen);
-        self.of_bursts(life.and_then(|life| life.steadiness(self.channel.last_seen)))
-    }
-
     /// Share of the bursts inside open connections that the peer began.
     pub(super) fn peer_driven(&self) -> f64 {
         const FEWEST_BURSTS: u64 = 5;
@@ -210,7 +201,7 @@ impl<'a> ChannelView<'a> {
         self.if_seen(Unseen::PACING, share)
     }
 
-    pub(super) fn failed_share(&self) -> f64 {
+    fn failed_share(&self) -> f64 {
         const FEWEST_FLOWS: u64 = 3;
         let flows = self.channel.flows;
         if flows >= FEWEST_FLOWS { self.channel.failed as f64 / flows as f64 } else { 0.0 }

@@ -12,6 +12,8 @@ use super::transform::Transform;
 
 /// The most questions of a model.
 const MAX_QUESTIONS: usize = 16;
+/// The most groups of a calibration.
+pub(super) const MAX_GROUPS: usize = 16;
 
 /// A trained, calibrated model.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +23,16 @@ pub struct Model {
     /// One a question.
     forests: Vec<Forest>,
     calibration: Calibration,
+    /// The same of the rows of one group each, the lowest group first.
+    groups: Vec<Group>,
+}
+
+/// The calibration of the rows of one group.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Group {
+    /// The group's least value of what groups are made by.
+    pub(super) from: u32,
+    pub(super) calibration: Calibration,
 }
 
 /// All of a model that people read: what `models/<name>.json` shows.
@@ -142,7 +154,8 @@ impl Model {
             features: features.iter().zip(transform.medians()).map(with_median).collect(),
             questions,
         };
-        let mut model = Self { manifest, transform, forests, calibration: Calibration::default() };
+        let mut model =
+            Self { manifest, transform, forests, calibration: Calibration::default(), groups: Vec::new() };
         let mut scores = vec![0.0; held_out.len() / width];
         model.score_rows(held_out, &mut scores);
         model.calibration = Calibration::fit(&scores);
@@ -158,12 +171,24 @@ impl Model {
         self
     }
 
+    /// The same model with a calibration of its own for each group of rows, given with its least value in rising order: Mondrian conformal prediction
+    /// (Vovk, Gammerman and Shafer 2005, section 4.5). So p-values hold in each group, not only on average over all.
+    #[must_use]
+    pub fn with_groups(mut self, groups: impl IntoIterator<Item = (u32, Calibration)>) -> Self {
+        self.groups = groups.into_iter().map(|(from, calibration)| Group { from, calibration }).collect();
+        self
+    }
+
     /// Puts a model together from what was stored, and checks that the parts belong together.
     pub(super) fn from_parts(
         manifest: Manifest,
         forests: Vec<Forest>,
         calibration: Calibration,
+        groups: Vec<Group>,
     ) -> Result<Self, ModelError> {
+        if !groups.is_sorted_by(|a, b| a.from < b.from) || groups.len() > MAX_GROUPS {
+            return Err(ModelError::invalid("groups of the calibration", groups.len(), "a rising sequence"));
+        }
         if calibration.len() != manifest.calibration_rows {
             return Err(ModelError::invalid(
                 "calibration rows",
@@ -184,7 +209,7 @@ impl Model {
         }
         manifest.questions.iter().try_for_each(|question| question.candidates(&specs).map(|_| ()))?;
         let transform = Transform::from_parts(manifest.features.iter().map(|f| (&f.spec, f.median)));
-        Ok(Self { manifest, transform, forests, calibration })
+        Ok(Self { manifest, transform, forests, calibration, groups })
     }
 
     /// Scores raw rows: `rows` holds `out.len()` rows, row after row; see [`Forest::score_rows`]. The score of a row is the highest
@@ -209,16 +234,6 @@ impl Model {
         asked.map(|(index, _)| index).collect()
     }
 
-    /// An estimate of the chance that a benign row scores at least as high; see [`Calibration::chance`].
-    pub fn chance(&self, score: f32) -> f64 {
-        self.calibration.chance(score)
-    }
-
-    /// The share of held-out benign rows that score at least as high; see [`Calibration::p_value`].
-    pub fn p_value(&self, score: f32) -> f64 {
-        self.calibration.p_value(score)
-    }
-
     /// What people read of it.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
@@ -229,9 +244,20 @@ impl Model {
         &self.forests
     }
 
-    /// The scores of held-out benign rows.
+    /// The scores of held-out benign rows, of all groups.
     pub fn calibration(&self) -> &Calibration {
         &self.calibration
+    }
+
+    /// The scores of held-out benign rows of the group that `value` belongs to; of all where it belongs to none.
+    pub fn calibration_of(&self, value: u32) -> &Calibration {
+        let after = self.groups.partition_point(|group| group.from <= value);
+        after.checked_sub(1).and_then(|at| self.groups.get(at)).map_or(&self.calibration, |g| &g.calibration)
+    }
+
+    /// The calibrations of groups.
+    pub(super) fn groups(&self) -> &[Group] {
+        &self.groups
     }
 
     /// Checks that the model was trained on the features that the program computes.
@@ -369,16 +395,25 @@ pub(super) mod tests {
         let model = model(2);
         let mut scores = vec![0.0; 2000];
         model.score_rows(&rows(2000, 77), &mut scores);
-        let mean = scores.iter().map(|s| model.p_value(*s)).sum::<f64>() / 2000.0;
+        let mean = scores.iter().map(|s| model.calibration().p_value(*s)).sum::<f64>() / 2000.0;
         assert!((mean - 0.5).abs() < 0.05, "{mean}");
         let odd = [1e9, -3.0, 99.0];
         let mut score = [0.0];
         model.score_rows(&odd, &mut score);
-        assert_eq!(model.p_value(score[0]), 1.0 / 501.0);
+        assert_eq!(model.calibration().p_value(score[0]), 1.0 / 501.0);
         assert!((model.explain_rows(&odd)[0].iter().sum::<f32>() - 1.0).abs() < 1e-5);
         let many = rows(200, 5);
         let alone: Vec<Vec<f32>> = many.chunks(3).flat_map(|row| model.explain_rows(row)).collect();
         assert_eq!(model.explain_rows(&many), alone);
+    }
+
+    #[test]
+    fn a_group_has_the_calibration_of_its_own_rows() {
+        let of = |scores: &[f32]| Calibration::fit(scores);
+        let model = model(4).with_groups([(4, of(&[0.2; 9])), (100, of(&[0.8; 9]))]);
+        let p_values = [3, 4, 99, 100, 5000].map(|value| model.calibration_of(value).p_value(0.5));
+        assert_eq!(p_values, [model.calibration().p_value(0.5), 0.1, 0.1, 1.0, 1.0]);
+        assert_eq!(Model::from_bytes(&model.to_bytes().unwrap()), Ok(model));
     }
 
     #[test]
@@ -433,6 +468,6 @@ pub(super) mod tests {
         assert!(matches!(train(&[0.0; 7], &[]), Err(ModelError::RowWidth { .. })));
         assert!(matches!(train(&[0.0; 9], &[0.0]), Err(ModelError::RowWidth { .. })));
         assert!(matches!(train(&[0.0; 3], &[]), Err(ModelError::TooFewRows { .. })));
-        assert_eq!(train(&[0.0; 9], &[]).unwrap().p_value(0.9), 1.0);
+        assert_eq!(train(&[0.0; 9], &[]).unwrap().calibration().p_value(0.9), 1.0);
     }
 }

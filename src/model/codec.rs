@@ -7,6 +7,7 @@
 //! | 4 + n | length of the manifest, the manifest as JSON |
 //! | 2 or 8 a node | every tree of every question in preorder: feature, threshold (f32) and rows on the left; 0xffff for a leaf |
 //! | 4 + 4 + 12 a point | calibration rows, points, then score (f32), rows above, rows at least as high |
+//! | 4 | groups of the calibration; for each of them 4 bytes, its least value, and a calibration as above |
 //! | 32 | SHA-256 of all bytes before |
 //!
 //! The checksum tells damage; it does not make a file trustworthy. Everything read is checked again, and no allocation is
@@ -14,13 +15,13 @@
 
 use sha2::{Digest, Sha256};
 
-use super::artifact::{Manifest, Model};
+use super::artifact::{Group, MAX_GROUPS, Manifest, Model};
 use super::calibration::{Calibration, MAX_POINTS, Point};
 use super::error::ModelError;
 use super::forest::{Forest, Node};
 
 const MAGIC: &[u8; 8] = b"UCMODEL\0";
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const DIGEST_LEN: usize = 32;
 const LEAF: u16 = u16::MAX;
 
@@ -40,13 +41,11 @@ impl Model {
                 put_node(&mut bytes, node);
             }
         }
-        let points = self.calibration().points();
-        put_len(&mut bytes, self.calibration().len());
-        put_len(&mut bytes, points.len());
-        for point in points {
-            bytes.extend(point.score.to_le_bytes());
-            bytes.extend(point.above.to_le_bytes());
-            bytes.extend(point.at_least.to_le_bytes());
+        put_calibration(&mut bytes, self.calibration());
+        put_len(&mut bytes, self.groups().len());
+        for group in self.groups() {
+            bytes.extend(group.from.to_le_bytes());
+            put_calibration(&mut bytes, &group.calibration);
         }
         let digest = Sha256::digest(&bytes);
         bytes.extend(digest);
@@ -72,8 +71,9 @@ impl Model {
         let forests = manifest.questions.iter().map(|_| reader.forest(&manifest));
         let forests = forests.collect::<Result<Vec<_>, ModelError>>()?;
         let calibration = reader.calibration()?;
+        let groups = reader.groups()?;
         match reader.bytes.len() - reader.offset {
-            0 => Self::from_parts(manifest, forests, calibration),
+            0 => Self::from_parts(manifest, forests, calibration, groups),
             rest => Err(ModelError::invalid("bytes behind the calibration", rest, 0)),
         }
     }
@@ -86,6 +86,17 @@ impl Model {
 
 fn put_len(bytes: &mut Vec<u8>, len: usize) {
     bytes.extend(u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes());
+}
+
+fn put_calibration(bytes: &mut Vec<u8>, calibration: &Calibration) {
+    let points = calibration.points();
+    put_len(bytes, calibration.len());
+    put_len(bytes, points.len());
+    for point in points {
+        bytes.extend(point.score.to_le_bytes());
+        bytes.extend(point.above.to_le_bytes());
+        bytes.extend(point.at_least.to_le_bytes());
+    }
 }
 
 fn put_node(bytes: &mut Vec<u8>, node: Node) {
@@ -175,6 +186,15 @@ impl<'a> Reader<'a> {
             }
         }
         Ok(nodes)
+    }
+
+    fn groups(&mut self) -> Result<Vec<Group>, ModelError> {
+        const WHAT: &str = "the groups of the calibration";
+        let count = self.u32(WHAT)? as usize;
+        if count > MAX_GROUPS {
+            return Err(ModelError::invalid("number of calibration groups", count, MAX_GROUPS));
+        }
+        (0..count).map(|_| Ok(Group { from: self.u32(WHAT)?, calibration: self.calibration()? })).collect()
     }
 
     fn calibration(&mut self) -> Result<Calibration, ModelError> {
@@ -276,7 +296,7 @@ mod tests {
                 other.score_rows(&rows, &mut scores);
                 assert!(scores.iter().all(|s| (0.0..=1.0).contains(s)));
                 other.explain_rows(&rows);
-                other.p_value(scores[0]);
+                other.calibration().p_value(scores[0]);
             }
         }
     }

@@ -18,9 +18,9 @@ pub struct Params {
 }
 
 impl Default for Params {
-    /// 300 trees of 256 rows, seed 1.
+    /// 300 trees of 512 rows, seed 1.
     fn default() -> Self {
-        Self { trees: 300, sample: 256, seed: 1 }
+        Self { trees: 300, sample: 512, seed: 1 }
     }
 }
 

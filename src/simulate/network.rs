@@ -2,7 +2,7 @@
 //!
 //! Monitored hosts are in 10.20.0.0/16. The outside has addresses of the benchmark range 198.18.0.0/15 (RFC 2544) and names under
 //! `.example` (RFC 2606), so that nothing points at anybody. Over IPv6 the same addresses are the last 32 bits of unique local ones
-//! (fd00:20::/96, RFC 4193) and of ones for documentation (2001:db8::/96, RFC 3849).
+//! (`fd00:20::/96`, RFC 4193) and of ones for documentation (`2001:db8::/96`, RFC 3849).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -107,8 +107,10 @@ impl Host {
         const FIRST: u8 = 10;
         let [.., own] = bytes_of(self.end.ip);
         let last = if own >= nth.saturating_add(FIRST) { own - nth } else { own.saturating_add(nth) };
-        let [a, b, c, d, e, _] = self.end.mac;
-        let end = Endpoint { mac: [a, b, c, d, e, last], ip: with_last(self.end.ip, last), port: 0 };
+        let mut mac = self.end.mac;
+        let [.., end_of_mac] = &mut mac;
+        *end_of_mac = last;
+        let end = Endpoint { mac, ip: with_last(self.end.ip, last), port: 0 };
         Self { end, ..*self }
     }
 

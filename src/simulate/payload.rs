@@ -100,16 +100,18 @@ pub(super) fn websocket_opening(host: &str) -> [Vec<u8>; 2] {
 /// The head of a binary WebSocket message of `length` bytes (RFC 6455, section 5.2). Clients mask theirs, here with zeros.
 pub(super) fn websocket_head(of_client: bool, length: u64) -> Vec<u8> {
     const FINAL_BINARY: u8 = 0x82;
+    const TWO_MORE: u8 = 126;
+    const EIGHT_MORE: u8 = 127;
     let masked = if of_client { 0x80 } else { 0 };
     let mut head = vec![FINAL_BINARY];
     match (u8::try_from(length), u16::try_from(length)) {
-        (Ok(short @ ..126), _) => head.push(masked | short),
+        (Ok(short @ ..TWO_MORE), _) => head.push(masked | short),
         (_, Ok(middle)) => {
-            head.push(masked | 126);
+            head.push(masked | TWO_MORE);
             head.extend_from_slice(&middle.to_be_bytes());
         }
         _ => {
-            head.push(masked | 127);
+            head.push(masked | EIGHT_MORE);
             head.extend_from_slice(&length.to_be_bytes());
         }
     }

@@ -25,7 +25,9 @@ pub(super) fn connection(plan: Plan, mut random: Random) -> Datagrams {
         _ => None,
     };
     let mut ids = [[0; 8]; 2];
-    ids.iter_mut().for_each(|id| random.fill(id));
+    for id in &mut ids {
+        random.fill(id);
+    }
     let [client_id, server_id] = ids;
     let hello = Datagram { head: client_initial(name, ids, &mut random), ..Datagram::default() };
     let all: Box<dyn Iterator<Item = Datagram>> = match ending {

@@ -56,7 +56,8 @@ fn a_flood_of_spoofed_connections_is_counted_and_told_of_and_gone_on_after() {
     });
     // How many are shed is a matter of the machine, and what the tables did is told at ticks.
     sensor.wait_for("connections were ended to make room for others", |sensor| {
-        value(sensor, "flows_expired_total{reason=\"evicted\"}") > value(sensor, "capture_packets_total") / 2.0
+        value(sensor, "flows_expired_total{reason=\"evicted\"}")
+            > value(sensor, "capture_packets_total") / 2.0
     });
     sensor.wait_for("hosts found no room", |sensor| {
         value(sensor, "state_overflows_total{reason=\"host_table_full\"}") > f64::from(HOSTS)

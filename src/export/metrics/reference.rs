@@ -23,7 +23,7 @@ end of the run, and `--metrics-history FILE` writes them over packet time:
 ```sh
 undercurrent replay capture.pcap --metrics-history history.om
 promtool tsdb create-blocks-from openmetrics history.om data/
-prometheus --storage.tsdb.path=data/ --storage.tsdb.retention.time=10y
+prometheus --config.file=/dev/null --storage.tsdb.path=data/ --storage.tsdb.retention.time=10y
 ```
 
 Times are packet times, in seconds since 1970-01-01T00:00:00Z. A replay measures no durations of its own, so that its files are
@@ -56,7 +56,26 @@ there are.
 | `detector` | `c2`, `exfil` |
 | `severity` | `low`, `medium`, `high`, `critical` |
 | `behaviour` | `beacon`, `long_connection`, `dns_tunnel`, `icmp_tunnel`, `interactive`, `unnamed_peer`, `bulk_upload`, `slow_drip`, `staged_upload` |
-| `host` | address of a monitored host |
+| `host` | a monitored host: its address, or what `metrics.host_label` chooses |
+| `interface` | an interface that is captured from |
+| `layer` | where the packet is broken: `link`, `ip`, `transport`, `tunnel`, `fragment` |
+| `sink` | who is told of findings: `file`, `webhook`, `alertmanager`, `syslog` |
+| `result` | `ok`, `failed` |
+| `unit` | `flows`, `datagrams` |
+
+| `reason` of | value | meaning |
+|---|---|---|
+| `undercurrent_capture_dropped_packets_total` | `ring` | lost: the thread that captures was too slow for its ring (`capture.workers`, `capture.buffer_bytes`) |
+| | `interface` | lost: the machine could not take the frames from the wire, by the counters of the interface |
+| | `shed` | lost: the pipeline was too slow (`--threads`); whole conversations |
+| | `arp`, `not_ip`, `link_type`, `wifi_control`, `wifi_encrypted` | nothing to be looked at in them: no loss |
+| | `filter` | left out by `capture.filter` or `--filter`: no loss |
+| `undercurrent_flows_expired_total` | `closed`, `idle`, `end_of_input` | TCP closed or reset; nothing seen for long; the input ended |
+| | `evicted` | ended early to make room (`flow.max_flows`) |
+| `undercurrent_state_overflows_total` | `host_table_full`, `channel_table_full` | updates refused (`features.max_hosts`, `features.max_channels`) |
+| | `host_evicted`, `channel_evicted` | forgotten to make room: the silent ones first, of channels those with few bursts |
+| `undercurrent_topk_evictions_total` | `released`, `displaced`, `gone` | its score fell; another host took its place; the host was forgotten |
+| `undercurrent_netflow_skipped_total` | | as in the [summary of a replay](inputs.md#netflow-and-ipfix) |
 ";
 
 /// The page as Markdown: `docs/metrics.md`.
