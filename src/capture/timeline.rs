@@ -128,7 +128,7 @@ impl Timeline {
         self.inputs.iter().any(|input| input.compressed)
     }
 
-    /// Lets so many threads, at most [`HELPERS_MAX`], decompress: the inputs that are read and those whose turn comes next. What is read
+    /// Lets so many threads, at most four, decompress: the inputs that are read and those whose turn comes next. What is read
     /// stays the same.
     pub fn decompress_with(&mut self, threads: usize) {
         self.helpers = threads.min(HELPERS_MAX);
