@@ -228,6 +228,10 @@ class HttpServer:
         self._server.server_close()
 
 
+# What may fire for no fault of a sensor where rules wait for a second and the machine stands still for some.
+STANDSTILL = {"CaptureDropping", "CheckpointStale", "ScoringStalled", "SensorDown"}
+
+
 class Webhook(HttpServer):
     """Who is told of alerts: remembers each that fires."""
 
@@ -239,12 +243,11 @@ class Webhook(HttpServer):
         self.alerts.extend(alert for alert in json.loads(body)["alerts"] if alert["status"] == "firing")
         return ""
 
-    def told_of_hosts(self):
-        """(instance, alert, host) of all alerts about hosts that it was told of. Those about sensors are left out: to rules that wait for a second, a
-        machine that stands still for some looks like a sensor that is down."""
-        labels = [alert["labels"] for alert in self.of_hosts()]
-        return {(of["instance"], of["alertname"], of["host"]) for of in labels}
+    def told(self, *labels):
+        """The values of these labels of all alerts that it was told of, less those of a machine that stood still; nothing where an alert has no such
+        label."""
+        return {tuple(alert["labels"].get(label) for label in labels) for alert in self.of_the_sensors()}
 
-    def of_hosts(self):
-        """The alerts about hosts."""
-        return [alert for alert in list(self.alerts) if "host" in alert["labels"]]
+    def of_the_sensors(self):
+        """The alerts that are not of a machine that stood still: to rules that wait for a second it looks as if the sensor did."""
+        return [alert for alert in list(self.alerts) if alert["labels"]["alertname"] not in STANDSTILL]

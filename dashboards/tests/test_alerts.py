@@ -48,13 +48,13 @@ class Alerts(unittest.TestCase):
         expected = {
             (scenario, alert, host) for scenario, alerts in INCIDENTS.items() for alert, host in alerts
         }
-        servers.until(lambda: webhook.told_of_hosts() >= expected, "the alerts")
+        servers.until(lambda: webhook.told("instance", "alertname", "host") >= expected, "the alerts")
         servers.until(lambda: all(player.played for player in players.values()), "the end of the scenarios")
         # What the last points bring about has time to come: a scrape, an evaluation and the waits of the alerts.
         scrapes = prometheus.scrapes(BENIGN[0])
         servers.until(lambda: prometheus.scrapes(BENIGN[0]) >= scrapes + 5, "the last scrapes")
-        self.assertEqual(webhook.told_of_hosts(), expected)
-        for alert in webhook.of_hosts():
+        self.assertEqual(webhook.told("instance", "alertname", "host"), expected)
+        for alert in webhook.of_the_sensors():
             self.assertIn(alert["labels"]["host"], alert["annotations"]["summary"])
             self.assertTrue(alert["annotations"]["runbook_url"].endswith(f"/{alert['labels']['alertname']}.md"))
 

@@ -39,13 +39,13 @@ class LiveSensor(unittest.TestCase):
         expected = {
             (scenario, alert, host) for scenario, alerts in INCIDENTS.items() for alert, host in alerts
         }
-        servers.until(lambda: webhook.told_of_hosts() >= expected, "the alerts")
+        servers.until(lambda: webhook.told("instance", "alertname", "host") >= expected, "the alerts")
         for scenario in sensors:
             servers.until(lambda name=scenario: self.has_seen(prometheus, name, sent[name]), "all frames")
         # What the benign frames bring about has time to come: some scoring passes, five seconds each.
         scrapes = prometheus.scrapes(BENIGN[0])
         servers.until(lambda: prometheus.scrapes(BENIGN[0]) >= scrapes + 15, "the last scrapes")
-        self.assertEqual(webhook.told_of_hosts(), expected)
+        self.assertEqual(webhook.told("instance", "alertname", "host"), expected)
 
     @staticmethod
     def has_seen(prometheus, scenario, frames):

@@ -1,6 +1,5 @@
 //! A sensor that is killed at any moment starts again, with all that it had written.
 
-use std::fs;
 use std::time::Duration;
 
 use super::network::Network;
@@ -13,14 +12,15 @@ const KILLS: u32 = 20;
 fn killed_again_and_again_it_comes_up_and_forgets_nothing() {
     let Some(_network) = Network::new() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("undercurrent.toml");
-    fs::write(&config, "[detect]\nscore_every_s = 10\n").unwrap();
-    let mut first = Sensor::start(folder.path(), &["--config", config.to_str().unwrap()]);
+    let mut first = Sensor::start(folder.path(), &[]);
     send("iodine_tunnel");
-    first.wait_for("the tunnel is told of", Sensor::has_told_of_tunnel);
+    first.wait_for("the packets are counted", |sensor| {
+        sensor.metric("undercurrent_channels_tracked").is_some_and(|channels| channels > 0.0)
+    });
     first.signal("TERM");
     assert_eq!(first.wait().code(), Some(0));
     let told = first.findings();
+    assert!(told.iter().any(|line| line["undercurrent"]["behaviour"] == "dns_tunnel"), "{told:?}");
 
     let kills = std::env::var("UNDERCURRENT_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(KILLS);
     for kill in 0..kills {

@@ -19,6 +19,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// seconds, does not.
 const PATIENCE: u32 = 2400;
 
+/// Looks until the end must have come: five seconds.
+const END: u32 = 100;
+
 /// A running sensor. Each test has a network namespace of its own, so that the port is free.
 pub(crate) struct Sensor {
     child: Child,
@@ -105,15 +108,15 @@ impl Sensor {
         assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
     }
 
-    /// Waits for its end.
+    /// Waits for its end, which must come within five seconds of a signal.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        for _ in 0..PATIENCE {
+        for _ in 0..END {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
             std::thread::park_timeout(PAUSE);
         }
-        panic!("the sensor does not end\n{}", self.log());
+        panic!("the sensor does not end within five seconds\n{}", self.log());
     }
 
     /// What it has said so far, earlier runs in the same folder included.
