@@ -37,8 +37,9 @@ check: ## What CI runs: all of the following and the tests
 format: ## Is everything formatted?
 	cargo fmt --check
 
-lint: ## Does clippy have nothing to say?
+lint: ## Does clippy have nothing to say, and do the fuzz targets compile?
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo check --locked --manifest-path fuzz/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}/fuzz"
 
 docs: ## Does the API documentation build without warnings?
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps

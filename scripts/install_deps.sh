@@ -4,7 +4,7 @@
 #   scripts/install_deps.sh build   a C compiler and libpcap with its headers
 #   scripts/install_deps.sh test    the same, Python 3, softflowd and nfdump
 #   scripts/install_deps.sh compare the same and Python's venv
-#   scripts/install_deps.sh check   the same as test, rustfmt, clippy, shellcheck, jsonnet, zstd, iproute2 and openssl; Prometheus, its Alertmanager and
+#   scripts/install_deps.sh check   the same as test, a C++ compiler, rustfmt, clippy, shellcheck, jsonnet, zstd, iproute2 and openssl; Prometheus, its Alertmanager and
 #                                   their tools (into target/tools); DuckDB, pandas, Polars and Jupyter for Python (into target/python, 800 MB)
 #
 # Installs with apt on Debian and its relatives (through sudo where the user is not root). Elsewhere it names what is
@@ -58,6 +58,7 @@ missing_packages() {
     have nfreplay || echo nfdump
   fi
   if [ "$1" = check ]; then
+    have c++ || echo g++
     have shellcheck || echo shellcheck
     have jsonnet || echo jsonnet
     have zstd || echo zstd

@@ -14,7 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
         let mut scores = [0.0];
         model.score_rows(&row, &mut scores);
         assert!((0.0..=1.0).contains(&scores[0]), "{scores:?}");
-        assert!((0.0..=1.0).contains(&model.p_value(scores[0])));
+        assert!((0.0..=1.0).contains(&model.calibration().p_value(scores[0])));
         let explained = model.explain_rows(&row);
         assert!(explained.iter().all(|shares| shares.len() == width), "{explained:?}");
     }
