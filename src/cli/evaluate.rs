@@ -26,7 +26,7 @@ use crate::time::{Span, Timestamp};
 use super::args::{EvaluateArgs, EvaluateFormat};
 use super::networks::{Network, networks_of};
 use super::session::{Settings, Watch, base_name};
-use super::train::read_benign;
+use super::train::{read_all_benign, read_benign};
 use super::{Failure, models};
 
 /// Inputs that are scored as one timeline, with their labels.
@@ -214,11 +214,7 @@ fn train_folds(
         benign.push((index, read_benign(settings, &group.network)?));
     }
     settings.config.local.clone_from(&args.common.local);
-    let also = networks_of(&args.train_on, settings.columns.as_ref())?;
-    let compared = networks_of(&args.calibrate, settings.columns.as_ref())?;
-    let also = also.iter().map(|network| read_benign(settings, network));
-    let compared = compared.iter().map(|network| Ok(read_benign(settings, network)?.to_calibrate()));
-    let also = also.chain(compared).collect::<Result<Vec<_>, Failure>>()?;
+    let also = read_all_benign(settings, &args.train_on, &args.calibrate)?;
     let params = Params { seed: args.common.seed, ..Params::default() };
     Folds::train(&benign, &also, usize::from(folds), params, allowlist)
         .map(|trained| trained.with_alert_budget(settings.config.detect.alerts_a_day))

@@ -1,6 +1,6 @@
 //! `train`: fit the forests on benign captures.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
@@ -23,11 +23,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
     let settings = Settings::new(&args.common)?;
     let rows_path = args.output.join(ROWS_FILE);
     let mut baseline = if args.update { read_baseline(&rows_path)? } else { Baseline::default() };
-    let networks = networks_of(&args.common.inputs, settings.columns.as_ref())?;
-    let calibrating = networks_of(&args.calibrate, settings.columns.as_ref())?;
-    let learned = networks.iter().map(|network| read_benign(&settings, network));
-    let compared = calibrating.iter().map(|network| Ok(read_benign(&settings, network)?.to_calibrate()));
-    let captures = learned.chain(compared).collect::<Result<Vec<_>, Failure>>()?;
+    let captures = read_all_benign(&settings, &args.common.inputs, &args.calibrate)?;
     let params =
         Params { trees: usize::from(args.trees), sample: usize::from(args.sample), seed: args.common.seed };
     std::fs::create_dir_all(&args.output)
@@ -71,6 +67,18 @@ fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
         )
     })?;
     Ok(Baseline::from_bytes(&bytes).with_context(|| path.display().to_string())?)
+}
+
+/// Reads each network of the inputs, those that forests learn from first, then those that are only compared with.
+pub(super) fn read_all_benign(
+    settings: &Settings,
+    learned: &[PathBuf],
+    compared: &[PathBuf],
+) -> Result<Vec<BenignCapture>, Failure> {
+    let learned = networks_of(learned, settings.columns.as_ref())?;
+    let compared = networks_of(compared, settings.columns.as_ref())?;
+    let of_compared = compared.iter().map(|network| Ok(read_benign(settings, network)?.to_calibrate()));
+    learned.iter().map(|network| read_benign(settings, network)).chain(of_compared).collect()
 }
 
 /// Reads one network by itself: hosts of different captures have nothing to do with each other.

@@ -76,15 +76,10 @@ impl BenignCapture {
         }
     }
 
-    /// The rows that forests learn from, evenly thinned out.
+    /// The rows that forests learn from where they learn from the capture: evenly thinned out.
     fn learned(&self, kind: Kind) -> impl Iterator<Item = f32> {
-        let step = if self.only_calibrates {
-            usize::MAX
-        } else {
-            self.row_count(kind).div_ceil(LEARNED_PER_CAPTURE).max(1)
-        };
-        let rows = self.rows(kind).chunks(features_of(kind).len()).step_by(step);
-        rows.filter(|_| !self.only_calibrates).flatten().copied()
+        let step = self.row_count(kind).div_ceil(LEARNED_PER_CAPTURE).max(1);
+        self.rows(kind).chunks(features_of(kind).len()).step_by(step).flatten().copied()
     }
 
     fn row_count(&self, kind: Kind) -> usize {
@@ -138,7 +133,9 @@ pub fn train(
     for capture in used.iter().filter(|capture| capture.only_calibrates) {
         benign.take(kind, &model, capture);
     }
-    Ok(model.calibrated_by(&benign.all()).with_groups(benign.groups()))
+    let all = benign.scores.concat();
+    let of_all = Calibration::fit(&all);
+    Ok(model.calibrated_by(&all).with_groups(benign.groups(&of_all)))
 }
 
 /// Scores of benign rows that the forests had not seen, by the group of their networks.
@@ -156,15 +153,11 @@ impl Benign {
         model.score_rows(capture.rows(kind), scores.get_mut(start..).unwrap_or_default());
     }
 
-    fn all(&self) -> Vec<f32> {
-        self.scores.concat()
-    }
-
     /// A calibration a group; that of all where the group has too few rows.
-    fn groups(&self) -> impl Iterator<Item = (u32, Calibration)> {
+    fn groups(&self, of_all: &Calibration) -> impl Iterator<Item = (u32, Calibration)> {
         GROUPS.into_iter().zip(&self.scores).map(|(from, own)| {
             let enough = own.len() >= FEWEST_OF_GROUP;
-            (from, if enough { Calibration::fit(own) } else { Calibration::fit(&self.all()) })
+            (from, if enough { Calibration::fit(own) } else { of_all.clone() })
         })
     }
 }
