@@ -1,8 +1,10 @@
 //! A reader that is read ahead in a thread of its own, for compressed inputs: decompression takes longer than all that is done with the packets.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+
+use crate::thread::join;
 
 /// Bytes that are handed over at once.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -34,10 +36,7 @@ impl Read for ReadAhead {
                 self.chunk = io::Cursor::new(chunk?);
                 continue;
             }
-            // A panic there is one here.
-            if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
-                std::panic::resume_unwind(panic);
-            }
+            self.thread.take().into_iter().for_each(join);
             return Ok(0);
         }
     }
@@ -45,40 +44,27 @@ impl Read for ReadAhead {
 
 fn hand_over(mut reader: Box<dyn Read + Send>, to: &SyncSender<io::Result<Vec<u8>>>) {
     loop {
-        let mut chunk = vec![0; CHUNK_BYTES];
-        let (filled, end) = fill(&mut reader, &mut chunk);
-        chunk.truncate(filled);
-        if filled > 0 && to.send(Ok(chunk)).is_err() {
+        let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+        let read = reader.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut chunk);
+        let is_last = chunk.len() < CHUNK_BYTES;
+        // What was read before an error goes before it. Where nobody takes it, nobody asks.
+        if !chunk.is_empty() && to.send(Ok(chunk)).is_err() {
             return;
         }
-        match end {
-            None => {}
-            Some(Ok(())) => return,
-            Some(Err(error)) => {
-                // Where nobody takes it, nobody asks.
-                let _ = to.send(Err(error));
-                return;
-            }
+        if let Err(error) = read {
+            let _ = to.send(Err(error));
+            return;
+        }
+        if is_last {
+            return;
         }
     }
-}
-
-/// Reads until the chunk is full. Gives the bytes and, where they are fewer, how reading ended.
-fn fill(reader: &mut impl Read, chunk: &mut [u8]) -> (usize, Option<io::Result<()>>) {
-    let mut filled = 0;
-    while let Some(room) = chunk.get_mut(filled..).filter(|room| !room.is_empty()) {
-        match reader.read(room) {
-            Ok(0) => return (filled, Some(Ok(()))),
-            Ok(bytes) => filled += bytes,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return (filled, Some(Err(error))),
-        }
-    }
-    (filled, None)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
+
     use super::*;
 
     #[test]
