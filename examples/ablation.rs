@@ -79,7 +79,7 @@ fn main() -> anyhow::Result<()> {
     for feature in features_of(kind) {
         line(&format!("`{}`", feature.name), &[feature.name], usual)?;
     }
-    for sample in [64, 128, 512, 1024] {
+    for sample in [64, 128, 256, 1024] {
         line(&format!("nothing; samples of {sample} rows"), &[], Params { sample, ..usual })?;
     }
     for trees in [100, 1000] {

@@ -49,9 +49,9 @@ pub fn can_judge(kind: Kind, view: &ChannelView<'_>) -> bool {
     is_enough(kind, view.key, view.channel, view.regularity.is_some())
 }
 
-/// The same before the pace of a channel is known, which takes long to find: whether it is certain that no detector can judge it.
-pub(super) fn cannot_be_judged(key: &ChannelKey, channel: &Channel) -> bool {
-    !Kind::ALL.into_iter().any(|kind| is_enough(kind, key, channel, may_have_a_pace(channel)))
+/// Whether any detector may be able to judge a channel, before its pace is known, which takes long to find.
+pub(super) fn may_be_judged(key: &ChannelKey, channel: &Channel) -> bool {
+    Kind::ALL.into_iter().any(|kind| is_enough(kind, key, channel, may_have_a_pace(channel)))
 }
 
 fn is_enough(kind: Kind, key: &ChannelKey, channel: &Channel, has_pace: bool) -> bool {

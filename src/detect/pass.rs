@@ -13,7 +13,7 @@ use crate::features::{
 use crate::model::{Calibration, Model, ModelError};
 
 use super::explain::{evidence_of, techniques_of};
-use super::gate::cannot_be_judged;
+use super::gate::may_be_judged;
 use super::parts::in_parts;
 use super::rows::{channels_of, hosts_seen, views_of};
 use super::severity::{SeverityLimits, severity_of};
@@ -162,7 +162,7 @@ impl Detector {
             count_peers(store, &mut scores.hosts);
         }
         let channels = channels_of(store, &self.allowlist, self.threads, |key, channel| {
-            scope == Scope::Every || !cannot_be_judged(key, channel)
+            scope == Scope::Every || may_be_judged(key, channel)
         });
         let is_wanted = |view: &ChannelView<'_>| {
             scope == Scope::Every || Kind::ALL.into_iter().any(|kind| can_judge(kind, view))

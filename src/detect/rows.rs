@@ -109,12 +109,12 @@ pub(super) fn rows_of(store: &FeatureStore) -> Vec<ChannelView<'_>> {
     views_of(&channels_of(store, &Allowlist::default(), 1, |_, _| true), |_| true)
 }
 
-/// What is known of the network; nothing where no host was seen.
 /// Monitored hosts of the network that rows are of; none where there are no rows.
 pub(super) fn hosts_seen(rows: &[ChannelView<'_>]) -> u32 {
     rows.first().map_or(0, |row| u32::try_from(row.observed.hosts).unwrap_or(u32::MAX))
 }
 
+/// What is known of the network; nothing where no host was seen.
 fn observed(store: &FeatureStore) -> Option<Observed> {
     let (first, last) = observed_range(store)?;
     let senders = store.hosts().iter().filter(|(_, host)| host.traffic.packets_out > 0).count();

@@ -70,7 +70,7 @@ const OFFLOADED: u64 = MAX_PAYLOAD as u64;
 /// Messages from this size on travel in offloaded segments.
 pub(super) const BULK: u64 = 300_000;
 /// Between two things that an end does without waiting for anything.
-const STEP: Span = Span::from_nanos(40_000);
+pub(super) const STEP: Span = Span::from_nanos(40_000);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {

@@ -261,6 +261,7 @@ pub(super) fn address_of(name: &str) -> Ipv4Addr {
 
 /// From the capture to an address and back: 8 to 90 ms, always the same.
 fn rtt_of(ip: IpAddr) -> Span {
+    // Of the address alone: the hash of the family with it would be another.
     let hash = match ip {
         IpAddr::V4(ip) => Seed(0).hash_of(&ip),
         IpAddr::V6(ip) => Seed(0).hash_of(&ip),

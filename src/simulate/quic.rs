@@ -1,6 +1,6 @@
 //! A QUIC connection as an observer sees it: an Initial packet that anybody can read (RFC 9001, section 5), then packets that nobody can.
 
-use super::conversation::{BULK, Ending, Plan, Protocol, Turn};
+use super::conversation::{BULK, Ending, Plan, Protocol, STEP, Turn};
 use super::datagrams::{Carrier, Datagram, Datagrams};
 use super::payload::{extension, hello_message};
 use super::random::Random;
@@ -12,9 +12,6 @@ const VERSION: [u8; 4] = [0, 0, 0, 1];
 const DATAGRAM: u32 = 1_200;
 /// Bytes of a datagram that the network card is to cut.
 const OFFLOADED: u32 = 60_000;
-/// Between two things that an end does without waiting for anything.
-const STEP: Span = Span::from_nanos(40_000);
-
 type Cid = [u8; 8];
 
 /// A connection over UDP. Without an answer, the client says its hello three times.
