@@ -283,6 +283,8 @@ fn outputs_are_byte_identical_whatever_the_threads() {
         let mut args = vec!["replay", "--format", "jsonl", "--threads", threads, path.to_str().unwrap()];
         args.extend(["--hosts", "hosts.csv", "--channels", "channels.csv", "--flows", "flows.csv"]);
         args.extend([
+            "--rita",
+            "rita.csv",
             "--report",
             "report.html",
             "--metrics",
@@ -305,7 +307,7 @@ fn outputs_are_byte_identical_whatever_the_threads() {
         files
     };
     let one = outputs("1");
-    assert_eq!(one.len(), 10, "{:?}", one.keys());
+    assert_eq!(one.len(), 11, "{:?}", one.keys());
     assert!(one.values().all(|content| content.len() > 100));
     for threads in ["1", "2", "5"] {
         let others = outputs(threads);

@@ -23,10 +23,11 @@ mod tests {
 
     /// Runs with all outputs, and gives them by their names; standard output is `stdout`.
     fn all_outputs(capture: &str, extra: &[&str]) -> BTreeMap<String, Vec<u8>> {
-        const OUTPUTS: [(&str, &str); 9] = [
+        const OUTPUTS: [(&str, &str); 10] = [
             ("--hosts", "hosts.csv"),
             ("--channels", "channels.csv"),
             ("--flows", "flows.csv"),
+            ("--rita", "rita.csv"),
             ("--report", "report.html"),
             ("--metrics", "metrics.txt"),
             ("--metrics-history", "history.om"),
@@ -122,6 +123,10 @@ mod tests {
             &text(&files, "flows.csv"),
             "ts uid id.orig_h id.orig_p id.resp_h id.resp_p proto service duration orig_bytes resp_bytes conn_state missed_bytes \
          history orig_pkts orig_ip_bytes resp_pkts resp_ip_bytes community_id",
+        );
+        check(
+            &text(&files, "rita.csv"),
+            "src dst fqdn proxy_ip connections open_connections bytes duration_s beacon_score ts_score ds_score dur_score hist_score",
         );
         for name in ["c2", "exfil"] {
             let manifest = fs::read(repository(&format!("models/{name}.json"))).unwrap();

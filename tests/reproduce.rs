@@ -66,7 +66,7 @@ fn a_run_with_every_setting_is_repeated_elsewhere_byte_for_byte() {
         .unwrap();
     let args = "replay --quiet --config uc.toml --local 10.0.0.0/8 --local 172.16.0.0/12 --local 192.168.0.0/16 --seed 7 \
         --filter ip --allowlist known.allow --score-every 60 --format jsonl --hosts hosts.csv --channels channels.parquet \
-        --flows flows.jsonl --report report.html --metrics metrics.prom --metrics-history history.om --summary run.json inputs";
+        --flows flows.jsonl --rita rita.csv --report report.html --metrics metrics.prom --metrics-history history.om --summary run.json inputs";
     let first = run_in(then.path(), &args.split_whitespace().collect::<Vec<_>>());
     assert_eq!((first.code, first.stderr.as_str()), (0, ""));
     assert!(!first.stdout.is_empty());
@@ -87,7 +87,7 @@ fn a_run_with_every_setting_is_repeated_elsewhere_byte_for_byte() {
     assert_eq!((again.code, again.stderr.as_str()), (0, ""), "{}", again.stdout);
     let findings = first.stdout.lines().count();
     let says = format!(
-        "earlier.json: reproduced: {findings} findings of 2 inputs and 6 files are byte for byte the same\n"
+        "earlier.json: reproduced: {findings} findings of 2 inputs and 7 files are byte for byte the same\n"
     );
     assert_eq!(again.stdout, says);
     for (was, is) in

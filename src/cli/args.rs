@@ -138,6 +138,9 @@ pub(super) struct OutputArgs {
     /// Write every flow with Zeek's conn.log names (.csv, .jsonl or .parquet; .log for Zeek's own format)
     #[arg(long, help_heading = "Results", value_name = "FILE")]
     pub(super) flows: Option<PathBuf>,
+    /// Write every pair (host and address, host and name) as RITA counts and scores it (.csv, .jsonl or .parquet)
+    #[arg(long, help_heading = "Results", value_name = "FILE")]
+    pub(super) rita: Option<PathBuf>,
     /// Write one self-contained HTML page
     #[arg(long, help_heading = "Results", value_name = "FILE.html")]
     pub(super) report: Option<PathBuf>,

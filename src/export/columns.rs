@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::rita::pair_schema;
 use super::rows::flow_schema;
 use super::scored::{channel_schema, host_schema};
 use super::table::Schema;
@@ -9,9 +10,9 @@ use super::table::Schema;
 const HEAD: &str = "\
 # Columns
 
-<!-- Made from src/export/rows.rs and src/export/scored.rs by `make pages`; do not edit. -->
+<!-- Made from src/export/rows.rs, src/export/scored.rs and src/export/rita.rs by `make pages`; do not edit. -->
 
-What `undercurrent replay` writes with `--hosts`, `--channels` and `--flows`: CSV, JSON Lines or Parquet by the ending of the file's name. A value that
+What `undercurrent replay` writes with `--hosts`, `--channels`, `--flows` and `--rita`: CSV, JSON Lines or Parquet by the ending of the file's name. A value that
 is not known is empty in CSV and null elsewhere. Times are RFC 3339 UTC (Parquet: nanosecond timestamps), but for `ts` of the flows, which is in seconds
 since 1970-01-01T00:00:00Z as in Zeek.
 ";
@@ -22,6 +23,7 @@ pub fn render_reference() -> String {
     table(&mut page, "`--hosts`: a row a monitored host", &host_schema());
     table(&mut page, "`--channels`: a row a host, peer and service", &channel_schema());
     table(&mut page, "`--flows`: a row a connection, as in Zeek's `conn.log`", &flow_schema());
+    table(&mut page, "`--rita`: a row a pair, as RITA counts and scores it", &pair_schema());
     page
 }
 

@@ -8,6 +8,7 @@
 //! | [`evaluation`] | detection measured against labels |
 //! | [`table`] | rows of typed columns as `.csv`, `.jsonl` or `.parquet` |
 //! | [`columns`] | the reference page of all columns |
+//! | [`rita`] | the schema of RITA's pairs |
 //! | [`rows`] | the schema of flow rows: Zeek's `conn.log` |
 //! | [`summary`] | the counters of a run |
 //! | [`metrics`] | Prometheus metrics, their history in packet time, their reference page |
@@ -27,6 +28,7 @@ pub mod markup;
 pub mod metrics;
 pub mod ocsf;
 pub mod report;
+pub mod rita;
 pub mod rows;
 pub mod scored;
 pub mod summary;

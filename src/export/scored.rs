@@ -1,5 +1,6 @@
 //! Host and channel rows: fixed columns of the contract, then every feature under its own name.
 
+use super::rita::score_values;
 use super::table::{Column, ColumnKind, Schema, Value};
 use crate::decode::proto;
 use crate::detect::{ChannelScore, HostScore, Kind, Scores, features_of};
@@ -132,8 +133,7 @@ pub fn channel_row(scored: &ChannelScore, rita: Option<RitaPair>) -> Vec<Value<'
     row.push(rita.map(|pair| pair.connections).into());
     row.push(rita.map(|pair| pair.bytes).into());
     row.push(rita.map(|pair| pair.duration.as_secs_f64()).into());
-    let scores = rita.and_then(|pair| pair.scores).map(|s| [s.beacon, s.ts, s.ds, s.dur, s.hist]);
-    row.extend((0..5).map(|at| scores.and_then(|scores| scores.get(at).copied()).into()));
+    row.extend(score_values(rita.and_then(|pair| pair.scores)));
     row
 }
 

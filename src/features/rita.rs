@@ -10,7 +10,7 @@ mod pairs;
 
 use crate::time::Span;
 
-pub use pairs::{RitaPair, RitaPairs};
+pub use pairs::{ListedPair, RitaPair, RitaPairs};
 
 /// Unique start seconds from which RITA judges a pair.
 const MIN_UNIQUE_STARTS: usize = 4;

@@ -42,6 +42,7 @@ pub(super) fn named(kind: LogKind, row: &Row<'_>, seed: Seed) -> Result<Named, B
         AppInfo {
             service: Service::Http,
             name: name(Column::Host),
+            name_port: row.text(Column::Host).and_then(host_port),
             method: row.text(Column::Method).filter(|method| method.len() <= METHOD_MAX).map(Arc::from),
             ..AppInfo::default()
         }
@@ -76,6 +77,12 @@ fn host_name(text: &str) -> Option<Arc<str>> {
     let host = host.trim_end_matches('.');
     let fits = !host.is_empty() && host.len() <= NAME_MAX && host.bytes().all(|b| b.is_ascii_graphic());
     fits.then(|| host.to_ascii_lowercase().into())
+}
+
+/// The port beside a host name.
+fn host_port(text: &str) -> Option<u16> {
+    host_name(text)?;
+    text.rsplit_once(':').filter(|(host, _)| !host.contains(':') || host.ends_with(']'))?.1.parse().ok()
 }
 
 /// What connections are called, until their line in `conn.log` comes. Two generations bound it: when the young one is full it becomes
@@ -162,6 +169,19 @@ mod tests {
         check("", None);
         check("a b", None);
         check(&"x".repeat(256), None);
+    }
+
+    #[test]
+    fn ports_stand_beside_host_names() {
+        let check = |text: &str, expected: Option<u16>| assert_eq!(host_port(text), expected, "{text}");
+        check("www.example.com:8080", Some(8080));
+        check("[2001:db8::1]:80", Some(80));
+        check("[2001:db8::1]", None);
+        check("2001:db8::1", None);
+        check("example.com", None);
+        check("example.com:", None);
+        check("example.com:99999", None);
+        check(":80", None);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use anyhow::Context;
 use crate::detect::{Finding, Scores, Severity};
 use crate::export::findings::{Scored, TableStyle, write_json, write_jsonl, write_table};
 use crate::export::metrics::{MetricsHistory, render_text};
+use crate::export::rita::pair_row;
 use crate::export::scored::{channel_row, host_row};
 use crate::export::summary::{RunSummary, Summary, findings_in_short};
 use crate::export::table::TableWriter;
@@ -109,6 +110,7 @@ impl Replay<'_> {
         }
         write_hosts(outputs.hosts, &scores)?;
         write_channels(outputs.channels, &scores, rita.as_ref())?;
+        write_pairs(outputs.rita, rita.as_ref())?;
         let incomplete = reading.incomplete;
         // The process is about to end, which is the quick way to give back the memory of many channels.
         std::mem::forget(reading.pipeline.into_store());
@@ -125,8 +127,10 @@ impl Replay<'_> {
         let max_flows = settings.config.flow.max_flows;
         Ok(Watcher {
             flows: FlowFile::create(outputs.flows.as_deref())?,
-            rita: outputs.channels.is_some().then(|| RitaPairs::new(settings.config.pipeline().local)),
+            rita: (outputs.channels.is_some() || outputs.rita.is_some())
+                .then(|| RitaPairs::new(settings.config.pipeline().local)),
             hosts: outputs.hosts.is_some() || outputs.report.is_some(),
+            channels: outputs.channels.is_some(),
             measure: measured.then(|| Measure::new(&loaded.detector, &loaded.models, max_flows)),
             passes: scheduled.then(|| Passes::new(&loaded.detector, Schedule::new(every), history)),
         })
@@ -213,6 +217,14 @@ fn write_channels(
     for scored in &scores.channels {
         let rita = rita.and_then(|pairs| pairs.pair(&scored.key, &scored.channel));
         table.write_row(&channel_row(scored, rita))?;
+    }
+    table.finish()
+}
+
+fn write_pairs(table: Option<TableWriter>, rita: Option<&RitaPairs>) -> Result<(), ExportError> {
+    let Some(mut table) = table else { return Ok(()) };
+    for pair in rita.iter().flat_map(|pairs| pairs.listed()) {
+        table.write_row(&pair_row(&pair))?;
     }
     table.finish()
 }

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::export::rita::pair_schema;
 use crate::export::scored::{channel_schema, host_schema};
-use crate::export::table::TableWriter;
+use crate::export::table::{Schema, TableWriter};
 use crate::export::{ExportError, OutFile};
 
 use super::super::args::OutputArgs;
@@ -12,6 +13,7 @@ use super::super::args::OutputArgs;
 pub(super) struct Outputs {
     pub(super) hosts: Option<TableWriter>,
     pub(super) channels: Option<TableWriter>,
+    pub(super) rita: Option<TableWriter>,
     pub(super) report: Option<OutFile>,
     pub(super) metrics: Option<OutFile>,
 }
@@ -20,13 +22,13 @@ impl Outputs {
     /// Opens the files.
     pub(super) fn create(args: &OutputArgs) -> Result<Self, ExportError> {
         let file = |path: &Option<PathBuf>| path.as_deref().map(OutFile::create).transpose();
+        let table = |path: &Option<PathBuf>, schema: Schema| {
+            path.as_deref().map(|path| TableWriter::create(path, &schema)).transpose()
+        };
         Ok(Self {
-            hosts: args.hosts.as_deref().map(|p| TableWriter::create(p, &host_schema())).transpose()?,
-            channels: args
-                .channels
-                .as_deref()
-                .map(|p| TableWriter::create(p, &channel_schema()))
-                .transpose()?,
+            hosts: table(&args.hosts, host_schema())?,
+            channels: table(&args.channels, channel_schema())?,
+            rita: table(&args.rita, pair_schema())?,
             report: file(&args.report)?,
             metrics: file(&args.metrics)?,
         })
@@ -39,6 +41,7 @@ pub(in crate::cli) fn named(args: &OutputArgs) -> Vec<(&'static str, &Path)> {
         ("--hosts", &args.hosts),
         ("--channels", &args.channels),
         ("--flows", &args.flows),
+        ("--rita", &args.rita),
         ("--report", &args.report),
         ("--metrics", &args.metrics),
         ("--metrics-history", &args.metrics_history),

@@ -19,10 +19,12 @@ use super::schedule::{Due, Schedule};
 /// The observer of a replay.
 pub(super) struct Watcher<'a> {
     pub(super) flows: FlowFile,
-    /// Where `--channels` is asked for.
+    /// Where `--channels` or `--rita` is asked for.
     pub(super) rita: Option<RitaPairs>,
     /// Whether the scores of hosts are asked for.
     pub(super) hosts: bool,
+    /// Whether those of all channels are.
+    pub(super) channels: bool,
     /// Where metrics are asked for.
     pub(super) measure: Option<Measure>,
     /// Where passes are scheduled.
@@ -66,7 +68,7 @@ impl<'a> Passes<'a> {
 impl Watcher<'_> {
     /// Takes a scoring pass over what the outputs need.
     pub(super) fn score(&self, detector: &Detector, store: &FeatureStore) -> Scores {
-        if self.rita.is_some() || self.measure.is_some() {
+        if self.channels || self.measure.is_some() {
             detector.score(store)
         } else if self.hosts {
             detector.score_judged(store)

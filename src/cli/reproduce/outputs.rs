@@ -50,6 +50,7 @@ fn place_of<'a>(args: &'a mut OutputArgs, flag: &str) -> anyhow::Result<&'a mut 
         "--hosts" => &mut args.hosts,
         "--channels" => &mut args.channels,
         "--flows" => &mut args.flows,
+        "--rita" => &mut args.rita,
         "--report" => &mut args.report,
         "--metrics" => &mut args.metrics,
         "--metrics-history" => &mut args.metrics_history,

@@ -42,7 +42,7 @@ pub(super) fn read_head(stream: &[u8], info: &mut AppInfo) -> Extent {
         _ => return Extent::Broken,
     }
     if let Some(authority) = authority_of(method, target) {
-        info.name = host_of(authority);
+        note_host(authority, info);
         return Extent::Whole;
     }
     for line in lines {
@@ -50,7 +50,7 @@ pub(super) fn read_head(stream: &[u8], info: &mut AppInfo) -> Extent {
             return Extent::Whole;
         }
         if let Some(host) = host_field(line) {
-            info.name = host_of(host);
+            note_host(host, info);
             return Extent::Whole;
         }
     }
@@ -93,13 +93,15 @@ fn host_field(line: &[u8]) -> Option<&[u8]> {
     field.eq_ignore_ascii_case(b"host:").then(|| value.trim_ascii())
 }
 
-/// The name in `user@host:port`. An IP address is no name.
-fn host_of(authority: &[u8]) -> Option<Arc<str>> {
-    let host = authority.rsplit(|&byte| byte == b'@').next()?;
+/// Notes name and port of `user@host:port`. An IP address is no name.
+fn note_host(authority: &[u8], info: &mut AppInfo) {
+    let host = authority.rsplit(|&byte| byte == b'@').next().unwrap_or_default();
     if host.starts_with(b"[") {
-        return None;
+        return;
     }
-    name::host_name(host.split(|&byte| byte == b':').next()?)
+    let mut parts = host.splitn(2, |&byte| byte == b':');
+    info.name = parts.next().and_then(name::host_name);
+    info.name_port = info.name.as_ref().and_then(|_| std::str::from_utf8(parts.next()?).ok()?.parse().ok());
 }
 
 #[cfg(test)]

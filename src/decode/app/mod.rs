@@ -108,6 +108,8 @@ pub struct AppInfo {
     pub service: Service,
     /// TLS or QUIC SNI, or HTTP Host without port: lower case, printable ASCII only, at most 255 bytes.
     pub name: Option<Arc<str>>,
+    /// The port that stands beside an HTTP host.
+    pub name_port: Option<u16>,
     /// JA4 fingerprint of the ClientHello (FoxIO, JA4 TLS client), e.g. `t13d1516h2_8daaf6152771_b186095e22b6`.
     pub ja4: Option<Arc<str>>,
     /// First ALPN protocol offered, e.g. `h2`.

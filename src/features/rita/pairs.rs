@@ -1,15 +1,19 @@
 //! The connections of each pair, as RITA groups them.
 
+mod listed;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Connection, Dataset, RitaScores, STROBE, beacon_score};
 use crate::addr::Addr;
-use crate::decode::app::Service;
+use crate::decode::app::{AppInfo, Service};
 use crate::features::{Channel, ChannelKey, LocalNetworks, Peer, is_unicast};
 use crate::flow::{FlowRecord, Unseen};
 use crate::time::Span;
+
+pub use listed::ListedPair;
 
 /// Pairs, at most.
 const MAX_PAIRS: usize = 1 << 18;
@@ -38,7 +42,8 @@ pub struct RitaPairs {
 /// The far side of a pair. A connection with a name counts for both its name and its address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Side {
-    Name(Arc<str>),
+    /// With the port that stands beside it in an HTTP host: RITA takes that for a part of the name.
+    Name(Arc<str>, Option<u16>),
     /// The responder, of an originator that is monitored.
     Addr(Addr),
     /// The originator, of a responder that is monitored.
@@ -57,7 +62,9 @@ enum Stage {
 struct Kept {
     connections: Vec<Connection>,
     /// The names under which connections of an address count too.
-    names: BTreeSet<Arc<str>>,
+    names: BTreeSet<(Arc<str>, Option<u16>)>,
+    /// The proxy that was last asked for the name (HTTP `CONNECT`).
+    proxy: Option<Addr>,
     /// Those of a strobe that are not remembered one by one.
     more: Totals,
     /// Those that are open still: RITA takes their bytes and durations, and judges no rhythm by them.
@@ -86,6 +93,8 @@ impl Totals {
 pub struct RitaPair {
     /// Connections that have ended.
     pub connections: u64,
+    /// Connections that are open still.
+    pub open_connections: u64,
     /// IP bytes of both, those of open connections too.
     pub bytes: u64,
     /// Sum of their durations, those of open connections too.
@@ -104,7 +113,11 @@ impl RitaPairs {
     pub fn add(&mut self, flow: &FlowRecord) {
         let (orig, resp) = (flow.key.orig, flow.key.resp);
         let outbound = self.local.contains(orig);
-        if outbound == self.local.contains(resp) || is_never_included(orig) || is_never_included(resp) {
+        let named = flow.app.as_deref().and_then(name_of);
+        let proxied = named.is_some() && flow.app.as_deref().is_some_and(asks_a_proxy);
+        let inside = outbound && self.local.contains(resp);
+        let taken = if inside { proxied } else { outbound || self.local.contains(resp) };
+        if !taken || is_never_included(orig) || is_never_included(resp) {
             return;
         }
         let counters = &flow.counters;
@@ -119,16 +132,24 @@ impl RitaPairs {
             self.whole = Some(Dataset::with(self.whole, connection.start));
         }
         if !outbound {
-            self.remember((resp, Side::From(orig)), connection, stage, None);
+            self.remember((resp, Side::From(orig)), connection, stage, |_| ());
             return;
         }
         if stage == Stage::Ended {
             self.outbound = Some(Dataset::with(self.outbound, connection.start));
         }
-        let named = flow.app.as_deref().filter(|app| has_names(app.service)).and_then(|app| app.name.clone());
-        self.remember((orig, Side::Addr(resp)), connection, stage, named.as_ref());
-        if let Some(name) = named {
-            self.remember((orig, Side::Name(name)), connection, stage, None);
+        if !inside {
+            self.remember((orig, Side::Addr(resp)), connection, stage, |kept| {
+                if let Some(named) = named.as_ref().filter(|_| kept.names.len() < MAX_NAMES) {
+                    kept.names.insert(named.clone());
+                }
+            });
+        }
+        if let Some((name, port)) = named.clone() {
+            let proxy = proxied.then_some(resp);
+            self.remember((orig, Side::Name(name, port)), connection, stage, |kept| {
+                kept.proxy = proxy.or(kept.proxy);
+            });
         }
     }
 
@@ -147,7 +168,9 @@ impl RitaPairs {
         }
         let dataset = self.outbound.unwrap_or_default();
         let named = channel.name.as_ref().filter(|_| has_names(channel.service));
-        let by_name = named.and_then(|name| self.judged_name(key.host, name));
+        let by_name = named.and_then(|name| {
+            [Some(key.port), None].iter().find_map(|port| self.judged_name(key.host, name, *port))
+        });
         by_name.or_else(|| self.by_address(key.host, addr, dataset))
     }
 
@@ -162,8 +185,8 @@ impl RitaPairs {
     }
 
     /// The pair of a name, where RITA judges it: it then judges none of its addresses.
-    fn judged_name(&self, host: Addr, name: &Arc<str>) -> Option<RitaPair> {
-        let kept = self.pairs.get(&(host, Side::Name(Arc::clone(name))))?;
+    fn judged_name(&self, host: Addr, name: &Arc<str>, port: Option<u16>) -> Option<RitaPair> {
+        let kept = self.pairs.get(&(host, Side::Name(Arc::clone(name), port)))?;
         let pair = told(kept, self.outbound.unwrap_or_default());
         (pair.scores.is_some() || pair.duration >= LONG).then_some(pair)
     }
@@ -171,7 +194,8 @@ impl RitaPairs {
     fn by_address(&self, host: Addr, addr: Addr, dataset: Dataset) -> Option<RitaPair> {
         let kept = self.pairs.get(&(host, Side::Addr(addr)))?;
         let pair = told(kept, dataset);
-        let judged_by_name = kept.names.iter().any(|name| self.judged_name(host, name).is_some());
+        let judged_by_name =
+            kept.names.iter().any(|(name, port)| self.judged_name(host, name, *port).is_some());
         Some(if judged_by_name { RitaPair { scores: None, ..pair } } else { pair })
     }
 
@@ -180,7 +204,7 @@ impl RitaPairs {
         pair: (Addr, Side),
         connection: Connection,
         stage: Stage,
-        name: Option<&Arc<str>>,
+        note: impl FnOnce(&mut Kept),
     ) {
         let full = self.pairs.len() >= MAX_PAIRS && !self.pairs.contains_key(&pair);
         if full || self.remembered >= MAX_CONNECTIONS {
@@ -188,9 +212,7 @@ impl RitaPairs {
             return;
         }
         let kept = self.pairs.entry(pair).or_default();
-        if let Some(name) = name.filter(|name| kept.names.len() < MAX_NAMES && !kept.names.contains(*name)) {
-            kept.names.insert(Arc::clone(name));
-        }
+        note(kept);
         if stage == Stage::Open {
             kept.open.add(&connection);
             return;
@@ -211,6 +233,7 @@ fn told(kept: &Kept, dataset: Dataset) -> RitaPair {
     dataset.looked_at(&kept.connections).for_each(|connection| totals.add(connection));
     RitaPair {
         connections: totals.connections,
+        open_connections: kept.open.connections,
         bytes: totals.bytes.saturating_add(kept.open.bytes),
         duration: Span::from_nanos(totals.duration.as_nanos().saturating_add(kept.open.duration.as_nanos())),
         scores: beacon_score(&kept.connections, dataset),
@@ -226,6 +249,17 @@ fn is_never_included(addr: Addr) -> bool {
     reserved || !is_unicast(addr)
 }
 
+/// The name under which a connection counts, as RITA takes it.
+fn name_of(app: &AppInfo) -> Option<(Arc<str>, Option<u16>)> {
+    let name = app.name.clone().filter(|_| has_names(app.service))?;
+    Some((name, app.name_port))
+}
+
+/// Whether the connection is to a proxy, and on from there to its name.
+fn asks_a_proxy(app: &AppInfo) -> bool {
+    app.method.as_deref() == Some("CONNECT")
+}
+
 /// Services whose first bytes name the peer: RITA's SNI pairs.
 const fn has_names(service: Service) -> bool {
     matches!(service, Service::Tls | Service::Http | Service::Quic)
@@ -234,7 +268,6 @@ const fn has_names(service: Service) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::app::AppInfo;
     use crate::decode::proto;
     use crate::flow::{Counters, FlowKey};
     use crate::time::Timestamp;
@@ -310,6 +343,46 @@ mod tests {
         assert!(score(&pairs, [192, 0, 2, 1], Some("cdn.example")).is_some());
         assert_eq!(score(&pairs, [192, 0, 2, 1], None), None);
         assert!(score(&pairs, [192, 0, 2, 2], Some("seldom.example")).is_some(), "by the address");
+    }
+
+    #[test]
+    fn a_name_behind_a_proxy_is_a_pair_and_the_proxy_is_none() {
+        let mut pairs = RitaPairs::new(LocalNetworks::default());
+        let proxied = |start, name: &str, method: &str| {
+            let app = AppInfo {
+                service: Service::Http,
+                name: Some(name.into()),
+                name_port: Some(443),
+                method: Some(method.into()),
+                ..AppInfo::default()
+            };
+            FlowRecord { app: Some(Arc::new(app)), ..flow([10, 0, 0, 9], start, None) }
+        };
+        for i in 0..50 {
+            pairs.add(&proxied(i * 600, "c2.example", "CONNECT"));
+            pairs.add(&proxied(i * 600, "intranet.example", "GET"));
+        }
+        let listed: Vec<_> = pairs.listed().collect();
+        let [pair] = listed.as_slice() else { panic!("{listed:?}") };
+        assert_eq!(pair.fqdn.as_deref(), Some("c2.example:443"));
+        assert_eq!((pair.dst, pair.proxy), (None, Some(Addr::from_v4([10, 0, 0, 9]))));
+        assert_eq!(pair.figures.scores.map(|scores| scores.beacon), Some(1.0));
+    }
+
+    #[test]
+    fn a_name_with_another_port_is_another_pair() {
+        let mut pairs = RitaPairs::new(LocalNetworks::default());
+        for port in [None, Some(8000)] {
+            let app = AppInfo {
+                service: Service::Http,
+                name: Some("a.example".into()),
+                name_port: port,
+                ..AppInfo::default()
+            };
+            pairs.add(&FlowRecord { app: Some(Arc::new(app)), ..flow([192, 0, 2, 1], 0, None) });
+        }
+        let listed: Vec<_> = pairs.listed().map(|pair| (pair.fqdn, pair.figures.connections)).collect();
+        assert_eq!(listed, [(Some("a.example".into()), 1), (Some("a.example:8000".into()), 1), (None, 2)]);
     }
 
     #[test]
