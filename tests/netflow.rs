@@ -169,7 +169,7 @@ mod tests {
                 .arg("-p")
                 .arg(folder.join("softflowd.pid"))
                 .arg("-c")
-                .arg(folder.join("softflowd.ctl"))
+                .arg("none")
                 .arg("-r")
                 .arg(capture),
         );

@@ -35,7 +35,7 @@ pub use event::{DnsEvent, EndReason, Exchange, FlowEvent, FlowReport, ReportPhas
 pub use events::Events;
 pub use hash::{FlowHasher, SHARDS};
 pub use ids::{community_id, uid_from_text, uid_of, uid_text};
-pub(crate) use orient::is_likely_server_port;
+pub(crate) use orient::server_is_first;
 pub use record::{ConnState, Counters, FlowKey, FlowRecord, History, Unseen};
 pub use stats::Stats;
 pub use tables::{FlowTables, Segment};

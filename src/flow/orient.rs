@@ -69,8 +69,17 @@ fn is_one_way(packet: &Packet) -> bool {
         && u8::try_from(packet.src_port).ok().and_then(|kind| icmp_counterpart(packet.proto, kind)).is_none()
 }
 
+/// Whether the first of two ports is rather the server's: one of those that servers have, and else the lower one.
+pub(crate) const fn server_is_first(protocol: u8, [one, other]: [u16; 2]) -> bool {
+    match (is_likely_server_port(protocol, one), is_likely_server_port(protocol, other)) {
+        (true, false) => true,
+        (false, true) => false,
+        _ => one < other,
+    }
+}
+
 /// Zeek's `likely_server_ports`, as its default scripts fill it, with telnet, POP3 and `WireGuard`.
-pub(crate) const fn is_likely_server_port(protocol: u8, port: u16) -> bool {
+const fn is_likely_server_port(protocol: u8, port: u16) -> bool {
     match protocol {
         proto::TCP => matches!(
             port,

@@ -28,16 +28,21 @@ pub(super) fn settle(row: &mut Row<'_>, direction: &str, state: &str) {
         && orig.is_some_and(|port| port < SERVER_PORTS)
         && resp.is_some_and(|port| port >= SERVER_PORTS);
     if direction == "<-" || direction.contains('?') && server_first {
-        for (one, other) in [
-            (Column::OrigH, Column::RespH),
-            (Column::OrigP, Column::RespP),
-            (Column::OrigPkts, Column::RespPkts),
-            (Column::OrigBytes, Column::RespBytes),
-            (Column::OrigIpBytes, Column::RespIpBytes),
-            (Column::OrigFrameBytes, Column::RespFrameBytes),
-        ] {
-            row.swap(one, other);
-        }
+        turn(row);
+    }
+}
+
+/// Makes the second end of a row the originator.
+pub(super) fn turn(row: &mut Row<'_>) {
+    for (one, other) in [
+        (Column::OrigH, Column::RespH),
+        (Column::OrigP, Column::RespP),
+        (Column::OrigPkts, Column::RespPkts),
+        (Column::OrigBytes, Column::RespBytes),
+        (Column::OrigIpBytes, Column::RespIpBytes),
+        (Column::OrigFrameBytes, Column::RespFrameBytes),
+    ] {
+        row.swap(one, other);
     }
 }
 

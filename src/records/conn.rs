@@ -67,7 +67,7 @@ fn key(row: &Row<'_>) -> Result<FlowKey, BadLine> {
 }
 
 /// The IP protocol number of a name; 0 for one that is not known.
-fn proto_number(name: &str, v4: bool) -> u8 {
+pub(super) fn proto_number(name: &str, v4: bool) -> u8 {
     match name.to_ascii_lowercase().as_str() {
         "tcp" => proto::TCP,
         // Argus names what UDP carries.

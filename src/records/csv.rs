@@ -6,9 +6,12 @@ use std::borrow::Cow;
 use super::argus;
 use super::column::Column;
 use super::columns::{ColumnMap, Place};
+use super::conn::proto_number;
 use super::instant::{TimeForm, Unit, seconds_text, time_text};
 use super::row::{BadLine, Row};
 use super::value;
+use crate::decode::proto;
+use crate::flow::server_is_first;
 use crate::time::Timestamp;
 
 /// What a column of the file holds.
@@ -84,6 +87,8 @@ pub(super) struct Csv {
     names: Vec<String>,
     separator: char,
     form: TimeForm,
+    /// Whether a row may hold both directions, as nfdump joins them, of which nobody knows which was first.
+    joined: bool,
     /// Whether all flows are read, and a summary follows.
     over: bool,
 }
@@ -96,7 +101,15 @@ impl Csv {
         let has = |field| fields.contains(&Some(field));
         let ends = [Column::OrigH, Column::RespH, Column::Proto].map(Field::Same);
         let is_flows = has(Field::Start) && ends.into_iter().all(has);
-        is_flows.then_some(Self { fields, names, separator: ',', form: TimeForm::Any(0), over: false })
+        let joined = has(Field::Same(Column::OrigIpBytes)) && has(Field::Same(Column::RespIpBytes));
+        is_flows.then_some(Self {
+            fields,
+            names,
+            separator: ',',
+            form: TimeForm::Any(0),
+            joined,
+            over: false,
+        })
     }
 
     /// The columns of a file that begins with this line, as a map has them.
@@ -122,7 +135,14 @@ impl Csv {
                 None => return Err(missing(place, &names, first.len())),
             }
         }
-        Ok(Self { fields, names, separator: map.separator, form: map.form.clone(), over: false })
+        Ok(Self {
+            fields,
+            names,
+            separator: map.separator,
+            form: map.form.clone(),
+            joined: false,
+            over: false,
+        })
     }
 
     /// Whether the header names this column.
@@ -177,6 +197,9 @@ impl Csv {
             row.set(Column::TotPkts, Cow::Owned(packets.to_string()));
         }
         argus::settle(&mut row, &direction, &state);
+        if self.joined && server_is_first_of(&row) {
+            argus::turn(&mut row);
+        }
         Ok(row)
     }
 
@@ -232,6 +255,19 @@ fn cells(line: &str, separator: char) -> Option<Vec<Cow<'_, str>>> {
         csv::ReaderBuilder::new().has_headers(false).delimiter(delimiter).from_reader(line.as_bytes());
     let record = reader.records().next()?.ok()?;
     Some(record.iter().map(|cell| Cow::Owned(cell.trim().to_owned())).collect())
+}
+
+/// Whether both ends of a row sent, and the first one is rather the server.
+fn server_is_first_of(row: &Row<'_>) -> bool {
+    let number = row.text(Column::Proto).map(|name| proto_number(name, true));
+    let answered = row.text(Column::RespPkts).and_then(value::count).is_some_and(|packets| packets > 0);
+    let port = |column| row.text(column).and_then(|port| port.parse().ok());
+    match (number, port(Column::OrigP), port(Column::RespP)) {
+        (Some(number @ (proto::TCP | proto::UDP)), Some(orig), Some(resp)) => {
+            answered && server_is_first(number, [orig, resp])
+        }
+        _ => false,
+    }
 }
 
 /// Gives the responder what the originator has not of a total.
@@ -315,6 +351,21 @@ mod tests {
             texts(&row, &[Column::Ts, Column::OrigIpBytes, Column::RespPkts, Column::RespIpBytes]),
             ["1704067201.000000000", "1200", "8", "9000"]
         );
+    }
+
+    #[test]
+    fn of_two_directions_that_nfdump_joined_the_client_is_told_by_the_ports() {
+        let check = |ports: &str, proto: &str, back: u8, expected: [&str; 3]| {
+            let line = format!("2024-01-01 00:00:01,10.0.0.1,192.0.2.1,{ports},{proto},10,1200,{back},0");
+            let row = read("ts,sa,da,sp,dp,pr,ipkt,ibyt,opkt,obyt", &line);
+            assert_eq!(texts(&row, &[Column::OrigH, Column::RespP, Column::OrigPkts]), expected, "{line}");
+        };
+        check("4433,6642", "TCP", 8, ["192.0.2.1", "4433", "8"]);
+        check("6642,4433", "TCP", 8, ["10.0.0.1", "4433", "10"]);
+        check("8080,6642", "TCP", 8, ["192.0.2.1", "8080", "8"]);
+        check("53,40000", "UDP", 1, ["192.0.2.1", "53", "1"]);
+        check("4433,6642", "TCP", 0, ["10.0.0.1", "6642", "10"]);
+        check("0,8", "ICMP", 3, ["10.0.0.1", "0", "10"]);
     }
 
     #[test]

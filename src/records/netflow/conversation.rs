@@ -3,7 +3,7 @@
 use super::fields::reversed;
 use super::piece::{Piece, Sent};
 use crate::decode::{TcpFlags, proto};
-use crate::flow::{Config, ConnState, Counters, FlowKey, FlowRecord, History, Unseen, is_likely_server_port};
+use crate::flow::{Config, ConnState, Counters, FlowKey, FlowRecord, History, Unseen, server_is_first};
 use crate::records::facts::{Facts, Side};
 use crate::records::flags;
 use crate::seed::Seed;
@@ -212,12 +212,7 @@ fn second_began(key: &FlowKey, [one, other]: &[Option<Half>; 2]) -> bool {
     if one.first != other.first {
         return other.first < one.first;
     }
-    let likely = |port| is_likely_server_port(key.proto, port);
-    match (likely(key.orig_port), likely(key.resp_port)) {
-        (true, false) => true,
-        (false, true) => false,
-        _ => key.orig_port < key.resp_port,
-    }
+    server_is_first(key.proto, [key.orig_port, key.resp_port])
 }
 
 /// The state, where it is known.
