@@ -399,7 +399,25 @@ mod tests {
             written(&dir, "headless.log", tsv(&rows()).lines().skip(6).collect::<Vec<_>>().join("\n"));
         let weird = written(&dir, "weird.log", header("weird", "ts\tuid") + "1.0\tC\n");
         let cut = written(&dir, "cut.log", &tsv(&rows()).as_bytes()[..5000]);
+        let flows = written(&dir, "flows.csv", "start,a,b,p\n1,10.0.0.1,192.0.2.7,tcp\n");
+        let swapped = written(
+            &dir,
+            "swapped.toml",
+            "[columns]\nts = \"a\"\nsrc = \"start\"\ndst = \"b\"\nproto = \"p\"\n",
+        );
+        let garbled = written(&dir, "garbled.log", header("conn", "ts\tuid\tproto") + "x\ty\tz\n");
         for (args, code, says) in [
+            (
+                vec!["replay", "--columns", text(&swapped), text(&flows)],
+                1,
+                "not one of its lines can be read; does the column map name the right columns",
+            ),
+            (
+                vec!["replay", "--quiet", text(&garbled)],
+                1,
+                "not one of its lines can be read; take another copy",
+            ),
+            (vec!["replay", "nothing-*.log"], 1, "cannot be opened (a pattern that no file matches?)"),
             (vec!["replay", "--filter", "tcp", text(&log)], 2, "--filter looks at packets"),
             (vec!["replay", text(&headless)], 1, "begins without its header"),
             (

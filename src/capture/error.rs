@@ -8,7 +8,7 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
     /// The file could not be opened.
-    #[error("{input}: cannot be opened")]
+    #[error("{input}: cannot be opened{}", if_a_pattern(input))]
     Open {
         /// Path of the input.
         input: String,
@@ -53,6 +53,11 @@ pub enum CaptureError {
         /// What is wrong there.
         reason: String,
     },
+}
+
+/// A shell passes on what matches nothing as it stands.
+fn if_a_pattern(input: &str) -> &'static str {
+    if input.contains(['*', '?', '[']) { " (a pattern that no file matches?)" } else { "" }
 }
 
 /// A place behind which an input cannot be read.

@@ -186,16 +186,33 @@ impl Settings {
         })?;
         bar.finish_and_clear();
         let stats = timeline.stats();
-        Ok(Reading {
+        let per_input = timeline.per_input();
+        let unread = self.tell_unread_lines(&per_input);
+        let mut reading = Reading {
             pipeline,
-            inputs: timeline.per_input().into_iter().map(|(name, stats)| (name, counters(&stats))).collect(),
+            inputs: per_input.into_iter().map(|(name, stats)| (name, counters(&stats))).collect(),
             digests: BTreeMap::new(),
             warnings: stats.warnings.iter().map(ToString::to_string).collect(),
             capture: counters(&stats),
             late: timeline.late(),
             filtered: 0,
             incomplete: false,
-        })
+        };
+        reading.leave_out(unread);
+        Ok(reading)
+    }
+
+    /// Says of which inputs not one line could be read, and gives how many they are.
+    fn tell_unread_lines(&self, inputs: &[(String, RecordStats)]) -> u64 {
+        let advice = if self.columns.is_some() {
+            "does the column map name the right columns, and how their times are told?"
+        } else {
+            "take another copy of the file, or say with --columns which column is what"
+        };
+        let unread = inputs.iter().filter(|(_, stats)| stats.nothing_read());
+        unread
+            .map(|(name, _)| eprintln!("undercurrent: {name}: not one of its lines can be read; {advice}"))
+            .count() as u64
     }
 
     fn read_captures(&self, inputs: &[PathBuf], watcher: &mut dyn Watch) -> Result<Reading, Failure> {

@@ -55,6 +55,12 @@ impl RecordStats {
         self.warnings_dropped += other.warnings_dropped;
     }
 
+    /// Whether there were lines, and not one of them could be read.
+    pub fn nothing_read(&self) -> bool {
+        let read = self.flows + self.dns_messages + self.names;
+        read == 0 && self.skipped.contains_key("bad_line")
+    }
+
     /// Counts what records tell.
     pub(super) fn count(&mut self, records: &[Record]) {
         for record in records {
