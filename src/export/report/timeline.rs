@@ -17,6 +17,8 @@ const LEFT: f64 = 150.0;
 const WIDTH: f64 = 570.0;
 const ROW: f64 = 10.0;
 const DENSITY: f64 = 40.0;
+/// A letter of an address.
+const LETTER: f64 = 5.0;
 
 /// The time that is shown.
 struct Axis {
@@ -44,12 +46,20 @@ pub(super) fn render(page: &mut Page, data: &ReportData<'_>) {
     let shown = findings.get(..BARS).unwrap_or(findings);
     let top = if findings.len() > BARS { DENSITY + 10.0 } else { 2.0 };
     let height = top + shown.len() as f64 * ROW + 14.0;
+    let letters = shown.iter().map(|finding| short(&finding.host.to_string()).chars().count()).max();
+    // Room for the longest address, and for the word beside the density.
+    let from = LEFT - 10.0 - letters.unwrap_or_default().max(14) as f64 * LETTER;
     page.raw("<figure class=\"timeline\"><figcaption>When they were");
     if findings.len() > BARS {
         page.raw(": how many at a time, and the ").text(BARS).raw(" with the highest scores");
     }
-    page.raw("</figcaption><div class=\"plain\" role=\"region\" aria-label=\"Timeline\" tabindex=\"0\"><svg viewBox=\"0 0 720 ");
-    page.text(height).raw("\" role=\"group\" aria-label=\"Timeline of the findings\">");
+    page.raw("</figcaption><div class=\"plain\" role=\"region\" aria-label=\"Timeline\" tabindex=\"0\"><svg viewBox=\"");
+    page.text(from)
+        .raw(" 0 ")
+        .text(LEFT + WIDTH - from)
+        .raw(" ")
+        .text(height)
+        .raw("\" role=\"group\" aria-label=\"Timeline of the findings\">");
     if findings.len() > BARS {
         density(page, findings, &axis);
     }
