@@ -321,21 +321,32 @@ fn outputs_are_byte_identical_whatever_the_threads() {
 #[test]
 fn what_is_allowed_is_no_finding_and_is_counted() {
     let dir = folder();
-    let found = run_in(dir.path(), &["replay", "--format", "jsonl", "tunnel.pcap"], b"");
+    let score_of_host = || {
+        let hosts = fs::read_to_string(dir.path().join("hosts.jsonl")).unwrap();
+        let rows = hosts.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        rows.filter_map(|row| row["c2_score"].as_f64()).fold(0.0, f64::max)
+    };
+    let found =
+        run_in(dir.path(), &["replay", "--format", "jsonl", "--hosts", "hosts.jsonl", "tunnel.pcap"], b"");
+    let score = score_of_host();
     let name = found.findings()[0]["peer"]["name"].as_str().unwrap().to_owned();
     let named = found.findings().iter().filter(|finding| finding["peer"]["name"] == *name).count();
     fs::write(dir.path().join("known.allow"), format!("*.{name}  # ours\n")).unwrap();
     fs::create_dir(dir.path().join("etc")).unwrap();
     fs::write(dir.path().join("etc/uc.toml"), "[allowlist]\nfiles = [\"../known.allow\"]\n").unwrap();
     for allow in [["--allowlist", "known.allow"], ["--config", "etc/uc.toml"]] {
-        let args =
-            [&["replay", "--format", "jsonl", "--summary", "s.json", "tunnel.pcap"], &allow[..]].concat();
+        let args = [
+            &["replay", "--format", "jsonl", "--summary", "s.json", "--hosts", "hosts.jsonl", "tunnel.pcap"],
+            &allow[..],
+        ]
+        .concat();
         let outcome = run_in(dir.path(), &args, b"");
         assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""), "{allow:?}");
         assert!(!outcome.stdout.contains(&name), "{allow:?}");
         let summary: Value = serde_json::from_slice(&fs::read(dir.path().join("s.json")).unwrap()).unwrap();
         assert_eq!(outcome.findings().len() + named, found.findings().len(), "{allow:?}");
         assert_eq!(summary["skipped"]["allowlisted_findings"], named, "{allow:?}");
+        assert!(score_of_host() < score, "{allow:?}");
     }
 }
 

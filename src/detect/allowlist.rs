@@ -1,5 +1,5 @@
-//! What the user knows to be fine. Applies to findings when they are made, so also to what was seen before an entry was
-//! written; rows keep their scores.
+//! What the user knows to be fine. Applies to findings and to scores of hosts when they are made, so also to what was seen
+//! before an entry was written; rows of channels keep their scores.
 
 use std::fs;
 use std::path::{Path, PathBuf};

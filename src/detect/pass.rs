@@ -53,9 +53,11 @@ pub struct ChannelScore {
     pub channel: Channel,
     /// By detector, in the order of [`Kind::ALL`].
     pub verdicts: [Verdict; 2],
+    /// Whether the allowlist covers it: it is no finding, and its host is not scored by it.
+    pub allowed: bool,
 }
 
-/// A host with its scores: those of its worst judged channel.
+/// A host with its scores: those of its worst judged channel that the allowlist does not cover.
 #[derive(Clone, Debug)]
 pub struct HostScore {
     /// Which host.
@@ -68,6 +70,9 @@ pub struct HostScore {
     /// could be judged.
     pub worst: [(f64, f64, Option<usize>); 2],
 }
+
+/// The [`HostScore::worst`] of a host of which nothing could be judged.
+const NOT_JUDGED: [(f64, f64, Option<usize>); 2] = [(0.0, 1.0, None); 2];
 
 /// What a pass is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +98,29 @@ pub struct Scores {
     pub allowed: usize,
     /// The score from which a channel can be of a severity; nothing where the model's calibration is too coarse to tell.
     pub thresholds: BTreeMap<(Kind, Severity), f64>,
+}
+
+impl Scores {
+    /// Gives each host the score of its worst judged channel, of those that `counts` takes and the allowlist does not cover.
+    pub(crate) fn score_hosts(&mut self, counts: impl Fn(&ChannelScore) -> bool) {
+        for host in &mut self.hosts {
+            host.worst = NOT_JUDGED;
+        }
+        let mut hosts = self.hosts.iter_mut().peekable();
+        for (index, scored) in self.channels.iter().enumerate() {
+            // Both are in the order of hosts.
+            while hosts.next_if(|host| host.host < scored.key.host).is_some() {}
+            let Some(host) = hosts.peek_mut().filter(|host| host.host == scored.key.host) else { continue };
+            if scored.allowed || !counts(scored) {
+                continue;
+            }
+            for (worst, verdict) in host.worst.iter_mut().zip(&scored.verdicts) {
+                if verdict.judged && verdict.score > worst.0 {
+                    *worst = (verdict.score, verdict.p_value, Some(index));
+                }
+            }
+        }
+    }
 }
 
 /// False findings of high severity or above that the user bears a day, unless told otherwise.
@@ -184,9 +212,10 @@ impl Detector {
                     key: row.key.clone(),
                     channel: row.channel.clone(),
                     verdicts: [c2, exfil],
+                    allowed: self.allowlist.covers_channel(row.key, row.channel),
                 })
                 .collect();
-            find_worst(&mut scores);
+            scores.score_hosts(|_| true);
         }
         scores
     }
@@ -337,7 +366,7 @@ fn hosts_of(store: &FeatureStore) -> Vec<HostScore> {
         host: *host,
         state: state.clone(),
         peers: 0,
-        worst: [(0.0, 1.0, None); 2],
+        worst: NOT_JUDGED,
     };
     store.hosts().sorted_by(|host| *host).into_iter().map(blank).collect()
 }
@@ -354,21 +383,6 @@ fn count_peers(store: &FeatureStore, hosts: &mut [HostScore]) {
     for host in hosts {
         let until = talks.partition_point(|(of, _)| *of <= host.host);
         host.peers = until - talks.partition_point(|(of, _)| *of < host.host);
-    }
-}
-
-/// Finds the worst channel of each host.
-fn find_worst(scores: &mut Scores) {
-    let mut hosts = scores.hosts.iter_mut().peekable();
-    for (index, scored) in scores.channels.iter().enumerate() {
-        // Both are in the order of hosts.
-        while hosts.next_if(|host| host.host < scored.key.host).is_some() {}
-        let Some(host) = hosts.peek_mut().filter(|host| host.host == scored.key.host) else { continue };
-        for (worst, verdict) in host.worst.iter_mut().zip(&scored.verdicts) {
-            if verdict.judged && verdict.score > worst.0 {
-                *worst = (verdict.score, verdict.p_value, Some(index));
-            }
-        }
     }
 }
 

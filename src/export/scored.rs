@@ -65,14 +65,14 @@ const HOST: &[Fixed] = &[
         "c2_score",
         ColumnKind::Float,
         "",
-        "Worst C2 score of a channel with enough evidence; 0 where there is none.",
+        "Worst C2 score of a channel with enough evidence that is not on the allowlist; 0 where there is none.",
     ),
     ("c2_p_value", ColumnKind::Float, "", "p-value of that channel; 1 where there is none."),
     (
         "exfil_score",
         ColumnKind::Float,
         "",
-        "Worst exfiltration score of a channel with enough evidence; 0 where there is none.",
+        "Worst exfiltration score of a channel with enough evidence that is not on the allowlist; 0 where there is none.",
     ),
     ("exfil_p_value", ColumnKind::Float, "", "p-value of that channel; 1 where there is none."),
     ("packets_out", ColumnKind::Int, "packets", "Packets sent."),
@@ -104,7 +104,7 @@ pub fn host_schema() -> Schema {
 
 /// A channel as a row of [`channel_schema`], with what RITA gives its pair.
 pub fn channel_row(scored: &ChannelScore, rita: Option<RitaPair>) -> Vec<Value<'_>> {
-    let ChannelScore { key, channel, verdicts: [c2, exfil] } = scored;
+    let ChannelScore { key, channel, verdicts: [c2, exfil], .. } = scored;
     let traffic = &channel.traffic;
     let mut row: Vec<Value<'_>> = vec![
         key.host.into(),

@@ -102,8 +102,9 @@ impl Judge {
     pub fn pass(&mut self, moment: &Moment) -> (Verdicts, Vec<Event>) {
         let at = moment.at;
         let mut scores = self.detector.score_judged(&moment.store);
-        let silent = Span::from_secs(self.config.book.end_after_s.into());
-        forget_silent(&mut scores, at - silent);
+        // What is over does not keep an alert up. Silent channels keep their state, for when they come back.
+        let silent_since = at - Span::from_secs(self.config.book.end_after_s.into());
+        scores.score_hosts(|scored| scored.channel.last_seen >= silent_since);
         let mut events = self.book.take(at, &mut scores.findings);
         self.remember(&scores.findings, &mut events);
         self.measure.tick(at, &moment.store);
@@ -127,29 +128,6 @@ impl Judge {
         }
         self.ended.truncate(ENDED_SHOWN);
         self.last = findings.iter().map(|finding| (finding.id.clone(), finding.clone())).collect();
-    }
-}
-
-/// Takes channels that are silent since `before` out of the scores of their hosts: what is over does not keep an alert up. They keep
-/// their state, for when they come back.
-fn forget_silent(scores: &mut Scores, before: Timestamp) {
-    let Scores { hosts, channels, .. } = scores;
-    for host in hosts.iter_mut() {
-        host.worst = [(0.0, 1.0, None); 2];
-    }
-    let mut hosts = hosts.iter_mut().peekable();
-    for (index, scored) in channels.iter().enumerate() {
-        // Both are in the order of hosts.
-        while hosts.next_if(|host| host.host < scored.key.host).is_some() {}
-        let Some(host) = hosts.peek_mut().filter(|host| host.host == scored.key.host) else { continue };
-        if scored.channel.last_seen < before {
-            continue;
-        }
-        for (worst, verdict) in host.worst.iter_mut().zip(&scored.verdicts) {
-            if verdict.judged && verdict.score > worst.0 {
-                *worst = (verdict.score, verdict.p_value, Some(index));
-            }
-        }
     }
 }
 

@@ -199,6 +199,9 @@ fn channels(page: &mut Page, served: &Served, addr: Addr) {
         if scored.key.port != 0 {
             page.raw(" <span class=\"dim\">").text(scored.key.port).raw("</span>");
         }
+        if scored.allowed {
+            page.raw(" <span class=\"dim\">on the allowlist</span>");
+        }
         page.raw("</th>");
         row_end(page, &cells);
     }
