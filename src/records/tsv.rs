@@ -93,6 +93,8 @@ impl Tsv {
             begin = end + 1;
             found += 1;
             match fields.next() {
+                // Some programs end every line with a separator.
+                None if cell.is_empty() => found -= 1,
                 None | Some(Field::Ignored) => {}
                 Some(Field::One(column)) => self.set(&mut row, *column, cell),
                 Some(Field::Joined(columns)) => {
@@ -198,6 +200,14 @@ mod tests {
         let tsv = header("ts\tuid");
         assert_eq!(tsv.row("1").unwrap_err(), BadLine::Columns { found: 1, expected: 2 });
         assert_eq!(tsv.row("1\t2\t3").unwrap_err(), BadLine::Columns { found: 3, expected: 2 });
+        assert_eq!(tsv.row("1\t2\t\t3").unwrap_err(), BadLine::Columns { found: 3, expected: 2 });
+    }
+
+    #[test]
+    fn a_separator_at_the_end_of_a_line_is_no_column() {
+        let tsv = header("ts\tuid");
+        assert_eq!(tsv.row("1\tC2\t").unwrap().text(Column::Uid), Some("C2"));
+        assert!(tsv.row("1\t").is_ok());
     }
 
     #[test]
