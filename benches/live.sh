@@ -4,8 +4,13 @@
 #   benches/live.sh [READER...]     all readers unless some are named; as root
 #
 # Prints a row a reader: packets that came to the interface, those that the reader lost by its own account, and the processor
-# time that the reader took for each packet that came. The generator is pinned to one processor, the reader to the other: on
-# such a pair the sender's processor also pays for the copy into the reader's ring. All traffic stays in two namespaces.
+# time that the reader took for each packet that came: of all its threads, the part of it that was spent in the kernel, and where its threads have
+# such names, of those that capture and of the one that takes the packets through the pipeline; the rest are verdicts, pages, and files. The generator is
+# pinned to one processor, the reader to the other: on such a pair the sender's processor also pays for the copy into the reader's ring. All traffic stays in
+# two namespaces.
+#
+# With RUNS (1) above one the readers run in turn, so often. Then come the medians, and where undercurrent is among the readers, the bars: it loses nothing, takes
+# less than nfpcapd, softflowd and argus, and at most 1.5 times what `v3rx flow` does. Fails where one is not met.
 #
 # PEERS (default target/peers) is where ../shared/peers/setup.sh has put its tools and captures; SECS, PPS (0: as fast as it goes)
 # and CAPTURE change the load. QUOTA=25 gives the reader a quarter of a processor (cgroup).
@@ -14,7 +19,7 @@ cd "$(dirname "$0")/.."
 
 PEERS=$(realpath "${PEERS:-target/peers}")
 CAPTURE=${CAPTURE:-$PEERS/cap/imix-10M-s96.pcap}
-SECS=${SECS:-10} PPS=${PPS:-0} QUOTA=${QUOTA:-}
+SECS=${SECS:-10} PPS=${PPS:-0} RUNS=${RUNS:-1} QUOTA=${QUOTA:-}
 PROGRAM=${CARGO_TARGET_DIR:-target}/release/undercurrent
 NEAR=livebench-near FAR=livebench-far
 WORK=$(mktemp -d)
@@ -49,10 +54,13 @@ take_down() {
 
 received() { far cat /sys/class/net/far0/statistics/rx_packets; }
 
-# Processor time in clock ticks: of a process and all its threads, and of its threads that capture, where it has such.
-ticks() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$1/stat"; }
-capture_ticks() {
-  awk '/\(ring [0-9]*\)/ { sub(/.*\) /, ""); sum += $12 + $13 } END { print sum + 0 }' /proc/"$1"/task/*/stat
+# Processor time in clock ticks: of a process, of that in the kernel, of its threads that capture, of its main thread.
+ticks() {
+  awk '{ user = $0; sub(/.*\) /, ""); time = $12 + $13 }
+       FILENAME ~ /task/ && user ~ /\(ring [0-9]*\)/ { capture += time }
+       FILENAME ~ /task/ && user ~ /\(undercurrent\)/ { pipeline += time }
+       FILENAME !~ /task/ { all = time; kernel = $13 }
+       END { print all, kernel, capture + 0, pipeline + 0 }' "/proc/$1/stat" "/proc/$1"/task/*/stat
 }
 
 limit() {
@@ -90,29 +98,53 @@ lost() {
 }
 
 run() {
-  local before after from to from_capture capture sent
+  local before packets from to sent
   start "$1"
   sleep 3
   limit "$READER"
-  before=$(received) from=$(ticks "$READER") from_capture=$(capture_ticks "$READER")
+  before=$(received) from=$(ticks "$READER")
   sent=$(near taskset -c 0 "$PEERS/tools/afgen" near0 "$CAPTURE" "$SECS" "$PPS" 300000)
   sleep 1
-  after=$(received) to=$(ticks "$READER") capture=$(($(capture_ticks "$READER") - from_capture))
+  packets=$(($(received) - before)) to=$(ticks "$READER")
   if [ "$1" = undercurrent ]; then
     far curl -s http://127.0.0.1:9909/metrics >"$WORK/metrics"
   fi
   [ "$1" = v3rx-flow ] || kill -TERM "$READER" || true
   wait "$READER" || true
-  local packets=$((after - before))
-  awk -v name="$1" -v packets=$packets -v lost="$(lost "$1" "$WORK/$1.log")" -v ticks=$((to - from)) -v capture=$capture -v hz="$(getconf CLK_TCK)" \
+  awk -v name="$1" -v packets="$packets" -v lost="$(lost "$1" "$WORK/$1.log")" -v from="$from" -v to="$to" -v hz="$(getconf CLK_TCK)" \
     -v rate="$(sed -n 's/.* = \([0-9.]*\) Mpps.*/\1/p' <<<"$sent")" \
-    'BEGIN { ns = 1e9 / hz / packets
-             printf "| %s | %d | %s | %s | %.0f | %s |\n", name, packets, rate, lost, ticks * ns, capture ? sprintf("%.0f", capture * ns) : "." }'
+    'function ns(n) { return sprintf("%.0f", (after[n] - before[n]) * 1e9 / hz / packets) }
+     BEGIN { split(from, before); split(to, after)
+             capture = after[3] ? ns(3) : "."; pipeline = after[4] ? ns(4) : "."
+             printf "| %s | %d | %s | %s | %s | %s | %s | %s |\n", name, packets, rate, lost, ns(1), ns(2), capture, pipeline }' | tee -a "$WORK/rows"
+}
+
+# The medians, and whether the bars are met, from the rows.
+judge() {
+  sed 's/^| //; s/ |$//; s/ | /|/g' "$WORK/rows" | sort -t '|' -k 1,1 -k 5,5n | awk -F '|' '
+    $1 != name { count[name = $1] = 0 }
+    { ns[name, ++count[name]] = $5; lost = lost || name == "undercurrent" && $4 != 0 }
+    function median(name) { return (ns[name, int((count[name] + 1) / 2)] + ns[name, int(count[name] / 2) + 1]) / 2 }
+    function bar(met, text) { print (met ? "met: " : "MISSED: ") text; missed = missed || !met }
+    END {
+      for (name in count) printf "median of %s: %.0f ns a packet\n", name, median(name) | "sort"
+      close("sort")
+      if (!("undercurrent" in count)) exit
+      ours = median("undercurrent")
+      bar(!lost, "nothing is lost")
+      for (name in count) if (name ~ /nfpcapd|softflowd|argus/) bar(ours < median(name), sprintf("less than %s, by %.1f times", name, median(name) / ours))
+      if ("v3rx-flow" in count) bar(ours <= 1.5 * median("v3rx-flow"), sprintf("at most 1.5 times v3rx-flow: %.2f times", ours / median("v3rx-flow")))
+      exit missed
+    }'
 }
 
 trap take_down EXIT
 set_up
-echo "| reader | packets | M packets/s sent | lost, by its own account | processor time, ns a packet | of it capture |"
-echo "|---|---|---|---|---|---|"
+echo "| reader | packets | M packets/s sent | lost, by its own account | processor time, ns a packet | of it in the kernel | of it capture | of it pipeline |"
+echo "|---|---|---|---|---|---|---|---|"
 [ $# -gt 0 ] || set -- v3rx-flow undercurrent nfpcapd softflowd argus tcpdump
-for reader in "$@"; do run "$reader"; done
+for _ in $(seq "$RUNS"); do
+  for reader in "$@"; do run "$reader"; done
+done
+echo
+judge
