@@ -34,8 +34,8 @@ pub(super) struct Endpoint {
     before: Phase,
     /// History letters that were given: `SEEN_*`.
     seen: u8,
-    /// FIN was seen, in whatever phase.
-    pub(super) fin: bool,
+    /// [`Self::FIN`], and below it retransmissions, the most of which are counted elsewhere.
+    again: u8,
 }
 
 /// A jump of a SYN or RST further than this is not believed.
@@ -51,6 +51,12 @@ impl Endpoint {
     pub(super) const SEEN_MULTI: u8 = 64;
     /// Not a letter: this side has closed, by FIN or RST.
     const DID_CLOSE: u8 = 128;
+    /// FIN was seen, in whatever phase.
+    const FIN: u8 = 128;
+    /// Retransmissions from which on every [`Self::REPEATS_CARRIED`] of them are counted elsewhere.
+    const REPEATS_MAX: u8 = 120;
+    /// A divisor of all powers of ten that are above [`Self::REPEATS_MAX`].
+    pub(super) const REPEATS_CARRIED: u8 = 20;
 
     pub(super) fn phase(&self) -> Phase {
         self.phase
@@ -85,6 +91,26 @@ impl Endpoint {
 
     pub(super) fn did_close(&self) -> bool {
         self.seen & Self::DID_CLOSE != 0
+    }
+
+    pub(super) fn see_fin(&mut self) {
+        self.again |= Self::FIN;
+    }
+
+    fn saw_fin(&self) -> bool {
+        self.again & Self::FIN != 0
+    }
+
+    /// Counts a retransmission. Gives how many there are besides those that were carried, and whether [`Self::REPEATS_CARRIED`] of these
+    /// are to be carried to where they are counted in full.
+    pub(super) fn repeat(&mut self) -> (u32, bool) {
+        self.again += 1;
+        let count = self.again & !Self::FIN;
+        let is_full = count == Self::REPEATS_MAX;
+        if is_full {
+            self.again -= Self::REPEATS_CARRIED;
+        }
+        (count.into(), is_full)
     }
 
     pub(super) fn is_inactive(&self) -> bool {
@@ -207,7 +233,7 @@ impl Endpoint {
             return 0;
         }
         // SYN and FIN take one number each.
-        let controls = 1 + i64::from(self.fin);
+        let controls = 1 + i64::from(self.saw_fin());
         u64::try_from(self.known() - start - controls).unwrap_or(0)
     }
 }
@@ -272,7 +298,7 @@ mod tests {
     fn only_syn_and_fin_still_give_the_size() {
         let mut end = Endpoint::default();
         end.start_at_syn(10, 11);
-        end.fin = true;
+        end.see_fin();
         end.advance(10 + 3_000_000_000 + 2, Control::Fin);
         assert_eq!(end.size(&Endpoint::default()), 3_000_000_000);
     }

@@ -3,6 +3,7 @@
 use crate::decode::Direction;
 use crate::flow::Counters;
 use crate::flow::compact::Letters;
+use crate::flow::endpoint::Endpoint;
 use crate::flow::gaps::Holes;
 use crate::time::Timestamp;
 
@@ -23,6 +24,7 @@ pub(super) struct Rare {
 struct Repeats {
     checksums: u32,
     gaps: u32,
+    /// Less those that the side itself counts.
     retransmissions: u32,
     zero_windows: u32,
 }
@@ -32,7 +34,6 @@ struct Repeats {
 pub(super) enum Repeated {
     BadChecksum,
     Gap,
-    Retransmission,
     ZeroWindow,
 }
 
@@ -76,12 +77,27 @@ impl<'a> Notes<'a> {
         let (count, letter) = match what {
             Repeated::BadChecksum => (&mut repeats.checksums, b'C'),
             Repeated::Gap => (&mut repeats.gaps, b'G'),
-            Repeated::Retransmission => (&mut repeats.retransmissions, b'T'),
             Repeated::ZeroWindow => (&mut repeats.zero_windows, b'W'),
         };
         *count = count.saturating_add(1);
         if is_power_of_ten(*count) {
             self.letter(from, letter);
+        }
+    }
+
+    /// Counts a retransmission of a side. Where one follows the other, most are counted by the side alone: what is rare lies elsewhere, and is slow to
+    /// reach.
+    pub(super) fn retransmitted(&mut self, from: Direction, end: &mut Endpoint) {
+        let (mut count, is_full) = end.repeat();
+        if is_full {
+            let [orig, resp] = &mut self.rare().repeats;
+            let carried = if from == Direction::Orig { orig } else { resp };
+            count = count.saturating_add(carried.retransmissions);
+            carried.retransmissions =
+                carried.retransmissions.saturating_add(Endpoint::REPEATS_CARRIED.into());
+        }
+        if is_power_of_ten(count) {
+            self.letter(from, b'T');
         }
     }
 
@@ -107,10 +123,25 @@ mod tests {
         let (mut history, mut rare) = (Letters::default(), None);
         let mut notes = Notes::new(&mut history, false, &mut rare);
         notes.letter(Direction::Resp, b'A');
-        (0..100).for_each(|_| notes.repeated(Direction::Orig, Repeated::Retransmission));
-        (0..9).for_each(|_| notes.repeated(Direction::Resp, Repeated::Retransmission));
+        (0..100).for_each(|_| notes.repeated(Direction::Orig, Repeated::BadChecksum));
+        (0..9).for_each(|_| notes.repeated(Direction::Resp, Repeated::BadChecksum));
         notes.repeated(Direction::Resp, Repeated::ZeroWindow);
         assert!(!notes.has_holes());
-        assert_eq!(history.history().as_str(), "aTTTtw");
+        assert_eq!(history.history().as_str(), "aCCCcw");
+    }
+
+    #[test]
+    fn retransmissions_have_letters_as_if_all_were_counted_in_one_place() {
+        let (mut history, mut rare, mut end) = (Letters::default(), None, Endpoint::default());
+        end.see_fin();
+        let mut expected = String::new();
+        for count in 1..=100_000 {
+            Notes::new(&mut history, false, &mut rare).retransmitted(Direction::Resp, &mut end);
+            if is_power_of_ten(count) {
+                expected.push('t');
+            }
+            assert_eq!(history.history().as_str(), expected, "{count}");
+        }
+        assert_eq!(expected.len(), 6);
     }
 }

@@ -101,7 +101,9 @@ impl Tcp {
         if packet.window == 0 && !rst && peer.phase() != Phase::Closed && end.phase() != Phase::Reset {
             notes.repeated(from, Repeated::ZeroWindow);
         }
-        end.fin |= fin;
+        if fin {
+            end.see_fin();
+        }
 
         let acked = if !flags.has(TcpFlags::ACK) {
             None
@@ -122,7 +124,7 @@ impl Tcp {
         };
         let stale = end.advance(end_seq, control) && len > 0;
         if stale {
-            notes.repeated(from, Repeated::Retransmission);
+            notes.retransmitted(from, end);
         }
         transition(end, peer, from, flags, len);
         if let Some((known, number)) = acked {
