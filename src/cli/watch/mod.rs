@@ -54,9 +54,9 @@ use log::LogHandle;
 use process::Process;
 use publish::Publisher;
 use pump::{Pump, Requests, Watch};
-use reload::{Origin, Reloader, Tunables, judge_config};
+use reload::{Origin, Reloader, Tunables, judge_config, port_of};
 use saving::{Checkpoints, SaveState};
-use sinks::{Shared, lock};
+use sinks::{Shared, Trusted, lock};
 
 /// How long findings that were just made may take to be written at the end.
 const LAST_LINES: Duration = Duration::from_millis(500);
@@ -82,6 +82,8 @@ pub(super) fn run(args: &WatchArgs) -> Result<ExitCode, Failure> {
     };
     let sources = Sources::open(&args.interface, &config, seed)?;
     let requests = listen_to_signals()?;
+    let trusted = Trusted::for_sinks(&config);
+    let targets = sinks::targets(&config, &trusted).map_err(usage)?;
     let process = Process::started(started);
     give_up_rights(&config, origin.files(&config));
 
@@ -104,9 +106,10 @@ pub(super) fn run(args: &WatchArgs) -> Result<ExitCode, Failure> {
         Judge::new(loaded.detector, &loaded.models, config.flow.max_flows, judge_config, incidents.clone());
     let path = config.state.checkpoint();
     let checkpoints = Checkpoints::start(path.clone(), Arc::clone(&saves))?;
-    let (ways, sink_threads) = sinks::start(&config, &sinks)?;
+    let (ways, sink_threads) = sinks::start(targets, &sinks)?;
     let tunables = Tunables::of(&config);
-    let reloader = Reloader { origin, current: config, log, sinks, security };
+    let reloader =
+        Reloader { origin, started: config.clone(), current: config, log, trusted, sinks, security };
     let judging = Judging::start(judge, reloader, Outlets { sinks: ways, checkpoints: checkpoints.jobs() })?;
     let watch = Watch::new(judging, Arc::clone(&saves), tunables);
 
@@ -208,13 +211,6 @@ fn give_up_rights(config: &Config, readable: Vec<PathBuf>) {
         ..sandbox::Policy::default()
     };
     info!("{}", sandbox::enter(&policy));
-}
-
-/// The port that a URL leads to; nothing where it is empty or none.
-fn port_of(url: &str) -> Option<u16> {
-    let uri: axum::http::Uri = url.parse().ok()?;
-    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
-    uri.host().map(|_| uri.port_u16().unwrap_or(usual))
 }
 
 fn listen_to_signals() -> anyhow::Result<Requests> {

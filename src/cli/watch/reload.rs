@@ -1,4 +1,4 @@
-//! What can change while the sensor runs: thresholds, allowlist, assets, models, labels, log level, findings file, TLS and users.
+//! What can change while the sensor runs: thresholds, allowlist, assets, models, labels, log level, where findings are told, TLS and users.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::serve::{Security, WebFile};
 use super::super::args::WatchArgs;
 use super::super::models::{self, Loaded};
 use super::log::LogHandle;
-use super::sinks::{Shared, Sinks, lock};
+use super::sinks::{self, Shared, Sinks, Trusted, lock};
 
 /// Where the settings come from.
 #[derive(Clone, Debug)]
@@ -147,6 +147,9 @@ impl Origin {
         let state = &config.state.directory;
         let key = &config.metrics.host_label_key_file;
         files.extend((!key.as_os_str().is_empty()).then(|| state.join(key)));
+        for token in [&config.webhook.bearer_token_file, &config.alertmanager.bearer_token_file] {
+            files.extend((!token.as_os_str().is_empty()).then(|| token.clone()));
+        }
         let web = &config.web.config_file;
         files.extend((!web.as_os_str().is_empty()).then(|| web.clone()));
         let tls = WebFile::load(web).ok().and_then(|file| file.tls_server_config);
@@ -186,8 +189,12 @@ fn key_of(path: &Path) -> anyhow::Result<Vec<u8>> {
 /// Reads the configuration anew and hands it round: all of it, or where anything is wrong, nothing.
 pub(super) struct Reloader {
     pub(super) origin: Origin,
+    /// That of the start: what takes a restart is as it says.
+    pub(super) started: Config,
+    /// That of the last reload.
     pub(super) current: Config,
     pub(super) log: LogHandle,
+    pub(super) trusted: Trusted,
     pub(super) sinks: Shared<Sinks>,
     pub(super) security: watch::Sender<Security>,
 }
@@ -208,16 +215,18 @@ impl Reloader {
     }
 
     fn try_reload(&mut self, judge: &mut Judge) -> anyhow::Result<Reloaded> {
-        let config = self.origin.config()?;
+        let mut config = self.origin.config()?;
+        for key in needs_restart(&self.started, &config) {
+            warn!("{key} has changed: it takes effect with the next start");
+        }
+        keep_what_needs_restart(&self.started, &mut config);
         let loaded = self.origin.load(&config)?;
         let judge_config = judge_config(&config)?;
         let security = self.origin.security(&config)?;
-        for key in needs_restart(&self.current, &config) {
-            warn!("{key} has changed: it takes effect with the next start");
-        }
+        let targets = sinks::targets(&config, &self.trusted)?;
         judge.reload(loaded.detector, &loaded.models, judge_config);
         self.log.set_level(config.log.level);
-        lock(&self.sinks).file_config = Some(config.findings.journal(&self.current.state.directory));
+        lock(&self.sinks).turned = targets;
         self.security.send_replace(security);
         let assets = (config.assets != self.current.assets).then(|| Assets::new(&config.assets));
         self.current = config;
@@ -235,16 +244,36 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("flow", old.flow != new.flow),
         ("features", old.features != new.features),
         ("state.directory", old.state.directory != new.state.directory),
-        ("webhook", old.webhook != new.webhook),
-        ("alertmanager", old.alertmanager != new.alertmanager),
-        ("syslog", old.syslog != new.syslog),
-        ("findings.format", old.findings.format != new.findings.format),
+        ("webhook.url", port_of(&old.webhook.url) != port_of(&new.webhook.url)),
+        ("alertmanager.url", port_of(&old.alertmanager.url) != port_of(&new.alertmanager.url)),
+        ("syslog.address", old.syslog.address.is_empty() != new.syslog.address.is_empty()),
         ("web.listen_address", old.web.listen_address != new.web.listen_address),
         ("web.max_connections", old.web.max_connections != new.web.max_connections),
         ("web.request_timeout_s", old.web.request_timeout_s != new.web.request_timeout_s),
         ("log.format", old.log.format != new.log.format),
     ];
     differ.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+}
+
+/// Sets back what a sink or the state would otherwise take over at once: ports and folders that the sandbox keeps out of reach.
+fn keep_what_needs_restart(started: &Config, config: &mut Config) {
+    config.state.directory.clone_from(&started.state.directory);
+    if port_of(&started.webhook.url) != port_of(&config.webhook.url) {
+        config.webhook = started.webhook.clone();
+    }
+    if port_of(&started.alertmanager.url) != port_of(&config.alertmanager.url) {
+        config.alertmanager = started.alertmanager.clone();
+    }
+    if started.syslog.address.is_empty() != config.syslog.address.is_empty() {
+        config.syslog = started.syslog.clone();
+    }
+}
+
+/// The port that a URL leads to; nothing where it is empty or none.
+pub(super) fn port_of(url: &str) -> Option<u16> {
+    let uri: axum::http::Uri = url.parse().ok()?;
+    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    uri.host().map(|_| uri.port_u16().unwrap_or(usual))
 }
 
 #[cfg(test)]
@@ -260,5 +289,24 @@ mod tests {
         new.flow.max_flows = 1;
         new.web.listen_address.set_port(1);
         assert_eq!(needs_restart(&old, &new), ["flow", "web.listen_address"]);
+    }
+
+    #[test]
+    fn a_sink_turns_to_what_is_in_reach() {
+        let mut started = Config::default();
+        started.webhook.url = "https://one.example/hook".to_owned();
+        for (url, takes) in [
+            ("https://two.example:443/other", true),
+            ("http://one.example/hook", false),
+            ("https://one.example:8443/hook", false),
+            ("", false),
+        ] {
+            let mut config = started.clone();
+            config.webhook.url = url.to_owned();
+            let needed: &[&str] = if takes { &[] } else { &["webhook.url"] };
+            assert_eq!(needs_restart(&started, &config), needed, "{url}");
+            keep_what_needs_restart(&started, &mut config);
+            assert_eq!(config.webhook.url == url, takes, "{url}");
+        }
     }
 }

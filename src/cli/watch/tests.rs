@@ -13,7 +13,7 @@ use super::publish::Publisher;
 use super::pump::{Pump, Requests, Watch};
 use super::reload::{Origin, Reloader, Tunables, judge_config};
 use super::saving::{Checkpoints, SaveState};
-use super::sinks::{self, Shared};
+use super::sinks::{self, Shared, Trusted};
 use super::*;
 use crate::capture::live::LinkState;
 use crate::capture::{Block, Timeline};
@@ -108,9 +108,18 @@ fn run(folder: &TempDir, feed: FileFeed) -> Run {
     let process = Process::started(Timestamp::from_nanos(0));
     let (publisher, _served) = Publisher::new(process, 1, Arc::clone(&saves), Arc::clone(&sinks));
     let checkpoints = Checkpoints::start(config.state.checkpoint(), Arc::clone(&saves)).unwrap();
-    let (ways, threads) = sinks::start(&config, &sinks).unwrap();
+    let targets = sinks::targets(&config, &Trusted::default()).unwrap();
+    let (ways, threads) = sinks::start(targets, &sinks).unwrap();
     let (security, _) = watch::channel(Security::new(WebFile::default(), [0; 32]).unwrap());
-    let reloader = Reloader { origin, current: config.clone(), log: LogHandle::silent(), sinks, security };
+    let reloader = Reloader {
+        origin,
+        started: config.clone(),
+        current: config.clone(),
+        log: LogHandle::silent(),
+        trusted: Trusted::default(),
+        sinks,
+        security,
+    };
     let judging =
         Judging::start(judge, reloader, Outlets { sinks: ways, checkpoints: checkpoints.jobs() }).unwrap();
     let watch = Watch::new(judging, Arc::clone(&saves), Tunables::of(&config));

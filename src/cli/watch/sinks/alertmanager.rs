@@ -12,15 +12,30 @@ use crate::sensor::{AlertmanagerConfig, Change, Incident};
 use crate::time::{Span, Timestamp};
 
 use super::super::super::clock;
-use super::http::Post;
+use super::http::{Post, Trusted};
 use super::{Note, Sink, WAITING_MAX};
 
 /// Times of sending again after which an alert that was not sent again counts as over: one may be missed.
 const MISSED: i64 = 3;
 
-pub(super) struct Alertmanager {
+#[derive(Debug)]
+pub(in super::super) struct Target {
     post: Post,
     resend: Duration,
+}
+
+impl Target {
+    pub(super) fn new(config: &AlertmanagerConfig, trusted: &Trusted) -> anyhow::Result<Self> {
+        let url = format!("{}/api/v2/alerts", config.url.trim_end_matches('/'));
+        Ok(Self {
+            post: Post::new(url, &config.bearer_token_file, trusted)?,
+            resend: Duration::from_secs(config.resend_s.into()),
+        })
+    }
+}
+
+pub(super) struct Alertmanager {
+    target: Target,
     /// What goes on, as of the last pass.
     active: Arc<Vec<Finding>>,
     /// The gravest that each of these was, by id.
@@ -32,22 +47,20 @@ pub(super) struct Alertmanager {
 }
 
 impl Alertmanager {
-    pub(super) fn new(config: &AlertmanagerConfig) -> anyhow::Result<Self> {
-        let url = format!("{}/api/v2/alerts", config.url.trim_end_matches('/'));
-        Ok(Self {
-            post: Post::new(url, &config.bearer_token_file)?,
-            resend: Duration::from_secs(config.resend_s.into()),
+    pub(super) fn new(target: Target) -> Self {
+        Self {
+            target,
             active: Arc::default(),
             gravest: BTreeMap::new(),
             over: Vec::new(),
             due: false,
             last: None,
-        })
+        }
     }
 
     fn alerts(&self, now: Timestamp) -> Vec<Value> {
         let lasts = Span::from_nanos(
-            i64::try_from(self.resend.as_nanos()).unwrap_or(i64::MAX).saturating_mul(MISSED),
+            i64::try_from(self.target.resend.as_nanos()).unwrap_or(i64::MAX).saturating_mul(MISSED),
         );
         let gravest = |finding: &Finding| self.gravest.get(&finding.id).copied().unwrap_or(finding.severity);
         let active = self.active.iter().map(|finding| alert(finding, gravest(finding), now + lasts));
@@ -72,13 +85,13 @@ impl Sink for Alertmanager {
     }
 
     fn flush(&mut self) -> (u64, anyhow::Result<()>) {
-        let rested = self.last.is_none_or(|last| last.elapsed() >= self.resend);
+        let rested = self.last.is_none_or(|last| last.elapsed() >= self.target.resend);
         if !(self.due || rested && !self.active.is_empty()) {
             return (0, Ok(()));
         }
         let alerts = self.alerts(clock::now());
         let count = alerts.len() as u64;
-        if let Err(error) = self.post.send(&Value::Array(alerts)) {
+        if let Err(error) = self.target.post.send(&Value::Array(alerts)) {
             return (0, Err(error));
         }
         self.over.clear();
@@ -89,6 +102,14 @@ impl Sink for Alertmanager {
 
     fn waiting(&self) -> usize {
         self.over.len() + if self.due { self.active.len() } else { 0 }
+    }
+
+    fn turn_to(&mut self, target: super::Target) {
+        if let super::Target::Alertmanager(target) = target {
+            self.target = target;
+            // Where it is another Alertmanager, it has heard of none of them.
+            self.due = !self.active.is_empty() || !self.over.is_empty();
+        }
     }
 }
 

@@ -1,14 +1,26 @@
 //! The findings file.
 
 use crate::config::Config;
-use crate::sensor::{FindingFormat, Journal};
+use crate::sensor::{FindingFormat, Journal, JournalConfig};
 use crate::time::Timestamp;
 
 use super::super::super::with_causes;
 use super::{Note, Shared, Sink, Sinks, lock};
 
+#[derive(Debug)]
+pub(in super::super) struct Target {
+    journal: JournalConfig,
+    format: FindingFormat,
+}
+
+impl Target {
+    pub(super) fn new(config: &Config) -> Self {
+        Self { journal: config.findings.journal(&config.state.directory), format: config.findings.format }
+    }
+}
+
 /// Writes findings to the file; it has a queue of its own for a disk that is full.
-pub(in super::super) struct FileSink {
+pub(super) struct FileSink {
     journal: Journal,
     format: FindingFormat,
     at: Timestamp,
@@ -17,9 +29,9 @@ pub(in super::super) struct FileSink {
 }
 
 impl FileSink {
-    pub(super) fn new(config: &Config, sinks: Shared<Sinks>) -> Self {
-        let journal = Journal::new(config.findings.journal(&config.state.directory));
-        Self { journal, format: config.findings.format, at: Timestamp::MIN, fresh: Vec::new(), sinks }
+    pub(super) fn new(target: Target, sinks: Shared<Sinks>) -> Self {
+        let Target { journal, format } = target;
+        Self { journal: Journal::new(journal), format, at: Timestamp::MIN, fresh: Vec::new(), sinks }
     }
 }
 
@@ -31,9 +43,6 @@ impl Sink for FileSink {
     }
 
     fn flush(&mut self) -> (u64, anyhow::Result<()>) {
-        if let Some(config) = lock(&self.sinks).file_config.take() {
-            self.journal.configure(config);
-        }
         let (written, lost) = (self.journal.written(), self.journal.lost());
         let outcome = self.journal.append(self.at, self.fresh.drain(..));
         let newly_lost = self.journal.lost() - lost;
@@ -46,5 +55,12 @@ impl Sink for FileSink {
 
     fn waiting(&self) -> usize {
         self.journal.waiting()
+    }
+
+    fn turn_to(&mut self, target: super::Target) {
+        if let super::Target::File(Target { journal, format }) = target {
+            self.journal.configure(journal);
+            self.format = format;
+        }
     }
 }

@@ -8,10 +8,30 @@ use serde_json::Value;
 use tokio_rustls::rustls::crypto::ring;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
+use crate::config::Config;
+
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The certificates that the system trusts.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Trusted(Arc<Vec<Certificate<'static>>>);
+
+impl Trusted {
+    /// Reads them, where a sink is told by HTTP. Later, the sandbox may keep their files out of reach.
+    pub(in super::super) fn for_sinks(config: &Config) -> Self {
+        if config.webhook.url.is_empty() && config.alertmanager.url.is_empty() {
+            return Self::default();
+        }
+        let trusted = rustls_native_certs::load_native_certs().certs;
+        Self(Arc::new(
+            trusted.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect(),
+        ))
+    }
+}
+
 /// Somebody who takes JSON.
+#[derive(Debug)]
 pub(super) struct Post {
     agent: ureq::Agent,
     url: String,
@@ -19,17 +39,15 @@ pub(super) struct Post {
 }
 
 impl Post {
-    /// Certificates and the token are read now: later, the sandbox may keep their files out of reach.
-    pub(super) fn new(url: String, token_file: &std::path::Path) -> anyhow::Result<Self> {
+    /// The token is read now.
+    pub(super) fn new(url: String, token_file: &std::path::Path, trusted: &Trusted) -> anyhow::Result<Self> {
         ensure!(
             url.starts_with("http://") || url.starts_with("https://"),
             "{url:?} is no URL that begins with http:// or https://"
         );
-        let trusted = rustls_native_certs::load_native_certs().certs;
-        let trusted = trusted.iter().map(|certificate| Certificate::from_der(certificate).to_owned());
         let tls = TlsConfig::builder()
             .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-            .root_certs(RootCerts::Specific(Arc::new(trusted.collect())));
+            .root_certs(RootCerts::Specific(Arc::clone(&trusted.0)));
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
             .http_status_as_error(false)

@@ -1,5 +1,5 @@
 //! Where findings go: the file, and programs elsewhere. Each sink has a thread and a bounded queue of its own, so that one that hangs
-//! holds up nobody; what it cannot take now is tried again.
+//! holds up nobody; what it cannot take now is tried again. A reload turns a sink to another target: its queue and its counters stay.
 
 mod alertmanager;
 mod file;
@@ -18,10 +18,10 @@ use tracing::{info, warn};
 use crate::config::Config;
 use crate::detect::Finding;
 use crate::export::metrics::SinkState;
-use crate::sensor::{Event, JournalConfig};
+use crate::sensor::Event;
 use crate::time::Timestamp;
 
-pub(super) use file::FileSink;
+pub(super) use http::Trusted;
 
 /// How often what waits is tried again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -50,6 +50,51 @@ trait Sink: Send {
 
     /// How much is kept.
     fn waiting(&self) -> usize;
+
+    /// Tells what is kept, and all that comes, there from now on.
+    fn turn_to(&mut self, target: Target);
+}
+
+/// Where a sink tells findings to, and how.
+#[derive(Debug)]
+pub(super) enum Target {
+    File(file::Target),
+    Webhook(webhook::Target),
+    Alertmanager(alertmanager::Target),
+    Syslog(syslog::Target),
+}
+
+/// Targets by the name of their sinks.
+pub(super) type Targets = BTreeMap<&'static str, Target>;
+
+/// The targets that a configuration names.
+///
+/// # Errors
+/// Where one cannot be: an address that is none, a token that cannot be read.
+pub(super) fn targets(config: &Config, trusted: &Trusted) -> anyhow::Result<Targets> {
+    let mut targets = Targets::from([("file", Target::File(file::Target::new(config)))]);
+    if !config.webhook.url.is_empty() {
+        targets.insert("webhook", Target::Webhook(webhook::Target::new(&config.webhook, trusted)?));
+    }
+    if !config.alertmanager.url.is_empty() {
+        let target = alertmanager::Target::new(&config.alertmanager, trusted)?;
+        targets.insert("alertmanager", Target::Alertmanager(target));
+    }
+    if !config.syslog.address.is_empty() {
+        targets.insert("syslog", Target::Syslog(syslog::Target::new(&config.syslog)?));
+    }
+    Ok(targets)
+}
+
+impl Target {
+    fn sink(self, sinks: &Shared<Sinks>) -> Box<dyn Sink> {
+        match self {
+            Self::File(target) => Box::new(file::FileSink::new(target, Arc::clone(sinks))),
+            Self::Webhook(target) => Box::new(webhook::Webhook::new(target)),
+            Self::Alertmanager(target) => Box::new(alertmanager::Alertmanager::new(target)),
+            Self::Syslog(target) => Box::new(syslog::Syslog::new(target)),
+        }
+    }
 }
 
 /// What is known of a sink.
@@ -59,11 +104,11 @@ pub(super) struct Known {
     pub(super) trouble: Option<String>,
 }
 
-/// What is known of all sinks, by name, and what the file is to be told of a reload.
+/// What is known of all sinks, by name, and where a reload turns them to.
 #[derive(Debug, Default)]
 pub(super) struct Sinks {
     pub(super) known: BTreeMap<&'static str, Known>,
-    pub(super) file_config: Option<JournalConfig>,
+    pub(super) turned: Targets,
 }
 
 /// What several threads know.
@@ -101,25 +146,14 @@ impl Ways {
     }
 }
 
-/// Starts a thread for each sink of the configuration.
-pub(super) fn start(config: &Config, sinks: &Shared<Sinks>) -> anyhow::Result<(Ways, Vec<JoinHandle<()>>)> {
-    let mut all: Vec<(&'static str, Box<dyn Sink>)> =
-        vec![("file", Box::new(FileSink::new(config, Arc::clone(sinks))))];
-    if !config.webhook.url.is_empty() {
-        all.push(("webhook", Box::new(webhook::Webhook::new(&config.webhook)?)));
-    }
-    if !config.alertmanager.url.is_empty() {
-        all.push(("alertmanager", Box::new(alertmanager::Alertmanager::new(&config.alertmanager)?)));
-    }
-    if !config.syslog.address.is_empty() {
-        all.push(("syslog", Box::new(syslog::Syslog::new(&config.syslog)?)));
-    }
+/// Starts a thread for each target.
+pub(super) fn start(targets: Targets, sinks: &Shared<Sinks>) -> std::io::Result<(Ways, Vec<JoinHandle<()>>)> {
     let (mut ways, mut threads) = (Vec::new(), Vec::new());
-    for (name, sink) in all {
+    for (name, target) in targets {
         let (notes, todo) = sync_channel(NOTES_MAX);
         let state = SinkState { up: true, ..SinkState::default() };
         lock(sinks).known.insert(name, Known { state, trouble: None });
-        let shared = Arc::clone(sinks);
+        let (sink, shared) = (target.sink(sinks), Arc::clone(sinks));
         let thread = std::thread::Builder::new().name(name.to_owned());
         threads.push(thread.spawn(move || run(name, sink, &todo, &shared))?);
         ways.push(Way { name, notes });
@@ -134,6 +168,9 @@ fn run(name: &'static str, mut sink: Box<dyn Sink>, todo: &Receiver<Note>, sinks
             Err(RecvTimeoutError::Timeout) => (0, false),
             Err(RecvTimeoutError::Disconnected) => (0, true),
         };
+        if let Some(target) = lock(sinks).turned.remove(name) {
+            sink.turn_to(target);
+        }
         let (written, outcome) = sink.flush();
         let trouble = outcome.err().map(|error| format!("{error:#}"));
         let mut sinks = lock(sinks);

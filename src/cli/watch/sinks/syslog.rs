@@ -15,25 +15,37 @@ const FACILITY: u8 = 16;
 /// Bytes of a message, at most: what fits into a UDP datagram. A longer one is told without its evidence.
 const MESSAGE_BYTES_MAX: usize = 60_000;
 
-pub(super) struct Syslog {
+#[derive(Debug)]
+pub(in super::super) struct Target {
     address: Address,
     format: FindingFormat,
-    waiting: Waiting,
 }
 
+#[derive(Debug)]
 enum Address {
     Udp(String),
     Unix(String),
 }
 
-impl Syslog {
+impl Target {
     pub(super) fn new(config: &SyslogConfig) -> anyhow::Result<Self> {
         let address = match config.address.split_once("://") {
             Some(("udp", address)) if address.contains(':') => Address::Udp(address.to_owned()),
             Some(("unix", path)) if !path.is_empty() => Address::Unix(path.to_owned()),
             _ => bail!("syslog.address {:?} is neither udp://HOST:PORT nor unix:///dev/log", config.address),
         };
-        Ok(Self { address, format: config.format, waiting: Waiting::default() })
+        Ok(Self { address, format: config.format })
+    }
+}
+
+pub(super) struct Syslog {
+    target: Target,
+    waiting: Waiting,
+}
+
+impl Syslog {
+    pub(super) fn new(target: Target) -> Self {
+        Self { target, waiting: Waiting::default() }
     }
 }
 
@@ -43,12 +55,18 @@ impl Sink for Syslog {
     }
 
     fn flush(&mut self) -> (u64, anyhow::Result<()>) {
-        let Self { address, format, waiting } = self;
+        let Self { target: Target { address, format }, waiting } = self;
         waiting.flush(|event| address.send(message(*format, event).as_bytes()))
     }
 
     fn waiting(&self) -> usize {
         self.waiting.0.len()
+    }
+
+    fn turn_to(&mut self, target: super::Target) {
+        if let super::Target::Syslog(target) = target {
+            self.target = target;
+        }
     }
 }
 
@@ -116,7 +134,7 @@ mod tests {
     #[test]
     fn addresses_are_checked() {
         let new = |address: &str| {
-            Syslog::new(&SyslogConfig { address: address.to_owned(), ..SyslogConfig::default() })
+            Target::new(&SyslogConfig { address: address.to_owned(), ..SyslogConfig::default() })
         };
         assert!(new("udp://127.0.0.1:514").is_ok() && new("unix:///dev/log").is_ok());
         for wrong in ["127.0.0.1:514", "tcp://127.0.0.1:514", "udp://host", "unix://"] {
