@@ -16,6 +16,7 @@ mod kills;
 #[expect(dead_code, reason = "shared with the tests of live capture, which use all of it")]
 mod network;
 mod reload;
+mod rights;
 mod sensor;
 mod sinks;
 mod web;

@@ -119,6 +119,12 @@ impl Sensor {
         panic!("the sensor does not end within five seconds\n{}", self.log());
     }
 
+    /// What the operating system says of each of its threads (`/proc/PID/task/TID/status`).
+    pub(crate) fn threads(&self) -> Vec<String> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        tasks.map(|task| fs::read_to_string(task.unwrap().path().join("status")).unwrap()).collect()
+    }
+
     /// What it has said so far, earlier runs in the same folder included.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap()
