@@ -66,7 +66,7 @@ impl Default for Config {
             cpus: Vec::new(),
             fanout_group: 0,
             filter: String::new(),
-            queue_blocks: 64,
+            queue_blocks: 256,
         }
     }
 }
