@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Writes a scenario in which incidents differ by one parameter after another, each on a host of its own among 200.
 
-    scripts/grid.py [--seed N] beacons | tunnels | uploads [SIZE...] | long-uploads [SIZE...] | evasions > grid.toml
+    scripts/grid.py [--seed N] beacons | tunnels | uploads [SIZE...] | long-uploads [SIZE...] | evasions | drill > grid.toml
     undercurrent simulate --scenario grid.toml --output grid/capture.pcap.zst
     undercurrent evaluate grid/capture.pcap.zst
 
 `evaluate` tells in one table which incidents are found within the budget of false alerts, and by whom. Uploads of 100GB make 2 million frames
 each: sizes are 100MB 1GB 10GB unless given. Long uploads take five days of five and a half. Evasions are what else hides a channel, over three days.
+A drill is one of each behaviour among 40 hosts, in half a day.
 """
 
 import argparse
@@ -77,17 +78,33 @@ def evasions(_):
     ]
 
 
+def drill(_):
+    return [
+        {"behaviour": "beacon", "interval": "10m", "jitter": 0.5, "missed": 0.2},
+        {"behaviour": "beacon", "interval": "30s", "failing": 0.5},
+        {"behaviour": "long_connection", "interval": "60s"},
+        {"behaviour": "interactive", "interval": "20s", "after": "2h", "duration": "1h"},
+        {"behaviour": "dns_tunnel", "interval": "5s", "bytes": "200kB"},
+        {"behaviour": "icmp_tunnel", "interval": "5s", "bytes": "2MB"},
+        {"behaviour": "bulk_upload", "bytes": "5GB", "after": "3h", "duration": "1h"},
+        {"behaviour": "bulk_upload", "bytes": "2GB", "after": "4h", "duration": "1h", "destinations": 20},
+        {"behaviour": "slow_drip", "interval": "2m", "bytes": "300MB"},
+        {"behaviour": "staged_upload", "bytes": "3GB", "after": "3h", "duration": "2h"},
+    ]
+
+
 def toml(value):
     return {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value).replace("'", '"')
 
 
-# What a grid is made by, and how long the network is watched.
+# What a grid is made by, in how large a network, and how long that is watched.
 GRIDS = {
-    "beacons": (beacons, "24h"),
-    "tunnels": (tunnels, "24h"),
-    "uploads": (uploads, "24h"),
-    "long-uploads": (long_uploads, "132h"),
-    "evasions": (evasions, "72h"),
+    "beacons": (beacons, 200, "24h"),
+    "tunnels": (tunnels, 200, "24h"),
+    "uploads": (uploads, 200, "24h"),
+    "long-uploads": (long_uploads, 200, "132h"),
+    "evasions": (evasions, 200, "72h"),
+    "drill": (drill, 40, "12h"),
 }
 
 
@@ -97,8 +114,8 @@ def main():
     parser.add_argument("grid", choices=GRIDS)
     parser.add_argument("sizes", nargs="*", metavar="SIZE")
     args = parser.parse_args()
-    incidents, duration = GRIDS[args.grid]
-    print(f'seed = {args.seed}\nhosts = 200\nduration = "{duration}"')
+    incidents, hosts, duration = GRIDS[args.grid]
+    print(f'seed = {args.seed}\nhosts = {hosts}\nduration = "{duration}"')
     for incident in incidents(args.sizes):
         print("\n[[incidents]]")
         for key, value in incident.items():
