@@ -9,7 +9,7 @@ use crate::model::schema_sha256;
 use super::{BenignCapture, Kind, features_of, specs_of};
 
 /// What a file of rows begins with; the last byte is the version of the format.
-const MAGIC: &[u8; 8] = b"UCROWS\0\x02";
+const MAGIC: &[u8; 8] = b"UCROWS\0\x03";
 const DIGEST_LEN: usize = 32;
 
 /// Why the rows of earlier trainings cannot be used.
@@ -97,7 +97,9 @@ impl Baseline {
             }
         }
         let whole = |capture: &BenignCapture| {
-            Kind::ALL.into_iter().all(|kind| capture.rows(kind).len().is_multiple_of(features_of(kind).len()))
+            Kind::ALL.into_iter().all(|kind| {
+                capture.rows(kind).len() == capture.can_alert(kind).len() * features_of(kind).len()
+            })
         };
         if !stored.captures.iter().all(whole) {
             return Err(BaselineError::Format);

@@ -22,5 +22,5 @@ pub use gate::{behaviour_of, can_judge};
 pub use pass::{ChannelScore, DEFAULT_ALERTS_A_DAY, Detector, HostScore, Scores, Verdict, finding_id};
 use schema::questions_of;
 pub use schema::{features_of, specs_of};
-pub use severity::SeverityLimits;
+pub use severity::Chances;
 pub use training::{BenignCapture, train};

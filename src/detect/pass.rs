@@ -10,13 +10,13 @@ use crate::features::{
     Channel, ChannelKey, ChannelView, FeatureStore, Host, Peer as ChannelPeer, observed_range, peer_name,
     vector_of,
 };
-use crate::model::{Calibration, Model, ModelError};
+use crate::model::{Calibrations, Model, ModelError};
 
 use super::explain::{evidence_of, techniques_of};
 use super::gate::may_be_judged;
 use super::parts::in_parts;
 use super::rows::{channels_of, hosts_seen, views_of};
-use super::severity::{SeverityLimits, severity_of};
+use super::severity::{Chances, SeverityLimits, severity_of};
 use super::threshold::score_threshold;
 use super::{
     Allowlist, Behaviour, Finding, Kind, Peer, Severity, behaviour_of, can_judge, features_of, specs_of,
@@ -34,8 +34,8 @@ pub struct Verdict {
     pub score: f64,
     /// Share of benign calibration rows that score at least as high.
     pub p_value: f64,
-    /// An estimate of the chance that a benign channel scores as high; the p-value but for the upper tail.
-    pub chance: f64,
+    /// How seldom a benign channel scores as high.
+    pub chances: Chances,
     /// Whether there is enough of the channel to be judged.
     pub judged: bool,
     /// What the channel does, where it does something that the detector reports.
@@ -146,7 +146,7 @@ impl Detector {
         Ok(Self { models: [c2, exfil], allowlist, alerts_a_day: DEFAULT_ALERTS_A_DAY, threads: 1 })
     }
 
-    /// The same detector with another alert budget: see [`SeverityLimits::new`].
+    /// The same detector with another alert budget: false findings of high severity or above that are borne a day.
     #[must_use]
     pub fn with_alert_budget(self, alerts_a_day: f64) -> Self {
         Self { alerts_a_day, ..self }
@@ -222,7 +222,7 @@ impl Detector {
 
     /// The verdicts on rows; those that are not asked for are left blank.
     fn verdicts(&self, kind: Kind, rows: &[ChannelView<'_>], scope: Scope) -> Vec<Verdict> {
-        let calibration = self.calibration(kind, rows);
+        let benign = self.benign(kind, rows);
         let features = features_of(kind);
         let mut verdicts: Vec<Verdict> = rows
             .iter()
@@ -234,7 +234,7 @@ impl Detector {
                     Scope::Every => true,
                 };
                 let row = if wanted { vector_of(features, row) } else { Vec::new() };
-                Verdict { score: 0.0, p_value: 1.0, chance: 1.0, judged, behaviour, row }
+                Verdict { score: 0.0, p_value: 1.0, chances: Chances::NONE, judged, behaviour, row }
             })
             .collect();
         let vectors: Vec<f32> = verdicts.iter().flat_map(|verdict| &verdict.row).copied().collect();
@@ -242,15 +242,15 @@ impl Detector {
         self.model(kind).score_rows(&vectors, &mut scores);
         for (verdict, score) in verdicts.iter_mut().filter(|verdict| !verdict.row.is_empty()).zip(scores) {
             verdict.score = f64::from(score);
-            verdict.p_value = calibration.p_value(score);
-            verdict.chance = calibration.chance(score);
+            verdict.p_value = benign.all.p_value(score);
+            verdict.chances = Chances::of(benign, score);
         }
         verdicts
     }
 
     /// What rows are compared with: benign rows of networks of about as many hosts.
-    fn calibration(&self, kind: Kind, rows: &[ChannelView<'_>]) -> &Calibration {
-        self.model(kind).calibration_of(hosts_seen(rows))
+    fn benign(&self, kind: Kind, rows: &[ChannelView<'_>]) -> &Calibrations {
+        self.model(kind).calibrations_of(hosts_seen(rows))
     }
 
     /// What the severities of a pass ask for. A time shorter than a day is taken for a day: it is looked at once.
@@ -268,7 +268,7 @@ impl Detector {
     ) -> BTreeMap<(Kind, Severity), f64> {
         let of_kind = |(kind, limits): (Kind, SeverityLimits)| {
             Severity::ALL.into_iter().filter_map(move |severity| {
-                Some(((kind, severity), score_threshold(self.calibration(kind, rows), limits.of(severity))?))
+                Some(((kind, severity), score_threshold(self.benign(kind, rows), limits, severity)?))
             })
         };
         Kind::ALL.into_iter().zip(limits).flat_map(of_kind).collect()
@@ -286,7 +286,7 @@ impl Detector {
         let mut found = Vec::new();
         for (view, verdict) in rows.iter().zip(verdicts) {
             let Some(behaviour) = verdict.behaviour else { continue };
-            let Some(severity) = severity_of(behaviour, verdict.chance, limits, view) else { continue };
+            let Some(severity) = severity_of(behaviour, verdict.chances, limits, view) else { continue };
             if self.allowlist.covers_channel(view.key, view.channel) {
                 scores.allowed += 1;
             } else {

@@ -5,9 +5,12 @@
 
 use crate::decode::app::Service;
 use crate::features::{ChannelView, DomainState};
+use crate::model::Calibrations;
 
-use super::{Behaviour, Severity};
+use super::{Behaviour, Kind, Severity, behaviour_of};
 
+/// p-value above which nothing is worth reporting, whatever the budget: half of the benign channels have one.
+const LEAST_ODD_P: f64 = 0.5;
 /// p-value from which a behaviour that nothing corroborates is no more than low.
 const ALONE_P: f64 = 0.03;
 /// Share of the monitored hosts from which a peer is common.
@@ -17,58 +20,84 @@ const COMMON: f64 = 0.25;
 const HIGH_UPLOAD_BYTES: f64 = 50e6;
 const CRITICAL_UPLOAD_BYTES: f64 = 5e9;
 
-/// The p-value limits of the severities in one pass of one detector.
-///
-/// Each is the lesser of two. A fixed one says how odd a channel must be among benign ones: a low finding odder than most that
-/// could be judged at all. The other holds the number of benign channels that chance puts there: of `n` channels judged a day
-/// `n p` have a p-value of `p` or less, whatever their number, and the alert budget says how many of them a day the user
-/// bears. It is the Bonferroni correction, for the expected number of false findings instead of the chance of one.
+/// Estimates of the chance that a benign channel that is judged scores as high as one does.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SeverityLimits {
-    low: f64,
-    medium: f64,
-    high: f64,
-    critical: f64,
+pub struct Chances {
+    /// Whatever the channel is: the p-value but for the upper tail.
+    pub of_any: f64,
+    /// And shows what can be an alert.
+    pub of_alert: f64,
+}
+
+impl Chances {
+    /// Of a channel that does not score at all.
+    pub(super) const NONE: Self = Self { of_any: 1.0, of_alert: 1.0 };
+
+    pub(super) fn of(benign: &Calibrations, score: f32) -> Self {
+        Self { of_any: benign.all.chance(score), of_alert: benign.reportable.chance(score) }
+    }
+}
+
+/// What the severities ask for in one pass of one detector.
+///
+/// Two limits each. One says how odd a channel must be among benign ones: a low finding odder than most that could be judged at
+/// all. It is fixed up to one alert a day, and grows with the budget of who bears more. The other holds the number of benign
+/// channels that chance puts there: of `n` channels judged a day `n p` are there with a chance of `p`, whatever their number, and
+/// the alert budget says how many of them a day the user bears. It is the Bonferroni correction, for the expected number of false findings
+/// instead of the chance of one.
+///
+/// From high on the budget is spent on what can be an alert alone: else channels that show nothing, or that the evidence holds down
+/// anyway, would use it up.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct SeverityLimits {
+    judged_a_day: f64,
+    alerts_a_day: f64,
 }
 
 impl SeverityLimits {
-    /// Limits for `judged_a_day` channels and a budget of `alerts_a_day` false findings a day that are high or above, a quarter of
-    /// them critical. Beside each of them twenty medium and a hundred low ones are borne, before the evidence holds most of
-    /// those down.
-    pub fn new(judged_a_day: f64, alerts_a_day: f64) -> Self {
-        let limit = |most: f64, borne: f64| most.min(borne * alerts_a_day / judged_a_day.max(1.0));
-        Self {
-            low: limit(0.5, 100.0),
-            medium: limit(0.10, 20.0),
-            high: limit(0.03, 1.0),
-            critical: limit(0.01, 0.25),
-        }
+    /// Limits for `judged_a_day` channels and a budget of `alerts_a_day` false findings a day that are high or above.
+    pub(super) const fn new(judged_a_day: f64, alerts_a_day: f64) -> Self {
+        Self { judged_a_day, alerts_a_day }
     }
 
-    /// The p-value up to which a channel can be of a severity.
-    pub const fn of(self, severity: Severity) -> f64 {
-        match severity {
-            Severity::Low => self.low,
-            Severity::Medium => self.medium,
-            Severity::High => self.high,
-            Severity::Critical => self.critical,
-        }
+    /// Whether a channel can be of a severity or above.
+    pub(super) fn allow(self, severity: Severity, chances: Chances) -> bool {
+        self.severity(chances).is_some_and(|highest| highest >= severity)
     }
 
-    /// The highest severity that a p-value allows; nothing where it is not worth reporting.
-    fn severity(self, chance: f64) -> Option<Severity> {
-        Severity::ALL.into_iter().rev().find(|severity| chance <= self.of(*severity))
+    /// The highest severity that chances allow; nothing where it is not worth reporting.
+    fn severity(self, chances: Chances) -> Option<Severity> {
+        Severity::ALL.into_iter().rev().find(|severity| self.is_within(*severity, chances))
+    }
+
+    fn is_within(self, severity: Severity, chances: Chances) -> bool {
+        // A quarter of the alerts are critical; beside each of them twenty medium and a hundred low ones are borne, before the
+        // evidence holds most of those down.
+        let (odd, borne, counted) = match severity {
+            Severity::Low => (LEAST_ODD_P, 100.0, chances.of_any),
+            Severity::Medium => (0.10, 20.0, chances.of_any),
+            Severity::High => (0.03, 1.0, chances.of_alert),
+            Severity::Critical => (0.01, 0.25, chances.of_alert),
+        };
+        chances.of_any <= (odd * self.alerts_a_day.max(1.0)).min(LEAST_ODD_P)
+            && counted <= borne * self.alerts_a_day / self.judged_a_day.max(1.0)
     }
 }
 
-/// The severity of a behaviour with its p-value; nothing where it is not worth reporting.
+/// The severity of a behaviour with its chances; nothing where it is not worth reporting.
 pub(super) fn severity_of(
     behaviour: Behaviour,
-    chance: f64,
+    chances: Chances,
     limits: SeverityLimits,
     view: &ChannelView<'_>,
 ) -> Option<Severity> {
-    Some(limits.severity(chance)?.min(by_evidence(behaviour, chance, view)))
+    Some(limits.severity(chances)?.min(by_evidence(behaviour, chances.of_any, view)))
+}
+
+/// Whether a channel can be an alert if only it is odd enough: it shows a behaviour, and the evidence allows a medium finding, from which
+/// alerting rules go.
+pub(super) fn can_alert(kind: Kind, view: &ChannelView<'_>) -> bool {
+    behaviour_of(kind, view).is_some_and(|behaviour| by_evidence(behaviour, 0.0, view) >= Severity::Medium)
 }
 
 /// The most that the evidence allows.
@@ -146,7 +175,12 @@ mod tests {
     #[test]
     fn few_channels_have_the_fixed_limits_and_many_share_the_budget() {
         let check = |judged: f64, budget: f64, p: f64, expected: Option<Severity>| {
-            assert_eq!(SeverityLimits::new(judged, budget).severity(p), expected, "{judged} {budget} {p}");
+            let chances = Chances { of_any: p, of_alert: p };
+            assert_eq!(
+                SeverityLimits::new(judged, budget).severity(chances),
+                expected,
+                "{judged} {budget} {p}"
+            );
         };
         check(0.0, 1.0, 0.5, Some(Severity::Low));
         check(20.0, 1.0, 0.51, None);
@@ -157,5 +191,21 @@ mod tests {
         check(10_000.0, 1.0, 0.0001, Some(Severity::High));
         check(10_000.0, 0.1, 0.0001, Some(Severity::Medium));
         check(10_000.0, 10.0, 0.0001, Some(Severity::Critical));
+        check(100.0, 10.0, 0.1, Some(Severity::High));
+        check(20.0, 0.1, 0.03, Some(Severity::Medium));
+        check(20.0, 100.0, 0.51, None);
+    }
+
+    #[test]
+    fn alerts_are_counted_among_what_can_be_one() {
+        let check = |of_any: f64, of_alert: f64, expected: Severity| {
+            let severity = SeverityLimits::new(1000.0, 1.0).severity(Chances { of_any, of_alert });
+            assert_eq!(severity, Some(expected), "{of_any} {of_alert}");
+        };
+        check(0.02, 0.02, Severity::Medium);
+        check(0.02, 0.001, Severity::High);
+        check(0.02, 0.0001, Severity::High);
+        check(0.01, 0.0001, Severity::Critical);
+        check(0.04, 0.0001, Severity::Low);
     }
 }

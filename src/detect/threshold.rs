@@ -1,11 +1,17 @@
 //! The scores from which a channel can be of a severity.
 
-use crate::model::Calibration;
+use super::Severity;
+use super::severity::{Chances, SeverityLimits};
+use crate::model::Calibrations;
 
-/// The smallest score that a benign row reaches with a chance of `limit` or less, such as a severity asks for: what stands beside the
-/// behaviour may still hold the severity down. Nothing where the calibration is too coarse to tell such a chance.
-pub(super) fn score_threshold(calibration: &Calibration, limit: f64) -> Option<f64> {
-    smallest(|score| calibration.chance(score) <= limit).map(f64::from)
+/// The smallest score with which a row can be of a severity: what stands beside the behaviour may still hold the severity
+/// down. Nothing where the calibration is too coarse to tell such a chance.
+pub(super) fn score_threshold(
+    benign: &Calibrations,
+    limits: SeverityLimits,
+    severity: Severity,
+) -> Option<f64> {
+    smallest(|score| limits.allow(severity, Chances::of(benign, score))).map(f64::from)
 }
 
 /// The smallest float from 0 to 1 for which `holds`; it must hold for all larger ones too. Found by halving the range

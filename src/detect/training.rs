@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::features::{FeatureStore, vector_of};
-use crate::model::{Calibration, Model, ModelError, Params, Provenance, TrainingInput};
+use crate::features::{ChannelView, FeatureStore, vector_of};
+use crate::model::{Calibrations, Model, ModelError, Params, Provenance, TrainingInput};
 use crate::time::Timestamp;
 
 use super::rows::{hosts_seen, rows_of};
+use super::severity::can_alert;
 use super::{Kind, can_judge, features_of, questions_of, specs_of};
 
 /// The judged rows of one benign capture.
@@ -24,15 +25,18 @@ pub struct BenignCapture {
     only_calibrates: bool,
     /// Rows by detector in the order of [`Kind::ALL`], one after the other.
     rows: [Vec<f32>; 2],
+    /// By row, whether it can be an alert if only it is odd enough.
+    can_alert: [Vec<bool>; 2],
 }
 
 /// Rows of one capture that are kept, and that p-values compare with.
 const ROWS_PER_CAPTURE: usize = 2048;
 /// Rows of one capture that forests learn from: a capture of a thousand alike channels is no more evidence than one of some dozen.
 const LEARNED_PER_CAPTURE: usize = 256;
-/// The fewest monitored hosts of the networks that are calibrated together. Among fewer than four nobody's peer is rare; among some dozen
-/// few share one custom; and the larger a network is, the smaller the share of its channels that are odd.
-const GROUPS: [u32; 4] = [0, 4, 30, 100];
+/// The fewest monitored hosts of the networks that are calibrated together. Among fewer than four nobody's peer is rare; from there on,
+/// the more hosts there are, the smaller is the share of the channels that are odd: among ten hosts a custom that three in ten have is one host's alone
+/// every eighth time, among twenty hardly ever.
+const GROUPS: [u32; 10] = [0, 4, 6, 10, 16, 26, 42, 70, 110, 180];
 /// Rows from which a group has a calibration of its own.
 const FEWEST_OF_GROUP: usize = 200;
 
@@ -43,17 +47,26 @@ impl BenignCapture {
     /// The rows that pass the evidence gates, evenly thinned out to a bound.
     pub fn new(file: String, sha256: String, last: Option<Timestamp>, store: &FeatureStore) -> Self {
         let rows = rows_of(store);
-        let of_kind = |kind: Kind| -> Vec<f32> {
-            let judged: Vec<Vec<f32>> = rows
-                .iter()
-                .filter(|row| can_judge(kind, row))
-                .map(|row| vector_of(features_of(kind), row))
-                .collect();
+        let kept = Kind::ALL.map(|kind| -> Vec<&ChannelView<'_>> {
+            let judged: Vec<_> = rows.iter().filter(|row| can_judge(kind, row)).collect();
             let step = judged.len().div_ceil(ROWS_PER_CAPTURE).max(1);
-            judged.into_iter().step_by(step).flatten().collect()
+            judged.into_iter().step_by(step).collect()
+        });
+        let [c2, exfil] = &kept;
+        let vectors = |kind: Kind, kept: &[&ChannelView<'_>]| {
+            kept.iter().flat_map(|row| vector_of(features_of(kind), row)).collect()
         };
-        let hosts = hosts_seen(&rows);
-        Self { file, sha256, last, hosts, only_calibrates: false, rows: Kind::ALL.map(of_kind) }
+        let can_alert =
+            |kind: Kind, kept: &[&ChannelView<'_>]| kept.iter().map(|row| can_alert(kind, row)).collect();
+        Self {
+            file,
+            sha256,
+            last,
+            hosts: hosts_seen(&rows),
+            only_calibrates: false,
+            rows: [vectors(Kind::C2, c2), vectors(Kind::Exfil, exfil)],
+            can_alert: [can_alert(Kind::C2, c2), can_alert(Kind::Exfil, exfil)],
+        }
     }
 
     /// The same, to compare with and not to learn from.
@@ -64,12 +77,22 @@ impl BenignCapture {
 
     /// Of rows by detector.
     #[cfg(test)]
-    pub(super) const fn of_rows(file: String, sha256: String, rows: [Vec<f32>; 2]) -> Self {
-        Self { file, sha256, last: None, hosts: 1, only_calibrates: false, rows }
+    pub(super) fn of_rows(file: String, sha256: String, rows: [Vec<f32>; 2]) -> Self {
+        let can_alert = Kind::ALL.map(|_| vec![true]);
+        Self { file, sha256, last: None, hosts: 1, only_calibrates: false, rows, can_alert }
     }
 
     pub(super) fn rows(&self, kind: Kind) -> &[f32] {
         let [c2, exfil] = &self.rows;
+        match kind {
+            Kind::C2 => c2,
+            Kind::Exfil => exfil,
+        }
+    }
+
+    /// Whether each row can be an alert.
+    pub(super) fn can_alert(&self, kind: Kind) -> &[bool] {
+        let [c2, exfil] = &self.can_alert;
         match kind {
             Kind::C2 => c2,
             Kind::Exfil => exfil,
@@ -133,31 +156,44 @@ pub fn train(
     for capture in used.iter().filter(|capture| capture.only_calibrates) {
         benign.take(kind, &model, capture);
     }
-    let all = benign.scores.concat();
-    let of_all = Calibration::fit(&all);
-    Ok(model.calibrated_by(&all).with_groups(benign.groups(&of_all)))
+    let of_all = benign.of_all();
+    let groups: Vec<_> = benign.groups(&of_all).collect();
+    Ok(model.calibrated_by(of_all).with_groups(groups))
 }
 
 /// Scores of benign rows that the forests had not seen, by the group of their networks.
 #[derive(Default)]
 struct Benign {
-    scores: [Vec<f32>; GROUPS.len()],
+    groups: [Scored; GROUPS.len()],
+}
+
+#[derive(Default)]
+struct Scored {
+    scores: Vec<f32>,
+    can_alert: Vec<bool>,
 }
 
 impl Benign {
     fn take(&mut self, kind: Kind, model: &Model, capture: &BenignCapture) {
         let group = GROUPS.partition_point(|from| *from <= capture.hosts).saturating_sub(1);
-        let Some(scores) = self.scores.get_mut(group) else { return };
+        let Some(Scored { scores, can_alert }) = self.groups.get_mut(group) else { return };
+        can_alert.extend(capture.can_alert(kind));
         let start = scores.len();
         scores.resize(start + capture.row_count(kind), 0.0);
         model.score_rows(capture.rows(kind), scores.get_mut(start..).unwrap_or_default());
     }
 
-    /// A calibration a group; that of all where the group has too few rows.
-    fn groups(&self, of_all: &Calibration) -> impl Iterator<Item = (u32, Calibration)> {
-        GROUPS.into_iter().zip(&self.scores).map(|(from, own)| {
-            let enough = own.len() >= FEWEST_OF_GROUP;
-            (from, if enough { Calibration::fit(own) } else { of_all.clone() })
+    fn of_all(&self) -> Calibrations {
+        let scores: Vec<f32> = self.groups.iter().flat_map(|group| &group.scores).copied().collect();
+        let can_alert: Vec<bool> = self.groups.iter().flat_map(|group| &group.can_alert).copied().collect();
+        Calibrations::fit(&scores, &can_alert)
+    }
+
+    /// Calibrations a group; those of all where the group has too few rows.
+    fn groups(&self, of_all: &Calibrations) -> impl Iterator<Item = (u32, Calibrations)> {
+        GROUPS.into_iter().zip(&self.groups).map(|(from, own)| {
+            let enough = own.scores.len() >= FEWEST_OF_GROUP;
+            (from, if enough { Calibrations::fit(&own.scores, &own.can_alert) } else { of_all.clone() })
         })
     }
 }

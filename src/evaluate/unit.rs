@@ -133,7 +133,7 @@ fn unit_of(kind: Kind, index: usize, row: &ChannelScore, context: &Context<'_>) 
         prevalence: (context.hosts >= FEWEST_HOSTS).then(|| hosts_of_peer as f64 / context.hosts as f64),
     };
     let verdict = verdict(kind, row);
-    let (forest, chance) = if verdict.judged { (verdict.score, verdict.chance) } else { (0.0, 1.0) };
+    let (forest, chance) = if verdict.judged { (verdict.score, verdict.chances.of_any) } else { (0.0, 1.0) };
     let mut unit = Unit {
         subject: Subject::Channel(index),
         scores: rule_scores(kind, &facts),

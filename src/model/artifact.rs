@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::calibration::Calibration;
+use super::calibration::{Calibration, Calibrations};
 use super::distinct::Distinct;
 use super::error::ModelError;
 use super::forest::{Forest, MAX_FEATURES};
@@ -22,7 +22,7 @@ pub struct Model {
     transform: Transform,
     /// One a question.
     forests: Vec<Forest>,
-    calibration: Calibration,
+    calibration: Calibrations,
     /// The same of the rows of one group each, the lowest group first.
     groups: Vec<Group>,
 }
@@ -32,7 +32,7 @@ pub struct Model {
 pub(super) struct Group {
     /// The group's least value of what groups are made by.
     pub(super) from: u32,
-    pub(super) calibration: Calibration,
+    pub(super) calibration: Calibrations,
 }
 
 /// All of a model that people read: what `models/<name>.json` shows.
@@ -154,27 +154,25 @@ impl Model {
             features: features.iter().zip(transform.medians()).map(with_median).collect(),
             questions,
         };
-        let mut model =
-            Self { manifest, transform, forests, calibration: Calibration::default(), groups: Vec::new() };
+        let model =
+            Self { manifest, transform, forests, calibration: Calibrations::default(), groups: Vec::new() };
         let mut scores = vec![0.0; held_out.len() / width];
         model.score_rows(held_out, &mut scores);
-        model.calibration = Calibration::fit(&scores);
-        model.manifest.calibration_rows = model.calibration.len();
-        Ok(model)
+        Ok(model.calibrated_by(Calibrations::fit(&scores, &vec![true; scores.len()])))
     }
 
     /// The same model with p-values against other benign scores: those of rows that its own training had not seen.
     #[must_use]
-    pub fn calibrated_by(mut self, benign_scores: &[f32]) -> Self {
-        self.calibration = Calibration::fit(benign_scores);
-        self.manifest.calibration_rows = self.calibration.len();
+    pub fn calibrated_by(mut self, benign: Calibrations) -> Self {
+        self.manifest.calibration_rows = benign.all.len();
+        self.calibration = benign;
         self
     }
 
     /// The same model with a calibration of its own for each group of rows, given with its least value in rising order: Mondrian conformal prediction
     /// (Vovk, Gammerman and Shafer 2005, section 4.5). So p-values hold in each group, not only on average over all.
     #[must_use]
-    pub fn with_groups(mut self, groups: impl IntoIterator<Item = (u32, Calibration)>) -> Self {
+    pub fn with_groups(mut self, groups: impl IntoIterator<Item = (u32, Calibrations)>) -> Self {
         self.groups = groups.into_iter().map(|(from, calibration)| Group { from, calibration }).collect();
         self
     }
@@ -183,17 +181,17 @@ impl Model {
     pub(super) fn from_parts(
         manifest: Manifest,
         forests: Vec<Forest>,
-        calibration: Calibration,
+        calibration: Calibrations,
         groups: Vec<Group>,
     ) -> Result<Self, ModelError> {
         if !groups.is_sorted_by(|a, b| a.from < b.from) || groups.len() > MAX_GROUPS {
             return Err(ModelError::invalid("groups of the calibration", groups.len(), "a rising sequence"));
         }
-        if calibration.len() != manifest.calibration_rows {
+        if calibration.all.len() != manifest.calibration_rows {
             return Err(ModelError::invalid(
                 "calibration rows",
                 manifest.calibration_rows,
-                calibration.len(),
+                calibration.all.len(),
             ));
         }
         let specs: Vec<FeatureSpec> = manifest.features.iter().map(|f| f.spec.clone()).collect();
@@ -246,13 +244,18 @@ impl Model {
 
     /// The scores of held-out benign rows, of all groups.
     pub fn calibration(&self) -> &Calibration {
-        &self.calibration
+        &self.calibration.all
     }
 
     /// The scores of held-out benign rows of the group that `value` belongs to; of all where it belongs to none.
-    pub fn calibration_of(&self, value: u32) -> &Calibration {
+    pub fn calibrations_of(&self, value: u32) -> &Calibrations {
         let after = self.groups.partition_point(|group| group.from <= value);
         after.checked_sub(1).and_then(|at| self.groups.get(at)).map_or(&self.calibration, |g| &g.calibration)
+    }
+
+    /// The calibrations of all groups together.
+    pub(super) fn calibrations(&self) -> &Calibrations {
+        &self.calibration
     }
 
     /// The calibrations of groups.
@@ -409,9 +412,9 @@ pub(super) mod tests {
 
     #[test]
     fn a_group_has_the_calibration_of_its_own_rows() {
-        let of = |scores: &[f32]| Calibration::fit(scores);
+        let of = |scores: &[f32]| Calibrations::fit(scores, &vec![true; scores.len()]);
         let model = model(4).with_groups([(4, of(&[0.2; 9])), (100, of(&[0.8; 9]))]);
-        let p_values = [3, 4, 99, 100, 5000].map(|value| model.calibration_of(value).p_value(0.5));
+        let p_values = [3, 4, 99, 100, 5000].map(|value| model.calibrations_of(value).all.p_value(0.5));
         assert_eq!(p_values, [model.calibration().p_value(0.5), 0.1, 0.1, 1.0, 1.0]);
         assert_eq!(Model::from_bytes(&model.to_bytes().unwrap()), Ok(model));
     }

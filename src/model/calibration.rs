@@ -22,6 +22,25 @@ pub struct Calibration {
     tail: Option<Tail>,
 }
 
+/// What benign rows of one sort score.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Calibrations {
+    /// All of them.
+    pub all: Calibration,
+    /// Those that can be reported, among all: a row that cannot counts as one that scores nothing. It says how seldom a benign row is reported
+    /// with such a score, where `all` says how seldom one has it.
+    pub reportable: Calibration,
+}
+
+impl Calibrations {
+    /// From the scores of benign rows that the forest was not trained on, and which of these rows can be reported.
+    pub fn fit(scores: &[f32], reportable: &[bool]) -> Self {
+        let reported = |(score, reportable): (&f32, &bool)| if *reportable { *score } else { 0.0 };
+        let of_reportable: Vec<f32> = scores.iter().zip(reportable).map(reported).collect();
+        Self { all: Calibration::fit(scores), reportable: Calibration::fit(&of_reportable) }
+    }
+}
+
 /// A calibration score and its rank.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Point {
@@ -171,6 +190,14 @@ mod tests {
             }
         }
         assert!(scores.is_sorted_by(|a, b| calibration.p_value(*a) <= calibration.p_value(*b)));
+    }
+
+    #[test]
+    fn rows_that_cannot_be_reported_count_as_innocent() {
+        let calibrations = Calibrations::fit(&[0.9, 0.8, 0.7, 0.6], &[false, true, false, true]);
+        let p_values = |score| [&calibrations.all, &calibrations.reportable].map(|c| c.p_value(score));
+        assert_eq!(p_values(0.85), [0.4, 0.2]);
+        assert_eq!(p_values(0.6), [1.0, 0.6]);
     }
 
     #[test]

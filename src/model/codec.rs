@@ -3,11 +3,11 @@
 //! | bytes | what |
 //! |---|---|
 //! | 8 | `UCMODEL\0` |
-//! | 4 | format version, 2 |
+//! | 4 | format version, 4 (3 is read too) |
 //! | 4 + n | length of the manifest, the manifest as JSON |
 //! | 2 or 8 a node | every tree of every question in preorder: feature, threshold (f32) and rows on the left; 0xffff for a leaf |
-//! | 4 + 4 + 12 a point | calibration rows, points, then score (f32), rows above, rows at least as high |
-//! | 4 | groups of the calibration; for each of them 4 bytes, its least value, and a calibration as above |
+//! | 4 + 4 + 12 a point, twice | calibration rows, points, then score (f32), rows above, rows at least as high; of all rows, then of those that can be reported |
+//! | 4 | groups of the calibration; for each of them 4 bytes, its least value, and two calibrations as above |
 //! | 32 | SHA-256 of all bytes before |
 //!
 //! The checksum tells damage; it does not make a file trustworthy. Everything read is checked again, and no allocation is
@@ -16,12 +16,14 @@
 use sha2::{Digest, Sha256};
 
 use super::artifact::{Group, MAX_GROUPS, Manifest, Model};
-use super::calibration::{Calibration, MAX_POINTS, Point};
+use super::calibration::{Calibration, Calibrations, MAX_POINTS, Point};
 use super::error::ModelError;
 use super::forest::{Forest, Node};
 
 const MAGIC: &[u8; 8] = b"UCMODEL\0";
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
+/// The version before, in which calibrations are of all rows alone: they stand for those that can be reported too.
+const FORMAT_OF_ALL: u32 = 3;
 const DIGEST_LEN: usize = 32;
 const LEAF: u16 = u16::MAX;
 
@@ -41,11 +43,11 @@ impl Model {
                 put_node(&mut bytes, node);
             }
         }
-        put_calibration(&mut bytes, self.calibration());
+        put_calibrations(&mut bytes, self.calibrations());
         put_len(&mut bytes, self.groups().len());
         for group in self.groups() {
             bytes.extend(group.from.to_le_bytes());
-            put_calibration(&mut bytes, &group.calibration);
+            put_calibrations(&mut bytes, &group.calibration);
         }
         let digest = Sha256::digest(&bytes);
         bytes.extend(digest);
@@ -57,20 +59,20 @@ impl Model {
     /// # Errors
     /// A [`ModelError`] saying what is wrong with them.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
-        let mut reader = Reader { bytes, offset: 0 };
+        let mut reader = Reader { bytes, offset: 0, format: FORMAT };
         if reader.array("the magic number")? != *MAGIC {
             return Err(ModelError::BadMagic);
         }
-        let found = reader.u32("the format version")?;
-        if found != FORMAT {
-            return Err(ModelError::UnsupportedFormat { found, supported: FORMAT });
+        reader.format = reader.u32("the format version")?;
+        if !(FORMAT_OF_ALL..=FORMAT).contains(&reader.format) {
+            return Err(ModelError::UnsupportedFormat { found: reader.format, supported: FORMAT });
         }
         reader.verify()?;
         let length = reader.u32("the length of the manifest")? as usize;
         let manifest = Manifest::from_json(reader.take(length, "the manifest")?)?;
         let forests = manifest.questions.iter().map(|_| reader.forest(&manifest));
         let forests = forests.collect::<Result<Vec<_>, ModelError>>()?;
-        let calibration = reader.calibration()?;
+        let calibration = reader.calibrations()?;
         let groups = reader.groups()?;
         match reader.bytes.len() - reader.offset {
             0 => Self::from_parts(manifest, forests, calibration, groups),
@@ -86,6 +88,11 @@ impl Model {
 
 fn put_len(bytes: &mut Vec<u8>, len: usize) {
     bytes.extend(u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes());
+}
+
+fn put_calibrations(bytes: &mut Vec<u8>, calibrations: &Calibrations) {
+    put_calibration(bytes, &calibrations.all);
+    put_calibration(bytes, &calibrations.reportable);
 }
 
 fn put_calibration(bytes: &mut Vec<u8>, calibration: &Calibration) {
@@ -114,6 +121,7 @@ fn put_node(bytes: &mut Vec<u8>, node: Node) {
 struct Reader<'a> {
     bytes: &'a [u8],
     offset: usize,
+    format: u32,
 }
 
 impl<'a> Reader<'a> {
@@ -149,7 +157,7 @@ impl<'a> Reader<'a> {
     /// Checks the checksum at the end and takes it off.
     fn verify(&mut self) -> Result<(), ModelError> {
         let content = self.bytes.len().saturating_sub(DIGEST_LEN).max(self.offset);
-        let mut end = Reader { bytes: self.bytes, offset: content };
+        let mut end = Reader { bytes: self.bytes, offset: content, format: self.format };
         let digest = end.take(DIGEST_LEN, "the checksum")?;
         self.bytes = self.bytes.get(..content).unwrap_or_default();
         if Sha256::digest(self.bytes).as_slice() == digest { Ok(()) } else { Err(ModelError::Checksum) }
@@ -194,7 +202,13 @@ impl<'a> Reader<'a> {
         if count > MAX_GROUPS {
             return Err(ModelError::invalid("number of calibration groups", count, MAX_GROUPS));
         }
-        (0..count).map(|_| Ok(Group { from: self.u32(WHAT)?, calibration: self.calibration()? })).collect()
+        (0..count).map(|_| Ok(Group { from: self.u32(WHAT)?, calibration: self.calibrations()? })).collect()
+    }
+
+    fn calibrations(&mut self) -> Result<Calibrations, ModelError> {
+        let all = self.calibration()?;
+        let reportable = if self.format == FORMAT_OF_ALL { all.clone() } else { self.calibration()? };
+        Ok(Calibrations { all, reportable })
     }
 
     fn calibration(&mut self) -> Result<Calibration, ModelError> {
@@ -275,6 +289,20 @@ mod tests {
         };
         check(&|b| length(b, u32::MAX), "ends in the manifest");
         check(&|b| length(b, 7), "manifest cannot be read");
+    }
+
+    #[test]
+    fn in_the_version_before_the_calibration_of_all_rows_stands_for_both() {
+        let model = model(6);
+        let mut bytes = model.to_bytes().unwrap();
+        // Behind the two calibrations are the number of groups, none here, and the checksum.
+        let mut calibration = Vec::new();
+        put_calibration(&mut calibration, model.calibration());
+        let second = bytes.len() - DIGEST_LEN - 4 - calibration.len();
+        bytes.drain(second..second + calibration.len());
+        bytes[8..12].copy_from_slice(&FORMAT_OF_ALL.to_le_bytes());
+        sign(&mut bytes);
+        assert_eq!(Model::from_bytes(&bytes), Ok(model));
     }
 
     #[test]

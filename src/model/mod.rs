@@ -30,7 +30,7 @@ mod train;
 mod transform;
 
 pub use artifact::{Manifest, ManifestFeature, Model, Provenance, Question, TrainingInput};
-pub use calibration::Calibration;
+pub use calibration::{Calibration, Calibrations};
 pub use error::ModelError;
 pub use forest::{Forest, MAX_FEATURES, MAX_SAMPLE, MAX_TREES};
 pub use schema::{Direction, FeatureSpec, Scale, schema_sha256};

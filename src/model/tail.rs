@@ -2,10 +2,8 @@
 
 use super::calibration::Point;
 
-/// Share of the calibration rows that the tail is fitted to.
-const SHARE: f64 = 0.01;
-/// Rows from which there is a tail: the mean of fewer says little.
-const FEWEST_ROWS: f64 = 20.0;
+/// The highest calibration rows, to which the tail is fitted: the mean of fewer says little, and of more, what is usual comes in.
+const ROWS: f64 = 30.0;
 /// No chance is told to be smaller.
 const LEAST: f64 = 1e-9;
 
@@ -29,7 +27,7 @@ impl Tail {
         let rows = f64::from(rows);
         let (mut above, mut sum, mut from) = (0.0, 0.0, None);
         for point in points {
-            if above >= (SHARE * rows).max(FEWEST_ROWS) {
+            if above >= ROWS {
                 from = Some(point.score);
                 break;
             }
