@@ -157,7 +157,7 @@ fn exfil_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
     if channel.dns().is_some() {
         return None;
     }
-    if upload_ratio(out, back) < UPLOAD_RATIO && !uploads_at_once(view) {
+    if upload_ratio(out, back) < UPLOAD_RATIO && !uploads_at_once(view) && !surges(channel) {
         return None;
     }
     let peak_share = channel.peak_out.peak() as f64 / channel.traffic.bytes_out.max(1) as f64;
@@ -191,6 +191,12 @@ fn uploads_at_once(view: &ChannelView<'_>) -> bool {
         *sum += if out >= UPLOAD_BYTES { out } else { 0 };
     }
     in_uploads > in_exchanges
+}
+
+/// Whether most of what left went ahead of answers, inside connections that may fetch far more.
+fn surges(channel: &Channel) -> bool {
+    let surge = channel.surge_out();
+    surge >= UPLOAD_BYTES && surge * 2 > channel.traffic.payload_out
 }
 
 fn icmp_payload(channel: &Channel) -> u64 {

@@ -84,7 +84,7 @@ impl IcmpState {
         self.payload_changes += u64::from(record.icmp_payload_changes);
         self.reply_mismatches += u64::from(record.icmp_reply_mismatches);
         if outbound {
-            self.payload_max = self.payload_max.max(record.orig_payload_max);
+            self.payload_max = self.payload_max.max(record.icmp_payload_max);
         }
     }
 }
@@ -141,6 +141,7 @@ pub struct Channel {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Rare {
     volume_out: Option<VolumeHistogram>,
+    surge_out: u64,
     dns: Option<Box<DomainState>>,
     icmp: IcmpState,
 }
@@ -177,6 +178,26 @@ impl Channel {
     /// IP bytes out over its life, once they are worth a chart.
     pub fn volume_out(&self) -> Option<&VolumeHistogram> {
         self.rare.as_ref()?.volume_out.as_ref()
+    }
+
+    /// Payload by which the host ran ahead of the peer, summed over the connections: see [`crate::flow::Counters::orig_surge`].
+    pub fn surge_out(&self) -> u64 {
+        self.rare.as_ref().map_or(0, |rare| rare.surge_out)
+    }
+
+    /// Payload that left the host: that out less that in, or by how much it ran ahead where that is more. What is fetched at other
+    /// times does not excuse what is sent.
+    pub fn payload_left(&self) -> u64 {
+        self.net_out().max(self.surge_out())
+    }
+
+    /// Whether what left is known by how far the host ran ahead: as much as that came back at other times.
+    pub fn runs_ahead(&self) -> bool {
+        self.surge_out() > self.net_out()
+    }
+
+    fn net_out(&self) -> u64 {
+        self.traffic.payload_out.saturating_sub(self.traffic.payload_in)
     }
 
     /// Share of the bytes out that left at some time or later, 0 to 1; of a channel that sent little, all or nothing.
@@ -236,6 +257,13 @@ impl Channel {
         if let Some(app) = &record.app {
             self.learn(app);
             self.hello_without_sni += u64::from(app.hello_without_sni);
+        }
+    }
+
+    /// Takes by how much more the host has run ahead of the peer in a connection.
+    pub fn surge(&mut self, new_bytes: u64) {
+        if new_bytes > 0 {
+            self.rare_mut().surge_out += new_bytes;
         }
     }
 
@@ -349,6 +377,22 @@ mod tests {
         assert_eq!(channel.longest, Span::from_secs(300));
         assert_eq!(channel.total_duration, Span::from_secs(300));
         assert_eq!((channel.first_seen, channel.last_seen), (at(100), at(500)));
+    }
+
+    #[test]
+    fn what_was_fetched_does_not_excuse_what_left() {
+        let check = |(payload_out, payload_in), surges: &[u64], left, runs_ahead| {
+            let mut channel = Channel::new(Addr::default(), false, at(0));
+            channel.traffic = Traffic { payload_out, payload_in, ..Traffic::default() };
+            for bytes in surges {
+                channel.surge(*bytes);
+            }
+            assert_eq!((channel.payload_left(), channel.runs_ahead()), (left, runs_ahead), "{surges:?}");
+        };
+        check((50_000, 3_000_000), &[46_000], 46_000, true);
+        check((90_000, 3_000_000), &[40_000, 0, 40_000], 80_000, true);
+        check((90_000, 1_000), &[88_000], 89_000, false);
+        check((500, 3_000_000), &[], 0, false);
     }
 
     #[test]

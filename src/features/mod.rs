@@ -272,6 +272,7 @@ impl FeatureStore {
         let make = || Channel::new(end.peer, end.internal, record.first);
         self.channels.update(key, *hash, make, |channel| {
             channel.report(record, &new, report.first, ended, end.outbound);
+            channel.surge(if end.outbound { report.new.orig_surge } else { 0 });
             channel.unresolved += u64::from(unresolved);
             if channel.name.is_none() {
                 channel.name = name.cloned();

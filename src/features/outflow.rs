@@ -9,7 +9,7 @@ use crate::decode::app::registered_domain;
 use crate::features::{Channel, ChannelKey, Observed, peer_name};
 use crate::time::Span;
 
-/// Bytes out less bytes in from which a channel can be part of an outflow.
+/// Payload left from which a channel can be part of an outflow.
 const LEAST_BYTES: u64 = 10_000;
 /// Other hosts that must send to a destination before their custom counts: two intruders must not excuse each other.
 const FEWEST_OTHERS: usize = 3;
@@ -30,7 +30,7 @@ const CARRIED: f64 = 0.9;
 /// What leaves a host, as far as a channel is part of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Outflow {
-    /// Payload bytes out less those in.
+    /// Payload that left: see [`Channel::payload_left`].
     pub sent: Part,
     /// Those of them that are beyond what is usual.
     pub unusual: Part,
@@ -76,7 +76,7 @@ enum Destination<'a> {
     Addr(Addr),
 }
 
-/// A channel that sends more than it receives.
+/// A channel that sends more than it receives, all in all or for a while.
 #[derive(Clone, Copy, Debug)]
 struct Upload<'a> {
     destination: Destination<'a>,
@@ -91,10 +91,9 @@ struct Upload<'a> {
     unusual: f64,
 }
 
-/// Whether a channel sends more to the outside than it receives, so much that it can be part of an outflow.
+/// Whether so much leaves to the outside on a channel that it can be part of an outflow.
 pub fn sends_out(key: &ChannelKey, channel: &Channel) -> bool {
-    let least = channel.traffic.payload_in.saturating_add(LEAST_BYTES);
-    channel.traffic.payload_out >= least && key.outbound && !channel.internal && channel.dns().is_none()
+    channel.payload_left() >= LEAST_BYTES && key.outbound && !channel.internal && channel.dns().is_none()
 }
 
 /// The outflows of channels that send out, by the place that each is given with.
@@ -128,10 +127,9 @@ pub fn outflows(senders: &[(usize, &ChannelKey, &Channel)], observed: Observed) 
 
 impl<'a> Upload<'a> {
     fn of(index: usize, key: &'a ChannelKey, channel: &'a Channel, observed: Observed) -> Self {
-        let bytes = channel.traffic.payload_out.saturating_sub(channel.traffic.payload_in);
         let destination = peer_name(key, channel)
             .map_or(Destination::Addr(channel.address), |name| Destination::Domain(registered_domain(name)));
-        let bytes = bytes as f64;
+        let bytes = channel.payload_left() as f64;
         let parts = parts_of(channel, observed);
         let begins_s = (channel.first_seen - observed.first).as_secs_f64();
         Self { destination, host: key.host, index, bytes, begins_s, parts, unusual: bytes }
@@ -332,6 +330,15 @@ mod tests {
         more.push((20 * HOUR, 100_000_000));
         let (_, unusual) = bytes_of(&[channel(1, 1, &more)])[0];
         assert!((50_000_000..110_000_000).contains(&unusual), "{unusual}");
+    }
+
+    #[test]
+    fn an_upload_beside_a_download_is_an_outflow() {
+        let (key, mut channel) = channel(1, 1, &[(HOUR, 51_000)]);
+        channel.traffic.payload_in = 3_000_000;
+        assert_eq!(bytes_of(&[(key.clone(), channel.clone())]), []);
+        channel.surge(46_000);
+        assert_eq!(bytes_of(&[(key, channel)]), [(0, 46_000)]);
     }
 
     #[test]

@@ -244,7 +244,7 @@ pub const EXFIL: &[Feature] = &[
         Larger,
         Log,
         1e11,
-        "payload bytes out less those in, beyond three times what other hosts send to the same destinations (the upper quartile of three or more), weighed by the share that is beyond, and beyond three times the host's own custom there; summed over the channels that carry nine tenths of the host's outflow",
+        "payload bytes out less those in (or those sent ahead of answers, where they are more), beyond three times what other hosts send to the same destinations (the upper quartile of three or more), weighed by the share that is beyond, and beyond three times the host's own custom there; summed over the channels that carry nine tenths of the host's outflow",
         |v| v.outflow.unusual.of_carriers
     ),
     feature!(

@@ -59,6 +59,7 @@ impl Tally {
             resp_payload: base.resp_payload + u64::from(resp.payload),
             orig_wire_bytes: base.orig_wire_bytes + u64::from(orig.wire_bytes),
             resp_wire_bytes: base.resp_wire_bytes + u64::from(resp.wire_bytes),
+            orig_surge: base.orig_surge,
         }
     }
 

@@ -23,6 +23,7 @@ mod report;
 mod slab;
 mod state;
 mod stats;
+mod surge;
 mod table;
 mod tables;
 mod tcp;

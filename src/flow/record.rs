@@ -43,9 +43,15 @@ pub struct Counters {
     pub orig_wire_bytes: u64,
     /// Frame bytes, link layer included, as tshark counts conversations.
     pub resp_wire_bytes: u64,
+    /// Payload by which the originator ran ahead at most: what it sent beyond twice what it received, over any stretch of the flow.
+    /// Nothing below 10 kB. Where only sums are known, the least that it can be.
+    pub orig_surge: u64,
 }
 
 impl Counters {
+    /// A surge of fewer bytes is a request, not data.
+    pub const LEAST_SURGE: u64 = 10_000;
+
     /// Counts one packet.
     #[cfg(test)]
     pub(super) fn add(&mut self, from: Direction, packet: &Packet) {
@@ -79,6 +85,7 @@ impl Counters {
         change(&mut self.resp_payload, other.resp_payload);
         change(&mut self.orig_wire_bytes, other.orig_wire_bytes);
         change(&mut self.resp_wire_bytes, other.resp_wire_bytes);
+        change(&mut self.orig_surge, other.orig_surge);
     }
 
     /// What was counted after `earlier`, an older copy of these counters.
@@ -260,8 +267,8 @@ pub struct FlowRecord {
     pub icmp_payload_changes: u32,
     /// ICMP echo: replies whose payload differs from the request with the same identifier and sequence number.
     pub icmp_reply_mismatches: u32,
-    /// Largest payload of one packet of the originator, in bytes.
-    pub orig_payload_max: u32,
+    /// ICMP: largest payload of one message of the originator, in bytes.
+    pub icmp_payload_max: u32,
     /// What the source of the record could not see.
     pub unseen: Unseen,
 }

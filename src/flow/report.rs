@@ -38,7 +38,6 @@ fn record(flow: &FlowMut<'_>, seed: Seed) -> FlowRecord {
         history,
         app: cold.app.info().cloned(),
         first_speaker: hot.heard.first_speaker(),
-        orig_payload_max: flow.warm.orig_payload_max,
         ..FlowRecord::default()
     };
     match &flow.stream.transport {
@@ -50,6 +49,7 @@ fn record(flow: &FlowMut<'_>, seed: Seed) -> FlowRecord {
         Transport::Icmp(echo) => {
             record.icmp_payload_changes = echo.payload_changes;
             record.icmp_reply_mismatches = echo.reply_mismatches;
+            record.icmp_payload_max = echo.payload_max;
         }
         Transport::Other => {}
     }

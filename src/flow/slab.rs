@@ -10,6 +10,7 @@ use crate::flow::exchange::Burst;
 use crate::flow::history::Rare;
 use crate::flow::icmp::Echo;
 use crate::flow::orient::orient;
+use crate::flow::surge::Surge;
 use crate::flow::tcp::Tcp;
 use crate::flow::{Config, Counters, FlowKey};
 use crate::memory::prefetch;
@@ -145,7 +146,7 @@ pub(super) enum Transport {
 pub(super) struct Warm {
     pub(super) tally: Tally,
     pub(super) burst: Burst,
-    pub(super) orig_payload_max: u32,
+    pub(super) surge: Surge,
 }
 
 /// What every packet of TCP changes, and the first two of other flows: one cache line.
@@ -190,7 +191,9 @@ impl FlowMut<'_> {
 
     /// The counters in full.
     pub(super) fn counters(&self) -> Counters {
-        self.warm.tally.on(&self.cold.rare.as_ref().map_or(Counters::default(), |rare| rare.carried))
+        let counters =
+            self.warm.tally.on(&self.cold.rare.as_ref().map_or(Counters::default(), |rare| rare.carried));
+        Counters { orig_surge: counters.orig_surge.max(self.warm.surge.bytes()), ..counters }
     }
 
     /// What most flows never need, made where it is not there yet.

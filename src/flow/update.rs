@@ -26,9 +26,6 @@ pub(super) fn count(
     if flow.warm.tally.add(from, packet) {
         flow.warm.tally.carry(&mut flow.cold.rare.get_or_insert_default().carried);
     }
-    if from == Direction::Orig {
-        flow.warm.orig_payload_max = flow.warm.orig_payload_max.max(packet.payload_len);
-    }
     // As in Zeek, what trails the close of both sides does not make a connection longer.
     if !was_closed {
         flow.hot.last = flow.hot.last.max(packet.ts);
@@ -36,6 +33,11 @@ pub(super) fn count(
     let payload = count_transport(&mut flow, from, packet);
     if packet.payload_len > 0 && payload == Payload::Fresh {
         flow.hot.heard.speaks(from);
+        let ended = flow.warm.surge.add(from, packet.payload_len);
+        if ended > 0 {
+            let most = &mut flow.rare().carried.orig_surge;
+            *most = ended.max(*most);
+        }
         read_payload(&mut flow, from, packet, data, room, out);
     }
 }
@@ -60,7 +62,7 @@ fn count_transport(flow: &mut FlowMut<'_>, from: Direction, packet: &Packet) -> 
             payload
         }
         Transport::Icmp(echo) => {
-            echo.update(packet);
+            echo.update(from, packet);
             Payload::Fresh
         }
         Transport::Other => {

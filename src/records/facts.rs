@@ -66,6 +66,7 @@ impl Facts {
             resp_payload: resp.payload(header),
             orig_wire_bytes: orig.frame_bytes.unwrap_or_default(),
             resp_wire_bytes: resp.frame_bytes.unwrap_or_default(),
+            orig_surge: surge_of(orig.payload(header), resp.payload(header)),
         };
         FlowRecord {
             key: self.key,
@@ -79,7 +80,7 @@ impl Facts {
             state: self.state.unwrap_or_else(|| likely_state(&counters)),
             history: self.history,
             first_speaker: self.history.as_str().chars().find_map(speaker).unwrap_or_default(),
-            orig_payload_max: mean_payload(&counters),
+            icmp_payload_max: mean_payload(&counters),
             unseen: unseen.fold(Unseen::PACING, |all, (_, one)| all.or(one)),
             ..FlowRecord::default()
         }
@@ -139,6 +140,12 @@ const fn speaker(letter: char) -> Option<u8> {
         'd' => Some(2),
         _ => None,
     }
+}
+
+/// By how much the originator ran ahead at least: over the whole connection.
+fn surge_of(orig_payload: u64, resp_payload: u64) -> u64 {
+    let ahead = orig_payload.saturating_sub(resp_payload.saturating_mul(2));
+    if ahead >= Counters::LEAST_SURGE { ahead } else { 0 }
 }
 
 /// Bytes of the headers of a packet at least.

@@ -172,12 +172,24 @@ fn answers_are_syn_acks_and_payload() {
 }
 
 #[test]
-fn first_speaker_and_payload_sizes() {
+fn the_first_speaker_is_told() {
     let mut net = Net::new(&Config::default());
     handshake(&mut net);
     net.send(tcp(Resp, 1.0, A, 501, 101, 70)).send(tcp(Orig, 1.1, A, 101, 571, 30)).finish();
-    let record = &net.reports()[0].record;
-    assert_eq!((record.first_speaker, record.orig_payload_max), (2, 30));
+    assert_eq!(net.reports()[0].record.first_speaker, 2);
+}
+
+#[test]
+fn an_upload_inside_a_download_is_told_as_it_goes_on() {
+    let mut net = Net::new(&Config::default());
+    handshake(&mut net);
+    net.send(tcp(Resp, 1.0, A, 501, 101, 60_000)).send(tcp(Orig, 2.0, A, 101, 60_501, 30_000)).sweep(70.0);
+    net.send(tcp(Resp, 71.0, A, 60_501, 30_101, 100))
+        .send(tcp(Orig, 72.0, A, 30_101, 60_601, 9_000))
+        .finish();
+    let surges: Vec<_> =
+        net.reports().iter().map(|r| (r.record.counters.orig_surge, r.new.orig_surge)).collect();
+    assert_eq!(surges, [(30_000, 30_000), (38_800, 8_800)]);
 }
 
 #[test]
