@@ -113,21 +113,21 @@ impl<'a> ChannelView<'a> {
     }
 
     /// How far the service is from what its port promises, 0 to 1.
-    pub(super) fn port_mismatch(&self) -> f64 {
+    pub fn port_mismatch(&self) -> f64 {
         if !self.is_tcp_or_udp() || !self.has_payload() || self.is_domain() {
             return 0.0;
         }
         let port = self.key.port;
-        let mismatch = match self.channel.service {
+        match self.channel.service {
             Service::Tls if TLS_PORTS.contains(&port) => 0.0,
             Service::Http if HTTP_PORTS.contains(&port) => 0.0,
             Service::Tls | Service::Http => 1.0,
             Service::Quic => f64::from(u8::from(port != 443)),
+            Service::Unknown if self.channel.unseen.has(Unseen::SERVICE) => f64::NAN,
             Service::Unknown if CLAIMED_PORTS.contains(&port) => 1.0,
             Service::Unknown if port >= 1024 => 0.7,
             _ => 0.0,
-        };
-        self.if_seen(Unseen::SERVICE, mismatch)
+        }
     }
 
     fn is_domain(&self) -> bool {
@@ -172,7 +172,11 @@ impl<'a> ChannelView<'a> {
     }
 
     pub(super) fn weak_identity(&self) -> f64 {
-        let nameless = self.channel.name.is_none() && self.channel.service == Service::Http;
+        let nameless = self.channel.name.is_none();
+        if matches!(self.channel.service, Service::Irc | Service::Ftp | Service::Smtp) {
+            return flag(nameless);
+        }
+        let nameless = nameless && self.channel.service == Service::Http;
         let no_sni = self.channel.hello_without_sni as f64 / self.channel.flows.max(1) as f64;
         self.if_seen(Unseen::NAMES.or(Unseen::SERVICE), no_sni.min(1.0).max(flag(nameless)))
     }
@@ -224,7 +228,8 @@ impl<'a> ChannelView<'a> {
     pub(super) fn cleartext(&self) -> f64 {
         use Service::{Ftp, Http, Irc, Smtp, Unknown};
         let cleartext = matches!(self.channel.service, Ftp | Smtp | Http | Irc | Unknown);
-        self.if_seen(Unseen::SERVICE, flag(self.is_tcp_or_udp() && self.has_payload() && cleartext))
+        let value = flag(self.is_tcp_or_udp() && self.has_payload() && cleartext);
+        if self.channel.service == Unknown { self.if_seen(Unseen::SERVICE, value) } else { value }
     }
 
     pub(super) fn unresolved_share(&self) -> f64 {

@@ -90,6 +90,14 @@ fn history(text: Option<&str>) -> History {
     history
 }
 
+/// Whether a protocol would be known: Zeek reads a stream from its begin on, and only in order. Of one that it came to in the middle, or
+/// that it cut in two because nothing was said for minutes, a service that is not told says nothing.
+pub(super) fn is_readable(record: &FlowRecord) -> bool {
+    let letters = record.history.as_str();
+    let spoke = record.counters.orig_payload > 0 || record.counters.resp_payload > 0;
+    record.key.proto != proto::TCP || letters.is_empty() || letters.starts_with("Sh") || !spoke
+}
+
 /// What is known of a connection of which the log says only what protocols it speaks; nothing where it says nothing.
 pub(super) fn logged_service(text: &str, service: Service) -> Option<AppInfo> {
     let told = !text.is_empty() && text.len() <= SERVICE_MAX;
@@ -97,7 +105,7 @@ pub(super) fn logged_service(text: &str, service: Service) -> Option<AppInfo> {
 }
 
 /// The service of Zeek's names for the protocols that a connection speaks, the one that tells most where there are several.
-pub(super) fn service(names: &str, port: u16) -> Service {
+pub(super) fn service(names: &str, protocol: u8, port: u16) -> Service {
     const BY_WEIGHT: [(&str, Service); 24] = [
         ("quic", Service::Quic),
         ("ssl", Service::Tls),
@@ -126,6 +134,8 @@ pub(super) fn service(names: &str, port: u16) -> Service {
     ];
     let spoken = |name: &str| names.split(',').any(|spoken| spoken.eq_ignore_ascii_case(name));
     match BY_WEIGHT.into_iter().find(|(name, _)| spoken(name)) {
+        // Zeek calls DTLS by the name of TLS.
+        Some((_, Service::Tls)) if protocol == proto::UDP => Service::Stun,
         // Names that are asked for on the local network.
         Some((_, Service::Dns)) if matches!(port, 137 | 5353 | 5355) => Service::Discovery,
         found => found.map_or(Service::Unknown, |(_, service)| service),
@@ -215,13 +225,51 @@ mod tests {
     }
 
     #[test]
+    fn what_ran_ahead_is_what_the_sums_tell() {
+        let surge = |extra: &str| read(extra).unwrap().counters.orig_surge;
+        assert_eq!(surge(FULL), 0);
+        assert_eq!(surge(r#""proto":"tcp","orig_bytes":50000,"resp_bytes":6000"#), 38_000);
+        assert_eq!(surge(r#""proto":"tcp","orig_bytes":9999,"resp_bytes":0"#), 0);
+    }
+
+    #[test]
+    fn the_time_is_asked_for_in_datagrams_of_one_size() {
+        use super::super::facts::is_ntp;
+        let ntp =
+            r#""proto":"udp","id.resp_p":123,"orig_pkts":2,"orig_bytes":96,"resp_pkts":1,"resp_bytes":48"#;
+        for (line, expected) in [
+            (ntp.to_owned(), true),
+            (ntp.replace(":48", ":49"), false),
+            (ntp.replace(":123", ":124"), false),
+            (ntp.replace("udp", "tcp"), false),
+        ] {
+            let line = format!(r#"{{"ts":1,"id.orig_h":"10.0.0.1","id.resp_h":"192.0.2.7",{line}}}"#);
+            assert_eq!(is_ntp(&flow(&json::row(&line).unwrap(), Seed(1)).unwrap()), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_stream_is_read_from_its_begin() {
+        for (history, expected) in
+            [("ShADadFf", true), ("", true), ("DdA", false), ("hADad", false), ("SadAD", false)]
+        {
+            let line = FULL.replace("ShADadFf", history);
+            assert_eq!(is_readable(&read(&line).unwrap()), expected, "{history}");
+        }
+        assert!(is_readable(&read(r#""proto":"udp","history":"Dd""#).unwrap()));
+    }
+
+    #[test]
     fn the_service_that_tells_most_is_taken() {
-        let check = |names: &str, port: u16, expected| assert_eq!(service(names, port), expected, "{names}");
+        let check = |names: &str, port: u16, expected| {
+            assert_eq!(service(names, proto::TCP, port), expected, "{names}");
+        };
         check("ssl", 443, Service::Tls);
         check("ssl,quic", 443, Service::Quic);
         check("gssapi,smb,krb", 445, Service::Smb);
         check("dns", 53, Service::Dns);
         check("dns", 5353, Service::Discovery);
         check("krb_tcp", 88, Service::Unknown);
+        assert_eq!(service("ssl", proto::UDP, 10_000), Service::Stun);
     }
 }

@@ -159,6 +159,20 @@ fn header_bytes(key: &FlowKey) -> u64 {
     ip + transport
 }
 
+/// Whether a record looks like nothing but the time being asked for: datagrams of the size that NTP has without extensions (RFC 5905,
+/// section 7.3), to its port. Zeek knows the protocol from version 3 on, exporters and Argus do not.
+pub(super) fn is_ntp(record: &FlowRecord) -> bool {
+    const PORT: u16 = 123;
+    const BYTES: u64 = 48;
+    let counters = &record.counters;
+    let of_its_size = |packets: u64, payload: u64| packets.saturating_mul(BYTES) == payload;
+    record.key.proto == proto::UDP
+        && record.key.resp_port == PORT
+        && counters.orig_pkts > 0
+        && of_its_size(counters.orig_pkts, counters.orig_payload)
+        && of_its_size(counters.resp_pkts, counters.resp_payload)
+}
+
 /// Bytes that the largest payload of the originator has at least: the mean.
 fn mean_payload(counters: &Counters) -> u32 {
     let mean = counters.orig_payload.checked_div(counters.orig_pkts);

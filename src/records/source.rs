@@ -191,10 +191,10 @@ fn entry(
     Ok(match kind {
         LogKind::Conn | LogKind::OpenConn => {
             let mut record = conn::flow(row, seed)?;
-            if no_services {
+            let service = services.of(row, record.key.proto);
+            if no_services || service.is_none() && !conn::is_readable(&record) {
                 record.unseen = record.unseen.or(Unseen::SERVICE);
             }
-            let service = services.of(row);
             Some(match kind {
                 LogKind::OpenConn => Entry::Open(record, service),
                 _ => Entry::Flow(record, service),
@@ -215,10 +215,10 @@ impl Services {
     /// Services that are remembered.
     const MAX: usize = 64;
 
-    fn of(&mut self, row: &Row<'_>) -> Option<Arc<AppInfo>> {
+    fn of(&mut self, row: &Row<'_>, protocol: u8) -> Option<Arc<AppInfo>> {
         let text = row.text(Column::Service)?;
         let port = row.port(Column::RespP).ok().flatten().unwrap_or_default();
-        let service = conn::service(text, port);
+        let service = conn::service(text, protocol, port);
         let is_it =
             |info: &&Arc<AppInfo>| info.service == service && info.logged_service.as_deref() == Some(text);
         if let Some(known) = self.known.iter().find(is_it) {

@@ -69,6 +69,16 @@ fn at(dir: &TempDir, name: &str) -> PathBuf {
 }
 
 #[test]
+fn tls_over_datagrams_is_dtls() {
+    let line = conn(100.0, "Ccall", 60.0, "-").replace("tcp", "udp").replace("ShADadFf", "Dd");
+    let ssl = ssl_log("100.0\tCcall\t10.0.0.1\t192.0.2.7\tDTLSv12\t-\tT\n");
+    let dir = folder(&[("conn.log", conn_log(&[line])), ("ssl.log", ssl)]);
+    let (records, _) = read(&[at(&dir, "conn.log"), at(&dir, "ssl.log")]);
+    let service = flows(&records)[0].app.as_ref().map(|app| app.service);
+    assert_eq!(service, Some(crate::decode::app::Service::Stun));
+}
+
+#[test]
 fn connections_come_in_the_order_of_their_ends() {
     let lines = [
         conn(100.0, "Clong", 900.0, "-"),

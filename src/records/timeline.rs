@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
+use super::facts::is_ntp;
 use super::inputs::LogFile;
 use super::kind::LogKind;
 use super::names::Names;
@@ -16,6 +17,7 @@ use super::reorder::Reorder;
 use super::source::{Entry, Source};
 use super::{Record, RecordError, RecordSource, RecordStats, Told};
 use crate::decode::app::{AppInfo, Service};
+use crate::decode::proto;
 use crate::flow::{DnsEvent, FlowRecord, Unseen};
 use crate::seed::Seed;
 use crate::time::Timestamp;
@@ -231,7 +233,15 @@ impl RecordTimeline {
             Pending::Dns(event) => return Told::Dns(event),
             Pending::Flow(record, service) => (record, service),
         };
-        record.app = match self.names.take(record.uid) {
+        record.app = match self.names.take(record.uid).map(|named| self.over(record.key.proto, named)) {
+            None if service.is_none() && is_ntp(&record) => {
+                let logged_service = (!record.unseen.has(Unseen::SERVICE)).then(Arc::default);
+                Some(self.names.share(AppInfo {
+                    service: Service::Ntp,
+                    logged_service,
+                    ..AppInfo::default()
+                }))
+            }
             None => service,
             // Without a column for it, nobody said that there is no protocol.
             Some(named) if record.unseen.has(Unseen::SERVICE) => Some(named),
@@ -247,6 +257,14 @@ impl RecordTimeline {
             record.unseen = record.unseen.or(Unseen::NAMES);
         }
         Told::whole(record)
+    }
+
+    /// What `ssl.log` tells of a connection over UDP is DTLS.
+    fn over(&mut self, protocol: u8, named: Arc<AppInfo>) -> Arc<AppInfo> {
+        if protocol != proto::UDP || named.service != Service::Tls {
+            return named;
+        }
+        self.names.share(AppInfo { service: Service::Stun, ..(*named).clone() })
     }
 
     /// What `conn.log` and the log of the protocol say together.

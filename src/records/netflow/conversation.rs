@@ -1,10 +1,13 @@
 //! One conversation as exports tell it: pieces of either direction, cut by the exporter's timeouts, as one flow again.
 
+use std::sync::Arc;
+
 use super::fields::reversed;
 use super::piece::{Piece, Sent};
+use crate::decode::app::{AppInfo, Service};
 use crate::decode::{TcpFlags, proto};
 use crate::flow::{Config, ConnState, Counters, FlowKey, FlowRecord, History, Unseen, server_is_first};
-use crate::records::facts::{Facts, Side};
+use crate::records::facts::{Facts, Side, is_ntp};
 use crate::records::flags;
 use crate::seed::Seed;
 use crate::time::{Span, Timestamp};
@@ -194,6 +197,8 @@ impl Conversation {
         };
         let mut record = facts.flow(seed);
         record.unseen = record.unseen.or(Unseen::SERVICE).or(Unseen::NAMES);
+        record.app =
+            is_ntp(&record).then(|| Arc::new(AppInfo { service: Service::Ntp, ..AppInfo::default() }));
         if self.sampled {
             record.unseen = record.unseen.or(Unseen::PACKETS).or(Unseen::IP_BYTES);
         }
