@@ -129,11 +129,16 @@ fn c2_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
 }
 
 /// Whether the host comes back to a server that nobody named: no DNS answer gave its address, and the client asks for
-/// no name.
+/// no name. Or it asked DNS for a name that it does not tell the server, over TLS where TLS is not at home: libraries that are given a name
+/// send it, and what is built to be moved from server to server does not care.
 fn is_unnamed(view: &ChannelView<'_>) -> bool {
     let channel = view.channel;
+    let comes_back = channel.activities >= UNNAMED_BURSTS && !channel.names_unseen();
     let names_nobody = channel.hello_without_sni > 0 || channel.service == Service::Http;
-    channel.name.is_none() && !channel.names_unseen() && names_nobody && channel.activities >= UNNAMED_BURSTS
+    let keeps_name_back = channel.service == Service::Tls
+        && channel.hello_without_sni * 2 > channel.flows
+        && view.port_mismatch() >= 1.0;
+    comes_back && (channel.name.is_none() && names_nobody || keeps_name_back)
 }
 
 /// Whether echo messages carry data: their content changes, or there is far more of it than a ping needs.
