@@ -82,6 +82,11 @@ impl FlowTable {
         self.slab.len()
     }
 
+    /// Slots, live or free.
+    pub(super) fn slots(&self) -> usize {
+        self.slab.slots().len()
+    }
+
     /// What was counted so far.
     pub(super) fn stats(&self) -> Stats {
         Stats { inspections_cut: self.room.turned_away, ..self.stats }

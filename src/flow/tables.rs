@@ -79,6 +79,16 @@ impl FlowTables {
         self.len() == 0
     }
 
+    /// Places of flows, held or free: what a sweep looks at.
+    pub fn slots(&self) -> usize {
+        self.tables.iter().map(FlowTable::slots).sum()
+    }
+
+    /// Flows that the sweep that is going on has still to end or to report.
+    pub fn due(&self) -> usize {
+        self.due.len()
+    }
+
     /// What was counted so far.
     pub fn stats(&self) -> Stats {
         let mut stats = Stats::default();

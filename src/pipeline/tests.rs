@@ -1,13 +1,15 @@
+use super::workers::{SLOTS_A_PACKET, WORTH_WAKING};
 use super::*;
 use crate::capture::LinkType;
 
-/// Frames of one UDP conversation at these seconds, as one block.
-fn block(seconds: &[i64]) -> Block {
+/// Frames of UDP conversations, each of a second and of the host with a number, as one block.
+fn block(frames: &[(i64, u16)]) -> Block {
     let mut block = Block::default();
-    for &second in seconds {
+    for &(second, host) in frames {
+        let [high, low] = host.to_be_bytes();
         let offset = block.data.len();
         etherparse::PacketBuilder::ethernet2([2; 6], [4; 6])
-            .ipv4([10, 0, 0, 1], [192, 0, 2, 7], 64)
+            .ipv4([10, 0, high, low], [192, 0, 2, 7], 64)
             .udp(40_000, 53)
             .write(&mut block.data, b"payload")
             .unwrap();
@@ -29,7 +31,7 @@ struct Log(Vec<String>);
 
 impl Observer for Log {
     fn flow_ended(&mut self, record: &FlowRecord) {
-        self.0.push(format!("flow of {} ended", record.first.as_secs()));
+        self.0.push(format!("flow of {} at {} ended", record.key.orig, record.first.as_secs()));
     }
 
     fn tick(&mut self, at: Timestamp, pipeline: &mut Pipeline) {
@@ -38,11 +40,11 @@ impl Observer for Log {
     }
 }
 
-fn observed(blocks: &[&[i64]], threads: usize) -> Vec<String> {
+fn observed(blocks: &[&[(i64, u16)]], threads: usize) -> Vec<String> {
     let mut pipeline = Pipeline::new(&Config::default(), Seed(1), threads);
     let mut log = Log::default();
-    for seconds in blocks {
-        pipeline.take(block(seconds), &mut log);
+    for frames in blocks {
+        pipeline.take(block(frames), &mut log);
     }
     pipeline.finish(&mut log);
     assert_eq!(pipeline.stats().frames, blocks.iter().map(|block| block.len() as u64).sum::<u64>());
@@ -54,12 +56,30 @@ fn an_observer_sees_the_same_whatever_the_threads_and_blocks() {
     let expected = [
         "tick 10: 2 frames, 1 open",
         "tick 30: 3 frames, 1 open",
-        "flow of 1 ended",
+        "flow of 10.0.0.1 at 1 ended",
         "tick 120: 4 frames, 0 open",
-        "flow of 125 ended",
+        "flow of 10.0.0.1 at 125 ended",
     ];
+    let frames = [1, 9, 10, 30, 125, 126].map(|second| (second, 1));
+    let [a, b, c, d, e, f] = frames;
     for threads in [1, 2, 4] {
-        assert_eq!(observed(&[&[1, 9, 10, 30, 125, 126]], threads), expected, "{threads} threads");
-        assert_eq!(observed(&[&[1, 9], &[10], &[30, 125], &[126]], threads), expected, "{threads} threads");
+        assert_eq!(observed(&[&frames], threads), expected, "{threads} threads");
+        assert_eq!(observed(&[&[a, b], &[c], &[d, e], &[f]], threads), expected, "{threads} threads");
+    }
+}
+
+/// More flows than the calling thread takes by itself, in packets, in sweeps and at the end, and a few packets between.
+#[test]
+fn an_observer_sees_the_same_where_threads_are_woken_and_where_they_are_not() {
+    let hosts = u16::try_from(WORTH_WAKING * SLOTS_A_PACKET).unwrap();
+    let crowd = |second| -> Vec<(i64, u16)> { (0..hosts).map(|host| (second, host)).collect() };
+    let few = [(60, 7), (61, 8), (75, 7)];
+    let (first, second) = (crowd(1), crowd(160));
+    let later = few.map(|(at, host)| (at + 101, host));
+    let blocks: [&[(i64, u16)]; 5] = [&first, &few, &second[..9], &second[9..], &later];
+    let one = observed(&blocks, 1);
+    assert_eq!(one.iter().filter(|line| line.starts_with("flow")).count(), 2 * usize::from(hosts));
+    for threads in [2, 3, 4] {
+        assert!(observed(&blocks, threads) == one, "{threads} threads");
     }
 }

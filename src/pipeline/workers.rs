@@ -1,9 +1,9 @@
-//! Who owns the flow tables: the calling thread, threads beside it, or both.
+//! Who works on the flow tables: the calling thread, threads beside it, or both.
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::capture::Block;
@@ -23,6 +23,12 @@ const SWEEP_MARKS: usize = 16;
 /// Shards that the calling thread keeps where there is one thread beside it. It reads, decodes and applies events too, which is about
 /// three fifths of the work that the flows are; with more threads that is its part.
 const SHARDS_KEPT: usize = SHARDS / 4;
+
+/// Packets, or flows to settle, that are worth waking other threads: fewer are done before those have begun.
+pub(super) const WORTH_WAKING: usize = 512;
+
+/// Slots that a sweep looks at while a packet would be counted.
+pub(super) const SLOTS_A_PACKET: usize = 32;
 
 /// Something for a worker to do, and the lists to put its events into.
 #[derive(Debug)]
@@ -57,19 +63,28 @@ struct Worker {
     thread: Option<JoinHandle<()>>,
 }
 
+/// A request whose events were not applied yet.
+#[derive(Debug)]
+struct Pending {
+    /// The answers of the calling thread.
+    here: Vec<Report>,
+    /// Whether the threads beside it were asked too.
+    beside: bool,
+}
+
 /// All flow tables, and who works on them.
 ///
-/// Every request goes to every worker, and is answered by each in the order of the requests. The events of one request are
-/// applied together, so that their order does not depend on the number of workers.
+/// Every request is for all tables, and they take the requests in their order. The events of one request are applied together, so that
+/// their order does not depend on who answered. While nothing is pending all threads are idle, and the calling thread does by itself what
+/// is little work: between two ticks of a quiet link is less to do than it takes to wake another thread.
 #[derive(Debug)]
 pub(super) struct Workers {
-    /// The tables of the calling thread, where it has any.
-    here: Option<FlowTables>,
-    /// Its answers to the pending requests, the oldest first.
-    answers: VecDeque<Report>,
+    /// The tables that are dealt to the threads, one after the other, and behind them those that the calling thread keeps, where it
+    /// keeps some. A lock is never waited for: they are the calling thread's while nothing is pending, and their worker's otherwise.
+    tables: Vec<Arc<Mutex<FlowTables>>>,
     threads: Vec<Worker>,
-    /// Requests that were not answered yet.
-    pending: usize,
+    /// The oldest first.
+    pending: VecDeque<Pending>,
     stats: Stats,
     open: usize,
     batches: Vec<Arc<Batch>>,
@@ -88,12 +103,15 @@ impl Workers {
             1 => SHARDS_KEPT,
             _ => 0,
         };
-        let dealt = |worker| FlowTables::new(config, seed, |shard| shard >= kept && shard % beside == worker);
+        let new = |mine: &dyn Fn(usize) -> bool| Arc::new(Mutex::new(FlowTables::new(config, seed, mine)));
+        let dealt = (0..beside).map(|worker| new(&|shard| shard >= kept && shard % beside == worker));
+        let mut tables: Vec<_> = dealt.collect();
+        let threads = tables.iter().map(|tables| Worker::start(Arc::clone(tables))).collect();
+        tables.extend((kept > 0).then(|| new(&|shard| shard < kept)));
         Self {
-            here: (kept > 0).then(|| FlowTables::new(config, seed, |shard| shard < kept)),
-            answers: VecDeque::new(),
-            threads: (0..beside).map(|worker| Worker::start(dealt(worker))).collect(),
-            pending: 0,
+            tables,
+            threads,
+            pending: VecDeque::new(),
             stats: Stats::default(),
             open: 0,
             batches: Vec::new(),
@@ -103,33 +121,31 @@ impl Workers {
 
     /// Puts some packets of a batch through the tables. Their events may be applied by a later call.
     pub(super) fn process(&mut self, batch: &Arc<Batch>, range: Range<usize>, apply: Apply<'_>) {
-        self.request(&Work::Process(Arc::clone(batch), range));
-        let ahead = if self.threads.is_empty() { 0 } else { QUEUE };
-        while self.pending > ahead {
+        let packets = range.len();
+        let beside = self.request(&Work::Process(Arc::clone(batch), range), packets);
+        let ahead = if beside { QUEUE } else { 0 };
+        while self.pending.len() > ahead {
             self.receive(apply);
         }
     }
 
     /// Sweeps all tables at a time; at the end of the input ends all flows. All events are applied when it returns.
     pub(super) fn sweep(&mut self, now: Option<Timestamp>, apply: Apply<'_>) {
-        while self.pending > 0 {
-            self.receive(apply);
-        }
-        self.request(&Work::Sweep(now));
+        self.receive_all(apply);
+        let slots = self.tables.iter().map(|tables| lock(tables).slots()).sum::<usize>();
+        self.request(&Work::Sweep(now), slots / SLOTS_A_PACKET);
         let mut marks = self.receive(apply);
         marks.sort_unstable();
+        let due = self.tables.iter().map(|tables| lock(tables).due()).sum();
         let parts = marks.chunks_exact(SWEEP_MARKS).filter_map(|part| part.last().copied());
-        // Workers settle a part while the events of the one before are applied.
-        let ahead = usize::from(!self.threads.is_empty());
         for before in parts.chain([u64::MAX]) {
-            self.request(&Work::Drain(before));
-            while self.pending > ahead {
+            let beside = self.request(&Work::Drain(before), due);
+            // Workers settle a part while the events of the one before are applied.
+            while self.pending.len() > usize::from(beside) {
                 self.receive(apply);
             }
         }
-        while self.pending > 0 {
-            self.receive(apply);
-        }
+        self.receive_all(apply);
     }
 
     /// Counters and open flows after the last request whose events were applied.
@@ -154,28 +170,34 @@ impl Workers {
         block
     }
 
-    /// Asks all workers, and answers for the tables of this thread.
-    fn request(&mut self, work: &Work) {
-        self.pending += 1;
-        for worker in &self.threads {
-            let events = self.events.pop().unwrap_or_default();
-            worker.send(Request { work: work.clone(), events });
-        }
-        if let Some(tables) = &mut self.here {
-            let events = self.events.pop().unwrap_or_default();
-            self.answers.push_back(answer(tables, Request { work: work.clone(), events }));
+    /// Asks for some work on all tables, which is as much as that on so many packets. Gives whether other threads were asked.
+    fn request(&mut self, work: &Work, packets: usize) -> bool {
+        let beside = !self.threads.is_empty() && (!self.pending.is_empty() || packets >= WORTH_WAKING);
+        let asked = if beside { self.threads.as_slice() } else { &[] };
+        let mut request = || Request { work: work.clone(), events: self.events.pop().unwrap_or_default() };
+        asked.iter().for_each(|worker| worker.send(request()));
+        let here = self.tables.iter().skip(asked.len());
+        let here = here.map(|tables| answer(&mut lock(tables), request())).collect();
+        self.pending.push_back(Pending { here, beside });
+        beside
+    }
+
+    /// Applies the events of all pending requests.
+    fn receive_all(&mut self, apply: Apply<'_>) {
+        while !self.pending.is_empty() {
+            self.receive(apply);
         }
     }
 
-    /// Waits for the answers to the oldest request and applies their events. Gives their marks.
+    /// Waits for the answers to the oldest pending request and applies their events. Gives their marks.
     fn receive(&mut self, apply: Apply<'_>) -> Vec<u64> {
-        self.pending -= 1;
+        let Some(Pending { here, beside }) = self.pending.pop_front() else { return Vec::new() };
         (self.stats, self.open) = (Stats::default(), 0);
         let (mut parts, mut marks) = (Vec::new(), Vec::new());
-        let here = self.answers.pop_front();
+        let asked = if beside { self.threads.as_slice() } else { &[] };
         // A worker that is gone has panicked; its panic is passed on when it is joined.
-        let threads = self.threads.iter().map(|worker| worker.reports.recv().unwrap_or_default());
-        for report in here.into_iter().chain(threads) {
+        let others = asked.iter().map(|worker| worker.reports.recv().unwrap_or_default());
+        for report in here.into_iter().chain(others) {
             self.stats += report.stats;
             self.open += report.open;
             marks.extend(report.marks);
@@ -186,6 +208,11 @@ impl Workers {
         self.events.append(&mut parts);
         marks
     }
+}
+
+/// Only a worker that has panicked leaves a lock poisoned, which joining passes on.
+fn lock(tables: &Mutex<FlowTables>) -> MutexGuard<'_, FlowTables> {
+    tables.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Does what is asked for.
@@ -201,12 +228,14 @@ fn answer(tables: &mut FlowTables, request: Request) -> Report {
 }
 
 impl Worker {
-    fn start(mut tables: FlowTables) -> Self {
+    fn start(tables: Arc<Mutex<FlowTables>>) -> Self {
         let (requests, inbox) = sync_channel(QUEUE);
         let (outbox, reports) = channel();
         let thread = std::thread::spawn(move || {
             for request in inbox {
-                if outbox.send(answer(&mut tables, request)).is_err() {
+                // The lock is given back before the answer is: whoever has it may take the tables.
+                let report = answer(&mut lock(&tables), request);
+                if outbox.send(report).is_err() {
                     return;
                 }
             }
