@@ -213,16 +213,23 @@ impl Model {
     /// Scores raw rows: `rows` holds `out.len()` rows, row after row; see [`Forest::score_rows`]. The score of a row is the highest
     /// of all questions.
     pub fn score_rows(&self, rows: &[f32], out: &mut [f32]) {
-        let oriented = self.oriented(rows);
         out.fill(0.0);
-        for (forest, question) in self.forests.iter().zip(&self.manifest.questions) {
-            let distinct = Distinct::of(&oriented, self.manifest.features.len(), &self.asked_by(question));
-            let mut scores = vec![0.0_f32; distinct.rows.len() / self.manifest.features.len()];
-            forest.score_rows(&distinct.rows, &mut scores);
-            for (highest, place) in out.iter_mut().zip(&distinct.places) {
-                *highest = highest.max(scores.get(*place).copied().unwrap_or_default());
+        for scores in self.answers(&self.oriented(rows)) {
+            for (highest, score) in out.iter_mut().zip(scores) {
+                *highest = highest.max(score);
             }
         }
+    }
+
+    /// The scores that each question gives oriented rows.
+    pub(super) fn answers(&self, oriented: &[f32]) -> impl Iterator<Item = Vec<f32>> {
+        let width = self.manifest.features.len();
+        self.forests.iter().zip(&self.manifest.questions).map(move |(forest, question)| {
+            let distinct = Distinct::of(oriented, width, &self.asked_by(question));
+            let mut scores = vec![0.0_f32; distinct.rows.len() / width];
+            forest.score_rows(&distinct.rows, &mut scores);
+            distinct.places.iter().map(|place| scores.get(*place).copied().unwrap_or_default()).collect()
+        })
     }
 
     /// The indexes of the features that a question asks for.

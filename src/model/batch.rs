@@ -8,8 +8,8 @@ pub(super) const TILE: usize = 128;
 /// Rows that walk a tree together. Each step of a walk waits for the one before it, so several walks that do not
 /// wait for each other keep the processor busy. 8 was faster than 4 and 16.
 const LANES: usize = 8;
-/// Slots of a tree of 256 rows, the usual sample.
-const USUAL_SLOTS: usize = 256;
+/// Slots of a tree of 512 rows, the usual sample.
+const USUAL_SLOTS: usize = 512;
 
 /// Up to [`TILE`] rows on their way through the forest.
 #[derive(Default)]
@@ -110,24 +110,24 @@ fn add_any(splits: &[Split], leaves: &[f32], height: u32, rows: &[u32], sums: &m
     }
 }
 
-/// [`add_any`] where the compiler knows the sizes: a slot in a byte is always one of 256, the mask changes no feature, and no branch
-/// is left for bounds. Below the lowest splits the byte has lost the slot's highest bit, and what remains is the place of the leaf.
-#[expect(clippy::indexing_slicing, reason = "byte and mask keep every index in its array")]
+/// [`add_any`] where the compiler knows the sizes: masks that change no slot and no feature leave no branch for bounds. Below the lowest
+/// splits the mask takes the slot's highest bit away, and what remains is the place of the leaf.
+#[expect(clippy::indexing_slicing, reason = "masks keep every index in its array")]
 fn add_usual<const STRIDE: usize>(
     splits: &[Split; USUAL_SLOTS],
     leaves: &[f32; USUAL_SLOTS],
     rows: &[[u32; STRIDE]; LANES],
     sums: &mut [f64; LANES],
 ) {
-    let mut slots = [1_u8; LANES];
+    let mut slots = [1_usize; LANES];
     for _ in 0..USUAL_SLOTS.ilog2() {
         for (slot, row) in slots.iter_mut().zip(rows) {
-            let split = splits[usize::from(*slot)];
+            let split = splits[*slot & (USUAL_SLOTS - 1)];
             let is_right = split.rank < row[split.feature as usize & (STRIDE - 1)];
-            *slot = slot.wrapping_mul(2).wrapping_add(u8::from(is_right));
+            *slot = 2 * *slot + usize::from(is_right);
         }
     }
     for (slot, sum) in slots.iter().zip(sums) {
-        *sum += f64::from(leaves[usize::from(*slot)]);
+        *sum += f64::from(leaves[*slot & (USUAL_SLOTS - 1)]);
     }
 }

@@ -13,13 +13,11 @@ impl Model {
         let oriented = self.oriented(rows);
         let rows: Vec<&[f32]> = oriented.chunks(self.manifest().features.len().max(1)).collect();
         let mut best = vec![(f32::NEG_INFINITY, 0); rows.len()];
-        let mut scores = vec![0.0_f32; rows.len()];
-        for (question, forest) in self.forests().iter().enumerate() {
-            forest.score_rows(&oriented, &mut scores);
-            for (best, score) in best.iter_mut().zip(&scores) {
+        for (question, scores) in self.answers(&oriented).enumerate() {
+            for (best, score) in best.iter_mut().zip(scores) {
                 // Of questions with one score the first is explained: the order is fixed.
-                if *score > best.0 {
-                    *best = (*score, question);
+                if score > best.0 {
+                    *best = (score, question);
                 }
             }
         }
