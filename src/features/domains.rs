@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::decode::app::registered_domain;
+use crate::memory::prefetch;
 
 /// Names that are remembered: more than wait for their answers at a time.
 const PLACES: usize = 1024;
@@ -19,10 +20,27 @@ impl DomainCache {
         Self { places: vec![None; PLACES] }
     }
 
+    /// A name with this hash will be asked for.
+    pub(super) fn expect(&self, hash: u64) {
+        if let Some(place) = self.places.get(place_of(hash)) {
+            prefetch(place, size_of_val(place));
+        }
+    }
+
+    /// Asks for what is remembered where a name that was expected belongs.
+    pub(super) fn approach(&self, hash: u64) {
+        if let Some(Some((name, domain))) = self.places.get(place_of(hash)) {
+            name.as_bytes()
+                .first()
+                .into_iter()
+                .chain(domain.as_bytes().first())
+                .for_each(|byte| prefetch(byte, 1));
+        }
+    }
+
     /// The registered domain of a name with this hash, a suffix of it; empty where it has none.
     pub(super) fn domain_of(&mut self, name: &Arc<str>, hash: u64) -> Arc<str> {
-        let index = usize::try_from(hash % PLACES as u64).unwrap_or_default();
-        let Some(place) = self.places.get_mut(index) else { return registered_domain(name).into() };
+        let Some(place) = self.places.get_mut(place_of(hash)) else { return registered_domain(name).into() };
         match place {
             Some((known, domain)) if known == name => Arc::clone(domain),
             _ => {
@@ -32,6 +50,10 @@ impl DomainCache {
             }
         }
     }
+}
+
+fn place_of(hash: u64) -> usize {
+    usize::try_from(hash % PLACES as u64).unwrap_or_default()
 }
 
 #[cfg(test)]

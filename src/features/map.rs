@@ -130,14 +130,17 @@ impl<K: Hash + Ord, V> BoundedMap<K, V> {
         if self.len() < excess * 9 {
             return;
         }
-        let mut ranked: Vec<(W, &K, u32)> = (0..)
+        let mut ranked: Vec<(W, u32)> = (0..)
             .zip(&self.entries)
-            .filter_map(|(slot, entry)| entry.as_ref().map(|(key, value)| (worth(key, value), key, slot)))
+            .filter_map(|(slot, entry)| entry.as_ref().map(|(key, value)| (worth(key, value), slot)))
             .collect();
         if excess < ranked.len() {
-            ranked.select_nth_unstable(excess);
+            let key =
+                |slot: u32| self.entries.get(slot as usize).and_then(Option::as_ref).map(|(key, _)| key);
+            let order = |a: &(W, u32), b: &(W, u32)| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(&key(b.1)));
+            ranked.select_nth_unstable_by(excess, order);
         }
-        let given_up: Vec<u32> = ranked.into_iter().take(excess).map(|(_, _, slot)| slot).collect();
+        let given_up: Vec<u32> = ranked.into_iter().take(excess).map(|(_, slot)| slot).collect();
         for slot in given_up {
             self.remove(slot);
         }

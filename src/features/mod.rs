@@ -30,6 +30,7 @@ mod window;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 pub use activity::{Activity, LifeHistogram, RecentActivity};
 pub use asset::{Asset, Assets, Holding};
@@ -52,7 +53,7 @@ use crate::decode::Direction;
 use crate::decode::app::Service;
 use crate::features::domains::DomainCache;
 use crate::features::names::NameTable;
-use crate::features::steps::{LocalEnd, Step, WINDOW, What};
+use crate::features::steps::{LocalEnd, Step, Steps, WINDOW, What};
 use crate::flow::{DnsEvent, Exchange, FlowEvent, FlowReport, ReportPhase};
 use crate::seed::Seed;
 use crate::time::{Span, Timestamp};
@@ -143,7 +144,7 @@ impl FeatureStore {
     /// Takes events in their order.
     pub fn apply<'a>(&mut self, events: impl Iterator<Item = FlowEvent<'a>>) {
         let mut events = events.peekable();
-        let mut steps = Vec::with_capacity(2 * WINDOW);
+        let mut steps = SmallVec::new();
         while events.peek().is_some() {
             events.by_ref().take(WINDOW).for_each(|event| self.expect(event, &mut steps));
             for step in &steps {
@@ -193,10 +194,10 @@ impl FeatureStore {
     }
 
     /// Says what an event changes, and that it will be looked for.
-    fn expect<'a>(&self, event: FlowEvent<'a>, steps: &mut Vec<Step<'a>>) {
+    fn expect<'a>(&self, event: FlowEvent<'a>, steps: &mut Steps<'a>) {
         let what = match What::of(event) {
             Ok(what) => what,
-            Err(dns) => return steps.push(Step::Dns(dns)),
+            Err(dns) => return self.expect_dns(dns, steps),
         };
         for end in LocalEnd::of(what.key(), &self.local) {
             let host_hash = self.hosts.hash(&end.host);
@@ -211,14 +212,29 @@ impl FeatureStore {
         }
     }
 
+    fn expect_dns<'a>(&self, dns: &'a DnsEvent, steps: &mut Steps<'a>) {
+        if self.local.contains(dns.client) {
+            let (host_hash, name_hash) = (self.hosts.hash(&dns.client), self.seed.hash_of(&dns.message.name));
+            self.hosts.expect(host_hash);
+            self.domains.expect(name_hash);
+            steps.push(Step::Dns { dns, host_hash, name_hash });
+        }
+    }
+
     /// Asks for the entries that a step changes.
     fn approach(&self, step: &Step<'_>) {
-        if let Step::Flow { what, host_hash, channel, .. } = step {
-            if let What::Report(_) = what {
-                self.hosts.approach(*host_hash);
+        match step {
+            Step::Flow { what, host_hash, channel, .. } => {
+                if let What::Report(_) = what {
+                    self.hosts.approach(*host_hash);
+                }
+                if let Some((_, hash)) = channel {
+                    self.channels.approach(*hash);
+                }
             }
-            if let Some((_, hash)) = channel {
-                self.channels.approach(*hash);
+            Step::Dns { host_hash, name_hash, .. } => {
+                self.hosts.approach(*host_hash);
+                self.domains.approach(*name_hash);
             }
         }
     }
@@ -241,7 +257,7 @@ impl FeatureStore {
                 self.take_exchange(exchange, end, channel);
             }
             Step::Flow { .. } => {}
-            Step::Dns(dns) => self.take_dns(dns),
+            Step::Dns { dns, host_hash, name_hash } => self.take_dns(dns, *host_hash, *name_hash),
         }
     }
 
@@ -313,10 +329,7 @@ impl FeatureStore {
         self.channels.update(key, *hash, make, |channel| channel.burst(burst, exchange.end));
     }
 
-    fn take_dns(&mut self, dns: &DnsEvent) {
-        if !self.local.contains(dns.client) {
-            return;
-        }
+    fn take_dns(&mut self, dns: &DnsEvent, host_hash: u32, name_hash: u64) {
         let message = &dns.message;
         let names_addresses = message.is_response && !message.addresses.is_empty();
         if names_addresses {
@@ -325,13 +338,11 @@ impl FeatureStore {
             }
         }
         // A message is told before its flow is: a domain can be judged before the host has had a report.
-        let hash = self.hosts.hash(&dns.client);
-        self.hosts.update(&dns.client, hash, Host::default, |host| {
+        self.hosts.update(&dns.client, host_hash, Host::default, |host| {
             host.see(dns.ts, dns.ts);
             host.dns_answers += u64::from(names_addresses);
         });
-        let hash = self.seed.hash_of(&message.name);
-        let domain = self.domains.domain_of(&message.name, hash);
+        let domain = self.domains.domain_of(&message.name, name_hash);
         if domain.is_empty()
             || domain.len() == message.name.len() && message.is_response
             || is_reverse(&domain)
@@ -349,7 +360,7 @@ impl FeatureStore {
         let internal = false;
         let make = || Channel::new(dns.server, internal, dns.ts);
         let channel_hash = self.channels.hash(&key);
-        self.channels.update(&key, channel_hash, make, |channel| channel.dns_message(dns, labels, hash));
+        self.channels.update(&key, channel_hash, make, |channel| channel.dns_message(dns, labels, name_hash));
     }
 }
 

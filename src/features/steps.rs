@@ -1,5 +1,7 @@
 //! Flow events on their way to the hosts and channels that they change, in windows whose cache misses overlap.
 
+use smallvec::SmallVec;
+
 use crate::addr::Addr;
 use crate::decode::proto;
 use crate::features::channel::{ChannelKey, Peer};
@@ -8,6 +10,9 @@ use crate::flow::{DnsEvent, Exchange, FlowEvent, FlowKey, FlowReport};
 
 /// Events that are looked up together.
 pub(super) const WINDOW: usize = 32;
+
+/// The steps of a window, at most two an event. They lie on the stack, which is in the cache already.
+pub(super) type Steps<'a> = SmallVec<[Step<'a>; 2 * WINDOW]>;
 
 /// One end of a flow that is monitored.
 #[derive(Clone, Copy, Debug)]
@@ -24,13 +29,9 @@ pub(super) struct LocalEnd {
 #[derive(Clone, Debug)]
 pub(super) enum Step<'a> {
     /// A monitored end, and its channel where the event matters to it; with the hashes by which both are found.
-    Flow {
-        what: What<'a>,
-        end: LocalEnd,
-        host_hash: u32,
-        channel: Option<(ChannelKey, u32)>,
-    },
-    Dns(&'a DnsEvent),
+    Flow { what: What<'a>, end: LocalEnd, host_hash: u32, channel: Option<(ChannelKey, u32)> },
+    /// A message of a monitored client, with the hashes of that and of the name.
+    Dns { dns: &'a DnsEvent, host_hash: u32, name_hash: u64 },
 }
 
 /// Events of flows.

@@ -64,7 +64,7 @@ impl Heard {
     }
 
     /// Whether the inspector of the flow holds something.
-    fn is_held(self) -> bool {
+    pub(super) fn is_held(self) -> bool {
         self.payloads() == Self::HELD
     }
 

@@ -276,6 +276,28 @@ impl Slab {
         }
     }
 
+    /// Asks for what is known of a flow's payload, where an inspector holds some.
+    #[inline]
+    pub(super) fn prefetch_app(&self, slot: u32) {
+        if let Some(cold) = self.held(slot) {
+            prefetch(cold, size_of::<Cold>());
+        }
+    }
+
+    /// Asks for the inspector that holds a flow's payload.
+    #[inline]
+    pub(super) fn prefetch_inspector(&self, slot: u32) {
+        if let Some(Cold { app: App::Inspecting(inspector), .. }) = self.held(slot) {
+            prefetch(&**inspector, size_of_val(&**inspector));
+        }
+    }
+
+    #[inline]
+    fn held(&self, slot: u32) -> Option<&Cold> {
+        self.hot(slot).filter(|hot| hot.heard.is_held())?;
+        self.cold.get(slot as usize)
+    }
+
     #[inline]
     pub(super) fn hot(&self, slot: u32) -> Option<&Hot> {
         self.lines.get(slot as usize).map(|lines| &lines.hot)

@@ -106,6 +106,18 @@ impl FlowTable {
         Some(slot)
     }
 
+    /// Between, for packets with payload: where an inspector holds the flow's payload so far, asks for what leads to it.
+    #[inline]
+    pub(super) fn expect_payload(&self, slot: u32) {
+        self.slab.prefetch_app(slot);
+    }
+
+    /// Between: asks for the inspector that [`FlowTable::expect_payload`] found.
+    #[inline]
+    pub(super) fn approach_inspector(&self, slot: u32) {
+        self.slab.prefetch_inspector(slot);
+    }
+
     /// Third step: counts the packet to its flow, which may lie in `candidate`, or to the flow that it begins.
     #[inline]
     pub(super) fn update(&mut self, candidate: Option<u32>, arrival: &Arrival<'_>, out: &mut Emitter<'_>) {

@@ -56,7 +56,7 @@ pub struct FlowTables {
 
 impl FlowTables {
     /// Flows that [`FlowTables::sweep`] has a mark for.
-    const MARKED: usize = 4096;
+    const MARKED: usize = 1024;
 
     /// Empty tables for the shards, numbers below [`SHARDS`], that are `mine`.
     pub fn new(config: &Config, seed: Seed, mine: impl Fn(usize) -> bool) -> Self {
@@ -110,6 +110,15 @@ impl FlowTables {
             for (candidate, (hash, packet)) in candidates.iter_mut().zip(hashes.iter().zip(packets)) {
                 *candidate = self.table(*hash).and_then(|table| table.candidate(*hash, packet));
             }
+            let with_payload = || {
+                let candidates = candidates.iter().zip(hashes.iter().zip(packets));
+                candidates.filter_map(|(slot, (hash, packet))| {
+                    let slot = slot.filter(|_| packet.payload_captured > 0)?;
+                    Some((self.table(*hash)?, slot))
+                })
+            };
+            with_payload().for_each(|(table, slot)| table.expect_payload(slot));
+            with_payload().for_each(|(table, slot)| table.approach_inspector(slot));
             let ordinals = first_ordinal..;
             for (ordinal, (candidate, (hash, packet))) in
                 ordinals.zip(candidates.into_iter().zip(hashes.iter().zip(packets)))
@@ -123,7 +132,7 @@ impl FlowTables {
     }
 
     /// Finds the flows that are to be ended or reported at `now`, a tick of packet time; all at the end of the input. They
-    /// are by [`FlowTables::drain`]. Gives the ordinals of every 4096th of them, by which they can be drained in parts.
+    /// are by [`FlowTables::drain`]. Gives the ordinals of every 1024th of them, by which they can be drained in parts.
     pub fn sweep(&mut self, now: Option<Timestamp>) -> Vec<u64> {
         self.now = now;
         self.due.clear();

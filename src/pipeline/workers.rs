@@ -18,7 +18,7 @@ use super::batch::Batch;
 const QUEUE: usize = 2;
 
 /// Flows of a sweep that are settled together at most, a worker's marks more or less: bounds the events in memory.
-const SWEEP_MARKS: usize = 16;
+const SWEEP_MARKS: usize = 4;
 
 /// Shards that the calling thread keeps where there is one thread beside it. It reads, decodes and applies events too, which is about
 /// three fifths of the work that the flows are; with more threads that is its part.
