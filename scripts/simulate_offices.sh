@@ -20,13 +20,6 @@ case ${1:-} in
     add 5 75 82 90 100
     add 3 115 130 150 170
     add 3 190 220 250 300
-    # Days of small networks are cheap: as many again.
-    add 8 4 5 6
-    add 8 7 8 9 10
-    add 5 11 12 13 14 15 16
-    add 6 17 19 21 23 25
-    add 6 28 31 34 37 40
-    add 5 45 50 55 60 66
     ;;
   *) echo "usage: scripts/simulate_offices.sh train|calibrate" >&2; exit 2 ;;
 esac
