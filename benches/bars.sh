@@ -6,7 +6,7 @@
 # PEERS (default target/peers) is where ../shared/peers/setup.sh has put its tools and captures. What each bar printed is in
 # target/bars/NAME.log. Fails where one is missed.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 
 logs=${CARGO_TARGET_DIR:-target}/bars
 mkdir -p "$logs"

@@ -10,7 +10,7 @@ case ${1:-} in
   calibrate)
     # Rounds, and hosts: some dozen days of each group that is calibrated by itself (GROUPS in src/detect/training.rs), for one alert in ten days to be told.
     offices=()
-    add() { for round in $(seq "$1"); do for hosts in "${@:2}"; do offices+=($((1000 + ${#offices[@]})):"$hosts"); done; done; }
+    add() { for _ in $(seq "$1"); do for hosts in "${@:2}"; do offices+=($((1000 + ${#offices[@]})):"$hosts"); done; done; }
     add 8 4 5 6
     add 8 7 8 9 10
     add 5 11 12 13 14 15 16

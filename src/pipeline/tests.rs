@@ -61,10 +61,11 @@ fn an_observer_sees_the_same_whatever_the_threads_and_blocks() {
         "flow of 10.0.0.1 at 125 ended",
     ];
     let frames = [1, 9, 10, 30, 125, 126].map(|second| (second, 1));
-    let [a, b, c, d, e, f] = frames;
+    let (start, rest) = frames.split_at(2);
+    let [apart, pair, last] = [&rest[..1], &rest[1..3], &rest[3..]];
     for threads in [1, 2, 4] {
         assert_eq!(observed(&[&frames], threads), expected, "{threads} threads");
-        assert_eq!(observed(&[&[a, b], &[c], &[d, e], &[f]], threads), expected, "{threads} threads");
+        assert_eq!(observed(&[start, apart, pair, last], threads), expected, "{threads} threads");
     }
 }
 

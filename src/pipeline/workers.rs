@@ -175,7 +175,9 @@ impl Workers {
         let beside = !self.threads.is_empty() && (!self.pending.is_empty() || packets >= WORTH_WAKING);
         let asked = if beside { self.threads.as_slice() } else { &[] };
         let mut request = || Request { work: work.clone(), events: self.events.pop().unwrap_or_default() };
-        asked.iter().for_each(|worker| worker.send(request()));
+        for worker in asked {
+            worker.send(request());
+        }
         let here = self.tables.iter().skip(asked.len());
         let here = here.map(|tables| answer(&mut lock(tables), request())).collect();
         self.pending.push_back(Pending { here, beside });
