@@ -4,7 +4,11 @@ use cardinality_estimator::CardinalityEstimator;
 use serde::{Deserialize, Serialize};
 use serde_big_array::BigArray;
 
-use crate::decode::app::DnsMessage;
+use crate::decode::app::{DnsMessage, Service};
+use crate::flow::DnsEvent;
+use crate::time::Span;
+
+use super::{Activity, Channel, Traffic};
 
 /// DNS record types (IANA) that clients ask for in ordinary name resolution: A, AAAA, HTTPS, SVCB, PTR, SOA, NS, SRV.
 const USUAL_TYPES: [u16; 8] = [1, 28, 65, 64, 12, 6, 2, 33];
@@ -114,6 +118,39 @@ fn symbol_of(byte: u8) -> usize {
         digit @ b'0'..=b'9' => 26 + usize::from(digit - b'0'),
         b'-' => 36,
         _ => 37,
+    }
+}
+
+impl Channel {
+    /// Takes a DNS message under this channel's domain. Queries less than a second apart are one burst.
+    pub(super) fn dns_message(&mut self, dns: &DnsEvent, labels: &str, name_hash: u64) {
+        const SAME_BURST: Span = Span::from_secs(1);
+        self.service = Service::Dns;
+        self.address = dns.server;
+        self.dns_mut().add(&dns.message, labels, name_hash);
+        let bytes = u64::from(dns.message_len);
+        let mut traffic = Traffic::default();
+        if dns.message.is_response {
+            (traffic.packets_in, traffic.bytes_in, traffic.payload_in) = (1, bytes, bytes);
+        } else {
+            (traffic.packets_out, traffic.bytes_out, traffic.payload_out) = (1, bytes, bytes);
+            self.flows += 1;
+        }
+        self.traffic.add(&traffic);
+        self.peak_out.add(dns.ts, traffic.bytes_out);
+        let continues = self.recent.iter().last().is_some_and(|b| dns.ts - b.start < SAME_BURST);
+        self.last_seen = self.last_seen.max(dns.ts);
+        self.first_seen = self.first_seen.min(dns.ts);
+        if !dns.message.is_response && !continues {
+            let burst = Activity {
+                start: dns.ts,
+                bytes_out: dns.message_len,
+                bytes_in: 0,
+                opens_flow: true,
+                peer_driven: false,
+            };
+            self.burst(burst, dns.ts);
+        }
     }
 }
 

@@ -50,13 +50,12 @@ pub use window::{HostTotals, HostWindow};
 
 use crate::addr::Addr;
 use crate::decode::Direction;
-use crate::decode::app::Service;
 use crate::features::domains::DomainCache;
 use crate::features::names::NameTable;
 use crate::features::steps::{LocalEnd, Step, Steps, WINDOW, What};
 use crate::flow::{DnsEvent, Exchange, FlowEvent, FlowReport, ReportPhase};
 use crate::seed::Seed;
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
 /// Bounds of the feature stage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -367,39 +366,6 @@ impl FeatureStore {
 /// Reverse look-ups name addresses, not domains.
 fn is_reverse(domain: &str) -> bool {
     domain.rsplit('.').next() == Some("arpa")
-}
-
-impl Channel {
-    /// Takes a DNS message under this channel's domain. Queries less than a second apart are one burst.
-    fn dns_message(&mut self, dns: &DnsEvent, labels: &str, name_hash: u64) {
-        const SAME_BURST: Span = Span::from_secs(1);
-        self.service = Service::Dns;
-        self.address = dns.server;
-        self.dns_mut().add(&dns.message, labels, name_hash);
-        let bytes = u64::from(dns.message_len);
-        let mut traffic = Traffic::default();
-        if dns.message.is_response {
-            (traffic.packets_in, traffic.bytes_in, traffic.payload_in) = (1, bytes, bytes);
-        } else {
-            (traffic.packets_out, traffic.bytes_out, traffic.payload_out) = (1, bytes, bytes);
-            self.flows += 1;
-        }
-        self.traffic.add(&traffic);
-        self.peak_out.add(dns.ts, traffic.bytes_out);
-        let continues = self.recent.iter().last().is_some_and(|b| dns.ts - b.start < SAME_BURST);
-        self.last_seen = self.last_seen.max(dns.ts);
-        self.first_seen = self.first_seen.min(dns.ts);
-        if !dns.message.is_response && !continues {
-            let burst = Activity {
-                start: dns.ts,
-                bytes_out: dns.message_len,
-                bytes_in: 0,
-                opens_flow: true,
-                peer_driven: false,
-            };
-            self.burst(burst, dns.ts);
-        }
-    }
 }
 
 /// Time range that the store has seen, from its hosts: nothing where there is none.

@@ -74,9 +74,9 @@ fn an_observer_sees_the_same_whatever_the_threads_and_blocks() {
 fn an_observer_sees_the_same_where_threads_are_woken_and_where_they_are_not() {
     let hosts = u16::try_from(WORTH_WAKING * SLOTS_A_PACKET).unwrap();
     let crowd = |second| -> Vec<(i64, u16)> { (0..hosts).map(|host| (second, host)).collect() };
-    let few = [(60, 7), (61, 8), (75, 7)];
+    let few = [(50, 7), (51, 8), (75, 7)];
     let (first, second) = (crowd(1), crowd(160));
-    let later = few.map(|(at, host)| (at + 101, host));
+    let later = few.map(|(at, host)| (at + 110, host));
     let blocks: [&[(i64, u16)]; 5] = [&first, &few, &second[..9], &second[9..], &later];
     let one = observed(&blocks, 1);
     assert_eq!(one.iter().filter(|line| line.starts_with("flow")).count(), 2 * usize::from(hosts));
