@@ -115,6 +115,11 @@ fetch_programs() {
   for program in "${missing[@]}"; do
     mv "$TOOLS/deb/usr/bin/$program" "$TOOLS/$program"
   done
+  # Alertmanager looks for its template in this place alone.
+  if [ -d "$TOOLS/deb/usr/share/prometheus/alertmanager" ] && [ ! -e /usr/share/prometheus/alertmanager ]; then
+    as_root mkdir -p /usr/share/prometheus
+    as_root cp -r "$TOOLS/deb/usr/share/prometheus/alertmanager" /usr/share/prometheus/
+  fi
   rm -rf "$TOOLS/deb"
 }
 
