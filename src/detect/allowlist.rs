@@ -122,10 +122,12 @@ impl Pattern {
             Self::Any => true,
             Self::Net(net) => addr.is_some_and(|a| net.contains(&a.to_ip())),
             Self::Name { name: wanted, subdomains } => name.is_some_and(|name| {
-                let name = name.trim_end_matches('.').to_ascii_lowercase();
-                name == *wanted
-                    || *subdomains
-                        && name.strip_suffix(wanted.as_str()).is_some_and(|rest| rest.ends_with('.'))
+                let name = name.trim_end_matches('.').as_bytes();
+                let split = name.len().checked_sub(wanted.len()).and_then(|at| name.split_at_checked(at));
+                split.is_some_and(|(below, end)| {
+                    end.eq_ignore_ascii_case(wanted.as_bytes())
+                        && (below.is_empty() || *subdomains && below.ends_with(b"."))
+                })
             }),
         }
     }
