@@ -25,6 +25,10 @@ use crate::capture::{Block, LinkType};
 const BLOCK_BYTES: u32 = 256 * 1024;
 /// After so many milliseconds the kernel hands over a block that is not full.
 const RETIRE_MS: u32 = 20;
+/// A ring that was emptied is left alone for so long at most before its thread asks to be woken: one wake-up then serves several blocks.
+const REST_MAX: Duration = Duration::from_millis(10);
+/// Bytes a second that no ring is filled faster than (25 Gbit/s and the kernel's headers), so that none is full after a rest.
+const FASTEST: u64 = 4_000_000_000;
 /// Times that a ring in a fanout group can lose its interface.
 const SPARE_SOCKETS: usize = 32;
 /// Blocks between two looks at the kernel's counters, which have 32 bits.
@@ -42,6 +46,8 @@ pub(super) struct AfPacket {
     group: Option<Group>,
     socket: Socket,
     ring: Ring,
+    /// Whether frames came since the last rest.
+    busy: bool,
     bound: Option<Bound>,
     /// Whether the caller knows that nothing can be received.
     absence: Absence,
@@ -80,6 +86,7 @@ impl AfPacket {
             group,
             socket: first,
             ring,
+            busy: false,
             bound: None,
             absence: Absence::default(),
             spares: (0..spares).map(|_| socket()).collect::<Result<_, _>>()?,
@@ -106,6 +113,12 @@ impl AfPacket {
         if self.bound.is_none() && self.bind()? {
             return Ok(self.absence.end());
         }
+        if std::mem::take(&mut self.busy) {
+            std::thread::sleep(rest(self.config.buffer_bytes));
+            if self.take(block) {
+                return Ok(Poll::Frames);
+            }
+        }
         if self.wait(timeout)? && self.take(block) {
             return Ok(Poll::Frames);
         }
@@ -125,6 +138,7 @@ impl AfPacket {
     /// Copies one block, if the kernel has handed over any.
     fn take(&mut self, block: &mut Block) -> bool {
         let Some(frames) = self.ring.take(&mut block.data) else { return false };
+        self.busy = true;
         let link = self.bound.as_ref().map_or(LinkType(1), |bound| bound.link);
         self.stats.bytes += layout::append_frames(block, frames, link);
         self.stats.packets += block.frames.len() as u64;
@@ -229,6 +243,11 @@ impl AfPacket {
     }
 }
 
+/// How long a ring of so many bytes can be left alone.
+fn rest(buffer_bytes: u64) -> Duration {
+    REST_MAX.min(Duration::from_nanos(buffer_bytes.saturating_mul(1_000_000_000) / FASTEST))
+}
+
 /// Makes the ring of a socket.
 fn ring_of(socket: &Socket, interface: &str, config: &Config) -> Result<Ring, LiveError> {
     let blocks = u32::try_from(config.buffer_bytes / u64::from(BLOCK_BYTES)).unwrap_or(u32::MAX);
@@ -263,4 +282,16 @@ fn link_type(hardware: u16) -> Option<LinkType> {
         _ => return None,
     };
     Some(LinkType(link))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rest_is_shorter_than_a_ring_takes_to_fill() {
+        assert_eq!(rest(64 << 20), REST_MAX);
+        assert!(rest(1 << 20) > Duration::ZERO);
+        assert!(rest(1 << 20).as_secs_f64() * 3.2e9 < f64::from(1 << 20));
+    }
 }
