@@ -1,17 +1,17 @@
 //! Statistics of points in time: how regular, and how sure. Pure functions over plain numbers.
 
-/// The median of the values; sorts them. Nothing where there are none.
+/// The median of the values; reorders them. Nothing where there are none.
 pub fn median(values: &mut [f64]) -> Option<f64> {
     quantile(values, 0.5)
 }
 
-/// The quantile `q` in 0..=1 by linear interpolation (Hyndman and Fan 1996, type 7); sorts the values.
+/// The quantile `q` in 0..=1 by linear interpolation (Hyndman and Fan 1996, type 7); reorders the values.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index below the length")]
 pub fn quantile(values: &mut [f64], q: f64) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
     let rank = q.clamp(0.0, 1.0) * (values.len().checked_sub(1)? as f64);
-    let low = *values.get(rank.floor() as usize)?;
-    let high = *values.get(rank.ceil() as usize)?;
+    let (_, &mut low, above) = values.select_nth_unstable_by(rank.floor() as usize, f64::total_cmp);
+    let next = || above.iter().copied().min_by(f64::total_cmp);
+    let high = if rank.fract() > 0.0 { next()? } else { low };
     Some(low + (high - low) * rank.fract())
 }
 
