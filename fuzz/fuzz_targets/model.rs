@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
         model.score_rows(&row, &mut scores);
         assert!((0.0..=1.0).contains(&scores[0]), "{scores:?}");
         assert!((0.0..=1.0).contains(&model.calibration().p_value(scores[0])));
-        let explained = model.explain_rows(&row);
+        let explained = model.explain_rows(&row, &[model.answer_rows(&row)[0].question]);
         assert!(explained.iter().all(|shares| shares.len() == width), "{explained:?}");
     }
     let Ok(written) = model.to_bytes() else { return };

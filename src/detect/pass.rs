@@ -149,16 +149,24 @@ impl Detector {
                     Scope::Every => true,
                 };
                 let row = if wanted { vector_of(features, row) } else { Vec::new() };
-                Verdict { score: 0.0, p_value: 1.0, chances: Chances::NONE, judged, behaviour, row }
+                Verdict {
+                    score: 0.0,
+                    question: 0,
+                    p_value: 1.0,
+                    chances: Chances::NONE,
+                    judged,
+                    behaviour,
+                    row,
+                }
             })
             .collect();
         let vectors: Vec<f32> = verdicts.iter().flat_map(|verdict| &verdict.row).copied().collect();
-        let mut scores = vec![0.0_f32; vectors.len() / features.len()];
-        self.model(kind).score_rows(&vectors, &mut scores);
-        for (verdict, score) in verdicts.iter_mut().filter(|verdict| !verdict.row.is_empty()).zip(scores) {
-            verdict.score = f64::from(score);
-            verdict.p_value = benign.all.p_value(score);
-            verdict.chances = Chances::of(benign, score);
+        let answers = self.model(kind).answer_rows(&vectors);
+        for (verdict, answer) in verdicts.iter_mut().filter(|verdict| !verdict.row.is_empty()).zip(answers) {
+            verdict.score = f64::from(answer.score);
+            verdict.question = answer.question;
+            verdict.p_value = benign.all.p_value(answer.score);
+            verdict.chances = Chances::of(benign, answer.score);
         }
         verdicts
     }
@@ -218,7 +226,8 @@ impl Detector {
 
     fn explained(&self, kind: Kind, found: &[Found<'_>]) -> Vec<Finding> {
         let rows: Vec<f32> = found.iter().flat_map(|found| &found.verdict.row).copied().collect();
-        let shares = self.model(kind).explain_rows(&rows);
+        let questions: Vec<usize> = found.iter().map(|found| found.verdict.question).collect();
+        let shares = self.model(kind).explain_rows(&rows, &questions);
         found.iter().zip(shares).map(|(found, shares)| self.finding(found, &shares)).collect()
     }
 

@@ -13,6 +13,8 @@ use super::{Behaviour, Finding, Kind, Severity};
 pub struct Verdict {
     /// Anomaly score, 0 to 1.
     pub score: f64,
+    /// The question of the model that it is the answer to: an index into the model's questions.
+    pub question: usize,
     /// Share of benign calibration rows that score at least as high.
     pub p_value: f64,
     /// How seldom a benign channel scores as high.

@@ -61,6 +61,15 @@ pub struct Manifest {
     pub questions: Vec<Question>,
 }
 
+/// What a model says of a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// The highest score that a question gives it, 0 to 1.
+    pub score: f32,
+    /// That question: an index into [`Manifest::questions`].
+    pub question: usize,
+}
+
 /// Features that answer one question together. Each question has a forest of its own, and a row scores as high as the
 /// question that it answers worst: among twenty features that are in order an isolation forest hardly finds the three that are not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -214,22 +223,28 @@ impl Model {
     /// of all questions.
     pub fn score_rows(&self, rows: &[f32], out: &mut [f32]) {
         out.fill(0.0);
-        for scores in self.answers(&self.oriented(rows)) {
-            for (highest, score) in out.iter_mut().zip(scores) {
-                *highest = highest.max(score);
-            }
+        for (score, answer) in out.iter_mut().zip(self.answer_rows(rows)) {
+            *score = answer.score;
         }
     }
 
-    /// The scores that each question gives oriented rows.
-    pub(super) fn answers(&self, oriented: &[f32]) -> impl Iterator<Item = Vec<f32>> {
-        let width = self.manifest.features.len();
-        self.forests.iter().zip(&self.manifest.questions).map(move |(forest, question)| {
-            let distinct = Distinct::of(oriented, width, &self.asked_by(question));
+    /// Scores raw rows, row after row, and tells which question each score is of.
+    pub fn answer_rows(&self, rows: &[f32]) -> Vec<Answer> {
+        let oriented = self.oriented(rows);
+        let width = self.manifest.features.len().max(1);
+        let mut answers = vec![Answer::default(); oriented.len().div_ceil(width)];
+        for (question, (forest, asked)) in self.forests.iter().zip(&self.manifest.questions).enumerate() {
+            let distinct = Distinct::of(&oriented, width, &self.asked_by(asked));
             let mut scores = vec![0.0_f32; distinct.rows.len() / width];
             forest.score_rows(&distinct.rows, &mut scores);
-            distinct.places.iter().map(|place| scores.get(*place).copied().unwrap_or_default()).collect()
-        })
+            for (answer, place) in answers.iter_mut().zip(&distinct.places) {
+                // Of questions with one score the first counts: the order is fixed.
+                if let Some(&score) = scores.get(*place).filter(|score| **score > answer.score) {
+                    *answer = Answer { score, question };
+                }
+            }
+        }
+        answers
     }
 
     /// The indexes of the features that a question asks for.
@@ -411,10 +426,15 @@ pub(super) mod tests {
         let mut score = [0.0];
         model.score_rows(&odd, &mut score);
         assert_eq!(model.calibration().p_value(score[0]), 1.0 / 501.0);
-        assert!((model.explain_rows(&odd)[0].iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        let explain = |rows: &[f32]| {
+            let questions: Vec<usize> =
+                model.answer_rows(rows).iter().map(|answer| answer.question).collect();
+            model.explain_rows(rows, &questions)
+        };
+        assert!((explain(&odd)[0].iter().sum::<f32>() - 1.0).abs() < 1e-5);
         let many = rows(200, 5);
-        let alone: Vec<Vec<f32>> = many.chunks(3).flat_map(|row| model.explain_rows(row)).collect();
-        assert_eq!(model.explain_rows(&many), alone);
+        let alone: Vec<Vec<f32>> = many.chunks(3).flat_map(explain).collect();
+        assert_eq!(explain(&many), alone);
     }
 
     #[test]

@@ -323,7 +323,7 @@ mod tests {
                 let mut scores = [0.0; 9];
                 other.score_rows(&rows, &mut scores);
                 assert!(scores.iter().all(|s| (0.0..=1.0).contains(s)));
-                other.explain_rows(&rows);
+                other.explain_rows(&rows, &[0; 9]);
                 other.calibration().p_value(scores[0]);
             }
         }

@@ -9,26 +9,17 @@ const TOGETHER: usize = 64;
 const ABREAST: usize = 8;
 
 impl Model {
-    /// For each raw row the features' shares of what sets it apart, in the order of the features, in the question with the highest
-    /// score; see [`Forest::explain`]. `rows` holds rows as [`Model::score_rows`] takes them.
-    pub fn explain_rows(&self, rows: &[f32]) -> Vec<Vec<f32>> {
+    /// For each raw row the features' shares of what sets it apart in the question of that place, in the order of the features; see
+    /// [`Forest::explain`]. `rows` holds rows as [`Model::answer_rows`] takes them, which tells the questions.
+    pub fn explain_rows(&self, rows: &[f32], questions: &[usize]) -> Vec<Vec<f32>> {
         let oriented = self.oriented(rows);
         let rows: Vec<&[f32]> = oriented.chunks(self.manifest().features.len().max(1)).collect();
-        let mut best = vec![(f32::NEG_INFINITY, 0); rows.len()];
-        for (question, scores) in self.answers(&oriented).enumerate() {
-            for (best, score) in best.iter_mut().zip(scores) {
-                // Of questions with one score the first is explained: the order is fixed.
-                if score > best.0 {
-                    *best = (score, question);
-                }
-            }
-        }
         let mut shares = vec![Vec::new(); rows.len()];
         for (question, forest) in self.forests().iter().enumerate() {
-            let (places, rows): (Vec<&mut Vec<f32>>, Vec<&[f32]>) = best
+            let (places, rows): (Vec<&mut Vec<f32>>, Vec<&[f32]>) = questions
                 .iter()
                 .zip(shares.iter_mut().zip(&rows))
-                .filter(|(best, _)| best.1 == question)
+                .filter(|(asked, _)| **asked == question)
                 .map(|(_, (place, row))| (place, *row))
                 .unzip();
             for (place, explained) in places.into_iter().zip(forest.explain_rows(&rows)) {

@@ -29,7 +29,7 @@ mod tail;
 mod train;
 mod transform;
 
-pub use artifact::{Manifest, ManifestFeature, Model, Provenance, Question, TrainingInput};
+pub use artifact::{Answer, Manifest, ManifestFeature, Model, Provenance, Question, TrainingInput};
 pub use calibration::{Calibration, Calibrations};
 pub use error::ModelError;
 pub use forest::{Forest, MAX_FEATURES, MAX_SAMPLE, MAX_TREES};
