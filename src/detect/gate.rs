@@ -181,6 +181,16 @@ fn is_staged(view: &ChannelView<'_>) -> bool {
     view.asset_outflow() >= STAGED_BYTES as f64 || out >= STAGED_BYTES && view.host.pulled_inside >= out / 2
 }
 
+/// Whether another finding stands for that of a channel too: what a host sends to many destinations is one incident.
+pub(super) fn is_told_by_another(kind: Kind, view: &ChannelView<'_>) -> bool {
+    let (outflow, of_an_asset) = (&view.outflow, view.asset_outflow());
+    match kind {
+        Kind::C2 => false,
+        Kind::Exfil if of_an_asset > 0.0 => outflow.is_told_by_another(of_an_asset),
+        Kind::Exfil => outflow.unusual.is_told_by_another(),
+    }
+}
+
 fn upload_ratio(out: u64, back: u64) -> f64 {
     (out as f64 - back as f64) / (out as f64 + back as f64)
 }

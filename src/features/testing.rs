@@ -8,7 +8,19 @@ use crate::seed::Seed;
 
 /// A store after answered connections of monitored hosts to outside peers: numbers of host and peer, and the port.
 pub(crate) fn store_of(connections: &[(u8, u8, u16)]) -> FeatureStore {
-    let reports: Vec<FlowReport> = connections.iter().copied().map(report).collect();
+    store_after(connections.iter().copied().map(report).collect())
+}
+
+/// A store after a monitored host sent so much payload to each of some outside peers.
+pub(crate) fn store_of_uploads(payloads: &[u64]) -> FeatureStore {
+    let upload = |(peer, payload): (u8, &u64)| {
+        let report = report((1, peer, 443));
+        FlowReport { new: Counters { orig_payload: *payload, ..report.new }, ..report }
+    };
+    store_after((1..).zip(payloads).map(upload).collect())
+}
+
+fn store_after(reports: Vec<FlowReport>) -> FeatureStore {
     let mut store = FeatureStore::new(&Config::default(), LocalNetworks::default(), Seed::REPLAY);
     store.apply(reports.iter().map(FlowEvent::Report));
     store
