@@ -24,9 +24,12 @@ case ${1:-} in
   *) echo "usage: scripts/simulate_offices.sh train|calibrate" >&2; exit 2 ;;
 esac
 mkdir -p target/training
-for office in "${offices[@]}"; do
-  capture=target/training/office-${office%:*}-${office#*:}.pcap.zst
-  [ -s "$capture" ] || target/release/undercurrent simulate --seed "${office%:*}" --hosts "${office#*:}" --output "$capture" \
-    --labels "${capture%.pcap.zst}.csv" >&2
-  echo "$capture"
-done
+capture_of() { echo "target/training/office-${1%:*}-${1#*:}.pcap.zst"; }
+simulate() {
+  local capture
+  capture=$(capture_of "$1")
+  [ -s "$capture" ] || target/release/undercurrent simulate --seed "${1%:*}" --hosts "${1#*:}" --output "$capture" --labels "${capture%.pcap.zst}.csv" >&2
+}
+export -f capture_of simulate
+printf '%s\n' "${offices[@]}" | xargs -P "$(nproc)" -I{} bash -ec 'simulate "$1"' simulate {}
+for office in "${offices[@]}"; do capture_of "$office"; done

@@ -18,7 +18,7 @@ mapfile -t benign < <(find "$dev/C_benign" -type f \( -name '*.pcap' -o -name '*
 mapfile -t recorded < <(grep -LE ',(dns_tunnel|icmp_tunnel),' captures/*/labels.csv | sed 's|labels.csv|capture.pcap.zst|')
 mapfile -t simulated < <(scripts/simulate_offices.sh train)
 mapfile -t compared < <(scripts/simulate_offices.sh calibrate)
-target/release/undercurrent train --output models --filter "not ($labelled)" --no-progress --model-version "${MODEL_VERSION:-1}" \
+target/release/undercurrent train --output models --filter "not ($labelled)" --no-progress --threads "$(nproc)" --model-version "${MODEL_VERSION:-1}" \
   --notes "Benign development captures, the benign traffic of the recorded scenarios, simulated offices; see models/README.md." \
   "${compared[@]/#/--calibrate=}" "${benign[@]}" "${recorded[@]}" "${simulated[@]}"
 # The rows would let others go on from these models, and are those of captures that are not ours to hand on.

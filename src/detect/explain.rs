@@ -143,7 +143,7 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
         "icmp_variety" => format!("{} of the echo messages carry new content", percent(value)),
         "icmp_payload_max" => format!("ICMP messages of up to {}", bytes(value)),
         "unusual_outflow" => match view.outflow.unusual.destinations {
-            0 | 1 if channel.runs_ahead() => format!(
+            0 | 1 if channel.runs_ahead() && channel.traffic.payload_in as f64 > value => format!(
                 "{} more than usual left for this destination ahead of its answers, of {} in all",
                 bytes(value),
                 bytes(channel.traffic.payload_in as f64)

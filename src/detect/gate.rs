@@ -27,6 +27,8 @@ const TUNNEL_LABEL_BYTES: f64 = 16.0;
 const BUSY_TUNNEL_NAMES: u64 = 4_000;
 /// Share of letters from which names are not addresses, as they are asked for in block lists (RFC 5782).
 const NAME_LETTERS: f64 = 0.5;
+/// Mean bytes of a name that carries data where it may be an address, which has 15 bytes at most, with the name of a list behind it.
+const BEYOND_ADDRESS_BYTES: f64 = 2.0 * TUNNEL_LABEL_BYTES;
 /// ICMP payload, both ways, that can carry data.
 const ICMP_BYTES: u64 = 4_000;
 /// Payload of a ping at most, unless somebody asks for more (Linux 56 bytes, Windows 32; monitoring up to 128).
@@ -99,8 +101,10 @@ fn c2_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
     if let Some(dns) = channel.dns() {
         let (names, label) = (dns.distinct_names(), dns.mean_label_bytes());
         let unusual = dns.unusual_type_share() > 0.5 && dns.mean_answer_bytes() >= TUNNEL_LABEL_BYTES;
-        let carries = label >= TUNNEL_LABEL_BYTES || unusual && label >= TUNNEL_LABEL_BYTES / 2.0;
-        let busy = names >= BUSY_TUNNEL_NAMES && dns.letter_share() >= NAME_LETTERS;
+        let of_letters = dns.letter_share() >= NAME_LETTERS;
+        let least = if of_letters { TUNNEL_LABEL_BYTES } else { BEYOND_ADDRESS_BYTES };
+        let carries = label >= least || unusual && label >= TUNNEL_LABEL_BYTES / 2.0;
+        let busy = names >= BUSY_TUNNEL_NAMES && of_letters;
         let fresh = names >= TUNNEL_NAMES && names * 2 > dns.queries;
         return ((carries || busy) && fresh).then_some(Behaviour::DnsTunnel);
     }
@@ -181,6 +185,16 @@ fn is_staged(view: &ChannelView<'_>) -> bool {
     view.asset_outflow() >= STAGED_BYTES as f64 || out >= STAGED_BYTES && view.host.pulled_inside >= out / 2
 }
 
+/// Whether another finding stands for that of a channel too: what a host sends to many destinations is one incident.
+pub(super) fn is_told_by_another(kind: Kind, view: &ChannelView<'_>) -> bool {
+    let (outflow, of_an_asset) = (&view.outflow, view.asset_outflow());
+    match kind {
+        Kind::C2 => false,
+        Kind::Exfil if of_an_asset > 0.0 => outflow.is_told_by_another(of_an_asset),
+        Kind::Exfil => outflow.unusual.is_told_by_another(),
+    }
+}
+
 fn upload_ratio(out: u64, back: u64) -> f64 {
     (out as f64 - back as f64) / (out as f64 + back as f64)
 }
@@ -206,4 +220,29 @@ fn surges(channel: &Channel) -> bool {
 
 fn icmp_payload(channel: &Channel) -> u64 {
     channel.traffic.payload_out + channel.traffic.payload_in
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rows::rows_of;
+    use super::*;
+    use crate::features::testing::store_of_names;
+
+    #[test]
+    fn addresses_in_names_are_no_tunnel_and_hexadecimal_is() {
+        let behaviours = |name: fn(u32) -> String| -> Vec<_> {
+            let store = store_of_names((0..200).map(name));
+            rows_of(&store).iter().filter_map(|row| behaviour_of(Kind::C2, row)).collect()
+        };
+        let in_a_block_list = |number: u32| {
+            let [a, b, c, d] = number.wrapping_mul(0x9E37_79B1).to_be_bytes();
+            format!("{a}.{b}.{c}.{d}.dnsbl.lists.example")
+        };
+        let in_hexadecimal = |number: u32| {
+            let [first, second] = [0x9E37_79B1, 0x85EB_CA6B].map(|factor| number.wrapping_mul(factor));
+            format!("{first:08x}{second:08x}{first:08x}{second:08x}.relay.example")
+        };
+        assert_eq!(behaviours(in_a_block_list), []);
+        assert_eq!(behaviours(in_hexadecimal), [Behaviour::DnsTunnel]);
+    }
 }

@@ -11,7 +11,7 @@ use crate::features::{
 use crate::model::{Calibrations, Model, ModelError};
 
 use super::explain::{evidence_of, techniques_of};
-use super::gate::may_be_judged;
+use super::gate::{is_told_by_another, may_be_judged};
 use super::parts::in_parts;
 use super::rows::{channels_of, hosts_seen, views_of};
 use super::scores::{count_peers, hosts_of};
@@ -216,9 +216,7 @@ impl Detector {
                 found.push(Found { kind, view, verdict, behaviour, severity });
             }
         }
-        if kind == Kind::Exfil {
-            found.retain(|found| !found.is_told_by_another());
-        }
+        found.retain(|found| !is_told_by_another(kind, found.view));
         scores
             .findings
             .extend(in_parts(&found, self.threads, LEAST_FINDINGS, |found| self.explained(kind, found)));
@@ -270,18 +268,6 @@ struct Found<'a> {
     verdict: &'a Verdict,
     behaviour: Behaviour,
     severity: Severity,
-}
-
-impl Found<'_> {
-    /// Whether another finding stands for this one too: what a host sends to many destinations is one incident.
-    fn is_told_by_another(&self) -> bool {
-        let (outflow, of_an_asset) = (&self.view.outflow, self.view.asset_outflow());
-        if of_an_asset > 0.0 {
-            outflow.is_told_by_another(of_an_asset)
-        } else {
-            outflow.unusual.is_told_by_another()
-        }
-    }
 }
 
 /// What a finding of a channel is called, stable across reruns: 64 bits of a hash of what it is about.

@@ -7,6 +7,7 @@ use crate::decode::app::Service;
 use crate::features::{ChannelView, DomainState};
 use crate::model::Calibrations;
 
+use super::gate::is_told_by_another;
 use super::{Behaviour, Kind, Severity, behaviour_of};
 
 /// p-value above which nothing is worth reporting, whatever the budget: half of the benign channels have one.
@@ -94,10 +95,11 @@ pub(super) fn severity_of(
     Some(limits.severity(chances)?.min(by_evidence(behaviour, chances.of_any, view)))
 }
 
-/// Whether a channel can be an alert if only it is odd enough: it shows a behaviour, and the evidence allows a medium finding, from which
-/// alerting rules go.
+/// Whether a channel can be an alert if only it is odd enough: it shows a behaviour, the evidence allows a medium finding, from which
+/// alerting rules go, and no other finding stands for it.
 pub(super) fn can_alert(kind: Kind, view: &ChannelView<'_>) -> bool {
-    behaviour_of(kind, view).is_some_and(|behaviour| by_evidence(behaviour, 0.0, view) >= Severity::Medium)
+    let is_grave = |behaviour| by_evidence(behaviour, 0.0, view) >= Severity::Medium;
+    behaviour_of(kind, view).is_some_and(is_grave) && !is_told_by_another(kind, view)
 }
 
 /// The most that the evidence allows.
@@ -170,7 +172,9 @@ fn corroboration(behaviour: Behaviour, view: &ChannelView<'_>) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rows::rows_of;
     use super::*;
+    use crate::features::testing::store_of_uploads;
 
     #[test]
     fn few_channels_have_the_fixed_limits_and_many_share_the_budget() {
@@ -207,5 +211,12 @@ mod tests {
         check(0.02, 0.0001, Severity::High);
         check(0.01, 0.0001, Severity::Critical);
         check(0.04, 0.0001, Severity::Low);
+    }
+
+    #[test]
+    fn an_upload_to_many_destinations_can_be_one_alert() {
+        let store = store_of_uploads(&[2_000_000; 10]);
+        let alerts = rows_of(&store).iter().filter(|row| can_alert(Kind::Exfil, row)).count();
+        assert_eq!(alerts, 1);
     }
 }

@@ -1,14 +1,45 @@
 //! Stores for the tests of what reads them.
 
 use crate::addr::Addr;
+use crate::decode::app::DnsMessage;
 use crate::decode::proto;
 use crate::features::{Config, FeatureStore, LocalNetworks};
-use crate::flow::{Counters, EndReason, FlowEvent, FlowKey, FlowRecord, FlowReport, ReportPhase};
+use crate::flow::{Counters, DnsEvent, EndReason, FlowEvent, FlowKey, FlowRecord, FlowReport, ReportPhase};
 use crate::seed::Seed;
+use crate::time::Timestamp;
 
 /// A store after answered connections of monitored hosts to outside peers: numbers of host and peer, and the port.
 pub(crate) fn store_of(connections: &[(u8, u8, u16)]) -> FeatureStore {
-    let reports: Vec<FlowReport> = connections.iter().copied().map(report).collect();
+    store_after(connections.iter().copied().map(report).collect())
+}
+
+/// A store after a monitored host sent so much payload to each of some outside peers.
+pub(crate) fn store_of_uploads(payloads: &[u64]) -> FeatureStore {
+    let upload = |(peer, payload): (u8, &u64)| {
+        let report = report((1, peer, 443));
+        FlowReport { new: Counters { orig_payload: *payload, ..report.new }, ..report }
+    };
+    store_after((1..).zip(payloads).map(upload).collect())
+}
+
+/// A store after a monitored host asked for some names.
+pub(crate) fn store_of_names(names: impl Iterator<Item = String>) -> FeatureStore {
+    let question = |name: String| DnsEvent {
+        ts: Timestamp::default(),
+        client: Addr::from_v4([10, 0, 0, 1]),
+        server: Addr::from_v4([10, 0, 0, 2]),
+        server_port: 53,
+        proto: proto::UDP,
+        message_len: 60,
+        message: DnsMessage { name: name.into(), qtype: 1, complete: true, ..DnsMessage::default() },
+    };
+    let questions: Vec<DnsEvent> = names.map(question).collect();
+    let mut store = FeatureStore::new(&Config::default(), LocalNetworks::default(), Seed::REPLAY);
+    store.apply(questions.iter().map(FlowEvent::Dns));
+    store
+}
+
+fn store_after(reports: Vec<FlowReport>) -> FeatureStore {
     let mut store = FeatureStore::new(&Config::default(), LocalNetworks::default(), Seed::REPLAY);
     store.apply(reports.iter().map(FlowEvent::Report));
     store
