@@ -24,6 +24,9 @@ impl Timestamp {
     /// The earliest time that can be held.
     pub const MIN: Self = Self(i64::MIN);
 
+    /// The latest time that can be held; later ones become it.
+    pub const MAX: Self = Self(i64::MAX);
+
     /// From nanoseconds since the epoch.
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)

@@ -391,6 +391,14 @@ mod tests {
     }
 
     #[test]
+    fn connections_until_the_end_of_time_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = written(&dir, "conn.log", tsv(&rows()).replace("\t20.250000\t", "\t1e12\t"));
+        let output = run(&["replay", "--quiet", text(&log)]);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    #[test]
     fn what_cannot_be_done_is_told() {
         let dir = tempfile::tempdir().unwrap();
         let log = written(&dir, "conn.log", tsv(&rows()));

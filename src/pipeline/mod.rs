@@ -107,7 +107,7 @@ impl Pipeline {
         let mut done = 0;
         while let Some(rest @ [packet, ..]) = batch.packets.get(done..) {
             let tick = match self.next_tick {
-                Some(tick) if packet.ts < tick => tick,
+                Some(tick) if is_before(packet.ts, tick) => tick,
                 due => {
                     let at = packet.ts.floor_to(TICK);
                     let before = uncounted.iter().position(|frame| frame.ts >= at).unwrap_or(uncounted.len());
@@ -117,7 +117,8 @@ impl Pipeline {
                     self.tick(at, due.is_some(), observer)
                 }
             };
-            let until = done + rest.iter().position(|packet| packet.ts >= tick).unwrap_or(rest.len());
+            let until =
+                done + rest.iter().position(|packet| !is_before(packet.ts, tick)).unwrap_or(rest.len());
             let Self { workers, store, .. } = self;
             workers
                 .process(&batch, done..until, &mut |events| apply(store, Events::in_order(events), observer));
@@ -130,7 +131,7 @@ impl Pipeline {
     /// Packet time has reached `at` without a packet: does what is due by then. For links on which nothing is sent for a while.
     pub fn advance(&mut self, at: Timestamp, observer: &mut dyn Observer) {
         match self.next_tick {
-            Some(tick) if at < tick => {}
+            Some(tick) if is_before(at, tick) => {}
             due => drop(self.tick(at.floor_to(TICK), due.is_some(), observer)),
         }
     }
@@ -155,10 +156,10 @@ impl Pipeline {
         let mut rest = records;
         while let [record, ..] = rest {
             let tick = match self.next_tick {
-                Some(tick) if record.at < tick => tick,
+                Some(tick) if is_before(record.at, tick) => tick,
                 due => self.tick(record.at.floor_to(TICK), due.is_some(), observer),
             };
-            let until = rest.iter().position(|record| record.at >= tick).unwrap_or(rest.len());
+            let until = rest.iter().position(|record| !is_before(record.at, tick)).unwrap_or(rest.len());
             let (now, later) = rest.split_at(until);
             rest = later;
             for record in now {
@@ -229,6 +230,11 @@ impl Pipeline {
         self.stats.first = self.stats.first.or(frames.first().map(|frame| frame.ts));
         self.stats.last = self.stats.last.max(frames.iter().map(|frame| frame.ts).max());
     }
+}
+
+/// Whether a time comes before a tick. Times beyond what can be held are all the latest one, and no tick comes after it.
+fn is_before(at: Timestamp, tick: Timestamp) -> bool {
+    at < tick || tick == Timestamp::MAX
 }
 
 /// Brings the features up to date, and shows the flows that ended.

@@ -69,6 +69,16 @@ fn an_observer_sees_the_same_whatever_the_threads_and_blocks() {
     }
 }
 
+#[test]
+fn the_end_of_time_is_reached_and_passed() {
+    let expected = [
+        "flow of 10.0.0.1 at 1 ended",
+        "tick 9223372030: 1 frames, 0 open",
+        "flow of 10.0.0.1 at 9223372036 ended",
+    ];
+    assert_eq!(observed(&[&[(1, 1), (i64::MAX, 1)], &[(i64::MAX, 1)]], 1), expected);
+}
+
 /// More flows than the calling thread takes by itself, in packets, in sweeps and at the end, and a few packets between.
 #[test]
 fn an_observer_sees_the_same_where_threads_are_woken_and_where_they_are_not() {

@@ -43,9 +43,10 @@ pub(super) enum Part {
 /// What programs call their columns: lower case, letters and digits only.
 const NAMES: &[(&[&str], Field)] = {
     use Column as C;
-    use Field::{Direction, Length, Same, Start, State, Total};
+    use Field::{Direction, End, Length, Same, Start, State, Total};
     &[
         (&["starttime", "stime", "timestamp", "ts", "firstseen", "datefirstseen"], Start),
+        (&["te"], End),
         (&["dur", "td", "duration"], Same(C::Duration)),
         (&["flowduration"], Length(Unit::Micros)),
         (&["proto", "protocol", "pr"], Same(C::Proto)),
@@ -185,10 +186,15 @@ impl Csv {
                 Some(Field::Total(Part::FrameBytes)) => bytes = value::count(&cell),
             }
         }
+        // nfdump takes one for the other where softflowd exports IPFIX, and its length of time is one below zero, without a sign.
+        let swapped = start > end && end.is_some();
+        let (start, end) = if swapped { (end, start) } else { (start, end) };
         if let Some(start) = start {
             row.set(Column::Ts, time_text(start));
         }
-        if let (Some(start), Some(end), None) = (start, end, row.text(Column::Duration)) {
+        if let (Some(start), Some(end)) = (start, end)
+            && (swapped || row.text(Column::Duration).is_none())
+        {
             row.set(Column::Duration, seconds_text(end - start));
         }
         share(&mut row, bytes, [Column::OrigFrameBytes, Column::RespFrameBytes])?;
@@ -351,6 +357,15 @@ mod tests {
             texts(&row, &[Column::Ts, Column::OrigIpBytes, Column::RespPkts, Column::RespIpBytes]),
             ["1704067201.000000000", "1200", "8", "9000"]
         );
+    }
+
+    #[test]
+    fn an_end_before_the_start_is_the_start() {
+        let check = |line: &str, expected: [&str; 2]| {
+            assert_eq!(texts(&read("ts,te,td,sa,da,pr", line), &[Column::Ts, Column::Duration]), expected);
+        };
+        check("10,12,1.250,10.0.0.1,192.0.2.1,TCP", ["10.000000000", "1.250"]);
+        check("12,10,18446744073709549.000,10.0.0.1,192.0.2.1,TCP", ["10.000000000", "2.000000000"]);
     }
 
     #[test]
