@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn an_upload_to_many_destinations_can_be_one_alert() {
-        let store = store_of_uploads(&[2_000_000; 10]);
+        let store = store_of_uploads(&[2_000_000; 9]);
         let alerts = rows_of(&store).iter().filter(|row| can_alert(Kind::Exfil, row)).count();
         assert_eq!(alerts, 1);
     }
