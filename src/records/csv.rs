@@ -12,7 +12,7 @@ use super::row::{BadLine, Row};
 use super::value;
 use crate::decode::proto;
 use crate::flow::server_is_first;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// What a column of the file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,9 @@ pub(super) enum Part {
     Packets,
     FrameBytes,
 }
+
+/// How much longer a flow may be than from its start to its end, where these are rounded.
+const WHOLE_SECONDS: Span = Span::from_secs(1);
 
 /// What programs call their columns: lower case, letters and digits only.
 const NAMES: &[(&[&str], Field)] = {
@@ -192,10 +195,11 @@ impl Csv {
         if let Some(start) = start {
             row.set(Column::Ts, time_text(start));
         }
-        if let (Some(start), Some(end)) = (start, end)
-            && (swapped || row.text(Column::Duration).is_none())
-        {
-            row.set(Column::Duration, seconds_text(end - start));
+        if let (Some(start), Some(end)) = (start, end) {
+            let fits = |told: Span| !swapped && told <= end - (start - WHOLE_SECONDS);
+            if !row.text(Column::Duration).and_then(value::seconds).is_some_and(fits) {
+                row.set(Column::Duration, seconds_text(end - start));
+            }
         }
         share(&mut row, bytes, [Column::OrigFrameBytes, Column::RespFrameBytes])?;
         share(&mut row, packets, [Column::OrigPkts, Column::RespPkts])?;
@@ -365,7 +369,9 @@ mod tests {
             assert_eq!(texts(&read("ts,te,td,sa,da,pr", line), &[Column::Ts, Column::Duration]), expected);
         };
         check("10,12,1.250,10.0.0.1,192.0.2.1,TCP", ["10.000000000", "1.250"]);
+        check("10,12,2.999,10.0.0.1,192.0.2.1,TCP", ["10.000000000", "2.999"]);
         check("12,10,18446744073709549.000,10.0.0.1,192.0.2.1,TCP", ["10.000000000", "2.000000000"]);
+        check("12,12,18446744073709551.000,10.0.0.1,192.0.2.1,TCP", ["12.000000000", "0.000000000"]);
     }
 
     #[test]
