@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 
 /// A store after answered connections of monitored hosts to outside peers: numbers of host and peer, and the port.
 pub(crate) fn store_of(connections: &[(u8, u8, u16)]) -> FeatureStore {
-    store_after(connections.iter().copied().map(report).collect())
+    store_after(connections.iter().copied().map(report))
 }
 
 /// A store after a monitored host sent so much payload to each of some outside peers.
@@ -19,7 +19,7 @@ pub(crate) fn store_of_uploads(payloads: &[u64]) -> FeatureStore {
         let report = report((1, peer, 443));
         FlowReport { new: Counters { orig_payload: *payload, ..report.new }, ..report }
     };
-    store_after((1..).zip(payloads).map(upload).collect())
+    store_after((1..).zip(payloads).map(upload))
 }
 
 /// A store after a monitored host asked for some names.
@@ -39,7 +39,8 @@ pub(crate) fn store_of_names(names: impl Iterator<Item = String>) -> FeatureStor
     store
 }
 
-fn store_after(reports: Vec<FlowReport>) -> FeatureStore {
+fn store_after(reports: impl Iterator<Item = FlowReport>) -> FeatureStore {
+    let reports: Vec<FlowReport> = reports.collect();
     let mut store = FeatureStore::new(&Config::default(), LocalNetworks::default(), Seed::REPLAY);
     store.apply(reports.iter().map(FlowEvent::Report));
     store
