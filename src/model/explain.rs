@@ -52,9 +52,12 @@ impl Forest {
     fn explain_rows(&self, rows: &[&[f32]]) -> Vec<Vec<f32>> {
         let mut credits = vec![vec![0.0; self.features()]; rows.len()];
         for (rows, credits) in rows.chunks(TOGETHER).zip(credits.chunks_mut(TOGETHER)) {
+            let known: Vec<bool> =
+                rows.chunks(ABREAST).map(|rows| rows.iter().all(|row| self.is_known(row))).collect();
             for tree in self.iter() {
-                for (rows, credits) in rows.chunks(ABREAST).zip(credits.chunks_mut(ABREAST)) {
-                    if rows.iter().all(|row| self.is_known(row)) {
+                let groups = rows.chunks(ABREAST).zip(credits.chunks_mut(ABREAST));
+                for ((rows, credits), known) in groups.zip(&known) {
+                    if *known {
                         self.follow_abreast(tree, rows, credits);
                     } else {
                         for (row, credit) in rows.iter().zip(credits) {
