@@ -6,7 +6,7 @@
 //! are opened ahead.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -114,12 +114,12 @@ impl AfPacket {
             return Ok(self.absence.end());
         }
         if std::mem::take(&mut self.busy) {
-            std::thread::sleep(rest(self.config.buffer_bytes));
+            self.wait_for(None, rest(self.config.buffer_bytes))?;
             if self.take(block) {
                 return Ok(Poll::Frames);
             }
         }
-        if self.wait(timeout)? && self.take(block) {
+        if self.wait_for(Some(self.socket.as_fd()), timeout)? && self.take(block) {
             return Ok(Poll::Frames);
         }
         self.look();
@@ -162,9 +162,9 @@ impl AfPacket {
         }
     }
 
-    /// Waits for a block. False where the wait ended for another reason.
-    fn wait(&self, timeout: Duration) -> Result<bool, LiveError> {
-        wait(Some(self.socket.as_fd()), timeout).map_err(|e| self.refused("wait for packets", e))
+    /// Waits for a block, or without a socket for the time alone. False where the wait ended for another reason than a block.
+    fn wait_for(&self, socket: Option<BorrowedFd<'_>>, timeout: Duration) -> Result<bool, LiveError> {
+        wait(socket, timeout).map_err(|e| self.refused("wait for packets", e))
     }
 
     /// Whether the interface is still what the socket is bound to.
