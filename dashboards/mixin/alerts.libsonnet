@@ -121,12 +121,14 @@
             'TopKSaturated',
             'warning',
             |||
-              undercurrent_hosts_over_threshold{severity="%s"}
-              > on (job, instance) group_left ()
+              count by (job, instance, detector) (
+                max by (job, instance, host, detector) (instance_host_detector_behaviour:undercurrent_host_suspected:level)
+              )
+              >= on (job, instance) group_left ()
               undercurrent_topk_limit_hosts
-            ||| % config.suspected.severity,
-            'Sensor {{ $labels.instance }} has more suspicious hosts than series.',
-            '{{ $value }} hosts are over the {{ $labels.detector }} threshold at sensor {{ $labels.instance }}, more than have series of their own: some raise no alert.',
+            |||,
+            'Sensor {{ $labels.instance }} has as many suspected hosts as series.',
+            '{{ $value }} hosts raise {{ $labels.detector }} alerts at sensor {{ $labels.instance }}, as many as may have series of their own: further ones raise none.',
             '5m',
           ),
           alert(

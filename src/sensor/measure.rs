@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::addr::Addr;
 use crate::detect::{Behaviour, Detector, Kind, Scores, Severity, drift_ratio};
 use crate::export::metrics::{
-    Buckets, Candidate, Eviction, HostScore, HostVolume, MetricsSnapshot, ModelState, PerSeverity, TopK,
-    TopKConfig,
+    Buckets, Candidate, Eviction, HostScore, HostVolume, MetricsSnapshot, ModelState, PerSeverity, Standing,
+    TopK, TopKConfig,
 };
 use crate::export::summary::ModelSummary;
 use crate::features::{FeatureStore, HostTotals, HostWindow, Peer};
@@ -123,12 +123,22 @@ impl Measure {
     fn choose(&mut self, at: Timestamp, scores: &Scores) {
         for ((index, kind), top) in Kind::ALL.into_iter().enumerate().zip(&mut self.top) {
             let alert = self.thresholds.get(&(kind, Severity::High)).copied().unwrap_or(f64::INFINITY);
+            // What alerting rules ask for, beside the score of the host.
+            let grave = scores.findings.iter().filter(|f| f.kind == kind && f.severity >= Severity::Medium);
+            let found: BTreeSet<Addr> = grave.map(|finding| finding.host).collect();
             let candidates: Vec<Candidate> = scores
                 .hosts
                 .iter()
                 .filter_map(|host| {
-                    let (score, _, worst) = host.worst.get(index)?;
-                    worst.map(|_| Candidate { host: host.host, score: *score, alert: *score >= alert })
+                    let &(score, _, worst) = host.worst.get(index)?;
+                    let standing = if score < alert {
+                        Standing::Usual
+                    } else if found.contains(&host.host) {
+                        Standing::Suspected
+                    } else {
+                        Standing::Over
+                    };
+                    worst.map(|_| Candidate { host: host.host, score, standing })
                 })
                 .collect();
             for eviction in top.update(at, &candidates) {

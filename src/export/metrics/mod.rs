@@ -24,7 +24,7 @@ pub use snapshot::{
     ProcessState, SensorState, SinkState,
 };
 pub use text_format::{CONTENT_TYPE, render_text};
-pub use topk::{Candidate, Eviction, TopK, TopKConfig};
+pub use topk::{Candidate, Eviction, Standing, TopK, TopKConfig};
 
 #[cfg(test)]
 mod tests;

@@ -41,7 +41,7 @@ const HOST_RULES: &str = "
 ## Series of hosts
 
 Series with a `host` label exist for at most K = LIMIT hosts of each detector (`undercurrent_topk_limit_hosts`).
-Hosts at or over the threshold of `high` come first. A host enters at a score of ENTRY, stays for at least DWELL of packet time,
+Hosts that raise alerts come first, then others at or over the threshold of `high`. A host enters at a score of ENTRY, stays for at least DWELL of packet time,
 and leaves below RELEASE or when another host exceeds it by MARGIN, so that series do not flap. All
 values of a scrape are of one moment; a host that left is gone from the next scrape.
 

@@ -15,7 +15,7 @@ pub struct TopKConfig {
     pub entry: f64,
     /// Score below which a host leaves.
     pub release: f64,
-    /// How long a host stays at least, unless one over the alert threshold needs its place.
+    /// How long a host stays at least, unless one of higher standing needs its place.
     pub dwell: Span,
     /// How much more a host must score than the one whose place it takes.
     pub margin: f64,
@@ -34,8 +34,19 @@ pub struct Candidate {
     pub host: Addr,
     /// Its score, 0 to 1.
     pub score: f64,
-    /// Whether the score is over the alert threshold: such hosts come first.
-    pub alert: bool,
+    /// Hosts of higher standing come first.
+    pub standing: Standing,
+}
+
+/// What there is against a host beside its score; the lowest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Nothing.
+    Usual,
+    /// Its score is over the alert threshold.
+    Over,
+    /// A finding stands too that raises an alert.
+    Suspected,
 }
 
 /// The chosen hosts of one detector.
@@ -84,7 +95,10 @@ impl TopK {
         let mut outside: Vec<Candidate> = hosts
             .iter()
             .copied()
-            .filter(|c| !self.members.contains_key(&c.host) && (c.alert || c.score >= self.config.entry))
+            .filter(|c| {
+                !self.members.contains_key(&c.host)
+                    && (c.standing > Standing::Usual || c.score >= self.config.entry)
+            })
             .collect();
         outside.sort_by(|a, b| b.cmp_rank(a));
         for candidate in outside {
@@ -119,7 +133,9 @@ impl TopK {
         self.members.retain(|host, since| {
             let eviction = match known.get(host) {
                 None => Eviction::Gone,
-                Some(c) if !c.alert && c.score < release && at - *since >= dwell => Eviction::Released,
+                Some(c) if c.standing == Standing::Usual && c.score < release && at - *since >= dwell => {
+                    Eviction::Released
+                }
                 Some(_) => return true,
             };
             evictions.push(eviction);
@@ -139,17 +155,17 @@ impl TopK {
         let (weakest, since) = members.min_by(|(a, _), (b, _)| a.cmp_rank(b))?;
         let stayed = at - since >= self.config.dwell;
         let stronger = candidate.score >= weakest.score + self.config.margin;
-        let comes_first = candidate.alert && !weakest.alert;
-        let outranks = candidate.alert >= weakest.alert && stronger && stayed;
+        let comes_first = candidate.standing > weakest.standing;
+        let outranks = candidate.standing == weakest.standing && stronger && stayed;
         (comes_first || outranks).then_some(weakest.host)
     }
 }
 
 impl Candidate {
-    /// Hosts over the alert threshold are greater, then those of higher score, then those of lower address.
+    /// Hosts of higher standing are greater, then those of higher score, then those of lower address.
     fn cmp_rank(&self, other: &Self) -> Ordering {
-        let by_alert = self.alert.cmp(&other.alert);
-        by_alert.then(self.score.total_cmp(&other.score)).then(other.host.cmp(&self.host))
+        let by_standing = self.standing.cmp(&other.standing);
+        by_standing.then(self.score.total_cmp(&other.score)).then(other.host.cmp(&self.host))
     }
 }
 
@@ -166,14 +182,21 @@ mod tests {
         Addr::from_v4([10, 0, 0, n])
     }
 
-    /// Applies scores at minutes; a score over 0.9 is an alert. Gives the members after the last.
+    /// Applies scores at minutes; one over 0.9 is over the alert threshold, and host 9 is suspected then. Gives the members after the last.
     fn members(steps: &[(i64, &[(u8, f64)])]) -> (Vec<u8>, Vec<Eviction>) {
         let mut top = TopK::new(CONFIG);
         let mut evictions = Vec::new();
         for (minute, scores) in steps {
             let hosts: Vec<Candidate> = scores
                 .iter()
-                .map(|&(n, score)| Candidate { host: addr(n), score, alert: score > 0.9 })
+                .map(|&(n, score)| {
+                    let standing = match (score > 0.9, n) {
+                        (false, _) => Standing::Usual,
+                        (true, 9) => Standing::Suspected,
+                        (true, _) => Standing::Over,
+                    };
+                    Candidate { host: addr(n), score, standing }
+                })
                 .collect();
             evictions.extend(top.update(Timestamp::from_secs_nanos(minute * 60, 0), &hosts));
             assert!(top.members.len() <= CONFIG.limit);
@@ -218,6 +241,8 @@ mod tests {
             "alerts have the dwell time among themselves"
         );
         assert_eq!(members(&[(0, alerts), (10, &more)]).0, [2, 3]);
+        let suspected = [(1, 0.95), (2, 0.96), (9, 0.91)];
+        assert_eq!(members(&[(0, alerts), (5, &suspected)]).0, [2, 9], "who is suspected comes first of all");
     }
 
     /// A day of a pass a minute over 5,000 hosts, whose scores waver about a mean of their own; twenty of them are over the alert
@@ -238,7 +263,8 @@ mod tests {
                     let alert = n < 20 && minute / 60 == i64::from(n);
                     let wavering = means[usize::from(n)] + random.random_range(-0.05..0.05);
                     let score = if alert { 0.95 } else { wavering.clamp(0.0, 0.9) };
-                    Candidate { host: Addr::from_v4([10, 1, high, low]), score, alert }
+                    let standing = if alert { Standing::Suspected } else { Standing::Usual };
+                    Candidate { host: Addr::from_v4([10, 1, high, low]), score, standing }
                 })
                 .collect();
             top.update(Timestamp::from_secs_nanos(minute * 60, 0), &hosts);
@@ -248,7 +274,9 @@ mod tests {
             let chosen = hosts.iter().map(|c| c.host).filter(|host| top.contains(*host)).collect();
             for ((now, before), count) in [plain, chosen].into_iter().zip(&mut before).zip(&mut counts) {
                 count.0 += now.difference(before).count() as u64;
-                count.1 += hosts.iter().filter(|c| c.alert && !now.contains(&c.host)).count() as u64;
+                count.1 +=
+                    hosts.iter().filter(|c| c.standing > Standing::Usual && !now.contains(&c.host)).count()
+                        as u64;
                 *before = now;
             }
         }
