@@ -117,6 +117,11 @@ impl Endpoint {
         self.phase == Phase::Inactive
     }
 
+    /// Whether this side is in the middle of its stream, whether its start was seen or not.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Partial | Phase::Established)
+    }
+
     /// Whether this side is established, or was until its FIN: only then are gaps believed.
     pub(super) fn is_clean(&self) -> bool {
         self.phase == Phase::Established || self.phase == Phase::Closed && self.before == Phase::Established

@@ -11,8 +11,8 @@ use crate::time::Timestamp;
 pub(super) struct Burst {
     start: Timestamp,
     end: Timestamp,
-    orig_payload: u32,
-    resp_payload: u32,
+    /// Of the originator, then of the responder.
+    payload: [u32; 2],
     packets: u32,
 }
 
@@ -26,16 +26,15 @@ impl Burst {
     /// it does not matter whether a sweep or the next packet asks.
     #[inline]
     pub(super) fn is_over(&self, flow_first: Timestamp, now: Timestamp) -> bool {
-        now - flow_first >= Exchange::MIN_AGE && now - self.end >= Exchange::IDLE_GAP
+        now - self.end >= Exchange::IDLE_GAP && now - flow_first >= Exchange::MIN_AGE
     }
 
     /// Counts a packet.
     #[inline]
     pub(super) fn add(&mut self, from: Direction, packet: &Packet) {
-        match from {
-            Direction::Orig => self.orig_payload = self.orig_payload.saturating_add(packet.payload_len),
-            Direction::Resp => self.resp_payload = self.resp_payload.saturating_add(packet.payload_len),
-        }
+        let [orig, resp] = &mut self.payload;
+        let payload = if from == Direction::Orig { orig } else { resp };
+        *payload = payload.saturating_add(packet.payload_len);
         self.packets = self.packets.saturating_add(1);
         self.end = { self.end }.max(packet.ts);
     }
@@ -44,12 +43,13 @@ impl Burst {
     /// packets stays over.
     pub(super) fn take(&mut self, rest: impl FnOnce() -> Exchange) -> Option<Exchange> {
         let taken = *self;
+        let [orig_payload, resp_payload] = taken.payload;
         self.packets = 0;
         (taken.packets > 0).then(|| Exchange {
             start: taken.start,
             end: taken.end,
-            orig_payload: taken.orig_payload,
-            resp_payload: taken.resp_payload,
+            orig_payload,
+            resp_payload,
             packets: taken.packets,
             ..rest()
         })

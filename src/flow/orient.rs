@@ -29,23 +29,22 @@ pub(super) fn orient(packet: &Packet) -> (FlowKey, Direction) {
 }
 
 /// The direction of a packet in a flow, nothing where it belongs to another flow.
+#[inline]
 pub(super) fn direction(key: &FlowKey, packet: &Packet) -> Option<Direction> {
-    if key.proto != packet.proto {
-        None
-    } else if (key.orig_port, key.resp_port) == (packet.src_port, packet.dst_port)
-        && key.orig == packet.src
-        && key.resp == packet.dst
-    {
-        Some(Direction::Orig)
-    } else if (key.orig_port, key.resp_port) == (packet.dst_port, packet.src_port)
-        && key.orig == packet.dst
-        && key.resp == packet.src
-        && !is_one_way(packet)
-    {
-        Some(Direction::Resp)
-    } else {
-        None
-    }
+    let (orig, resp) = ((key.orig, key.orig_port), (key.resp, key.resp_port));
+    let (src, dst) = ((packet.src, packet.src_port), (packet.dst, packet.dst_port));
+    // Without branches: which side sends cannot be foretold, and a wrong guess of the processor costs more.
+    let forth = are_equal(orig, src) & are_equal(resp, dst);
+    let back = are_equal(orig, dst) & are_equal(resp, src);
+    let belongs = key.proto == packet.proto && (forth | back) && (forth || !is_one_way(packet));
+    let from = if forth { Direction::Orig } else { Direction::Resp };
+    belongs.then_some(from)
+}
+
+#[inline]
+fn are_equal((one, one_port): (Addr, u16), (other, other_port): (Addr, u16)) -> bool {
+    let ([a, b], [c, d]) = (one.words(), other.words());
+    (a ^ c) | (b ^ d) | u64::from(one_port ^ other_port) == 0
 }
 
 fn is_answer(packet: &Packet) -> bool {

@@ -43,18 +43,35 @@ impl Life {
             Self::TcpOpen
         }
     }
+}
 
-    /// How long a flow may be idle.
-    pub(super) fn timeout(self, config: &Config) -> Span {
-        match self {
-            Self::Free => Span::ZERO,
-            Self::TcpAttempt => config.tcp_attempt,
-            Self::TcpOpen => config.tcp_open,
-            Self::TcpHalfClosed => config.tcp_half_closed,
-            Self::TcpClosed => config.tcp_closed,
-            Self::Udp => config.udp,
-            Self::Icmp => config.icmp,
+/// How long a flow may be idle, by [`Life`]: looked up for every packet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timeouts([Span; 7]);
+
+impl Timeouts {
+    pub(super) fn new(config: &Config) -> Self {
+        let mut timeouts = [Span::ZERO; 7];
+        let lives = [
+            (Life::TcpAttempt, config.tcp_attempt),
+            (Life::TcpOpen, config.tcp_open),
+            (Life::TcpHalfClosed, config.tcp_half_closed),
+            (Life::TcpClosed, config.tcp_closed),
+            (Life::Udp, config.udp),
+            (Life::Icmp, config.icmp),
+        ];
+        for (life, timeout) in lives {
+            if let Some(slot) = timeouts.get_mut(life as usize) {
+                *slot = timeout;
+            }
         }
+        Self(timeouts)
+    }
+
+    /// Whether the time of a flow is up at `now`.
+    #[inline]
+    pub(super) fn is_over(&self, hot: &Hot, now: Timestamp) -> bool {
+        self.0.get(hot.life as usize).is_none_or(|timeout| now - hot.last >= *timeout)
     }
 }
 
@@ -276,16 +293,17 @@ impl Slab {
         }
     }
 
-    /// Asks for what is known of a flow's payload, where an inspector holds some.
+    /// Asks for what is known of a flow's payload, where an inspector holds some; whether one does.
     #[inline]
-    pub(super) fn prefetch_app(&self, slot: u32) {
-        if let Some(cold) = self.held(slot) {
+    pub(super) fn prefetch_app(&self, slot: u32) -> bool {
+        let held = self.held(slot);
+        if let Some(cold) = held {
             prefetch(cold, size_of::<Cold>());
         }
+        held.is_some()
     }
 
     /// Asks for the inspector that holds a flow's payload.
-    #[inline]
     pub(super) fn prefetch_inspector(&self, slot: u32) {
         if let Some(Cold { app: App::Inspecting(inspector), .. }) = self.held(slot) {
             prefetch(&**inspector, size_of_val(&**inspector));

@@ -13,17 +13,13 @@ impl Surge {
     /// Counts fresh payload. Gives the bytes of a surge of which an answer takes some away, 0 otherwise.
     #[inline]
     pub(super) fn add(&mut self, from: Direction, payload_len: u32) -> u64 {
-        match from {
-            Direction::Orig => {
-                self.0 = self.0.saturating_add(payload_len);
-                0
-            }
-            Direction::Resp => {
-                let reached = self.bytes();
-                self.0 = self.0.saturating_sub(payload_len.saturating_mul(2));
-                reached
-            }
-        }
+        // Both are worked out: which side sends cannot be foretold, and a wrong guess of the processor costs more.
+        let (sent, answered) =
+            (self.0.saturating_add(payload_len), self.0.saturating_sub(payload_len.saturating_mul(2)));
+        let reached = self.bytes();
+        let is_sent = from == Direction::Orig;
+        self.0 = if is_sent { sent } else { answered };
+        if is_sent { 0 } else { reached }
     }
 
     /// The bytes of the surge that goes on; 0 where they are too few to be one.

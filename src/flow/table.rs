@@ -1,16 +1,16 @@
 //! The flow table of one logical shard.
 
-use crate::decode::{Direction, Packet};
+use crate::decode::{Direction, Packet, TcpFlags};
 use crate::flow::app::WaitingRoom;
 use crate::flow::events::Emitter;
 use crate::flow::hash::{FlowHasher, SHARDS};
 use crate::flow::orient::direction;
-use crate::flow::slab::{Hot, Life, Slab, Transport};
+use crate::flow::slab::{FlowMut, Hot, Life, Slab, Timeouts, Transport};
 use crate::flow::update::{count, end_burst};
 use crate::flow::{Config, EndReason, Events, ReportPhase, Stats, report};
 use crate::memory::Index;
 use crate::seed::Seed;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Slots that the hand of the clock looks at to find the flow to give up.
 const CLOCK_WINDOW: usize = 32;
@@ -49,7 +49,8 @@ pub(super) struct Due {
 /// for a batch of packets before the next: [`FlowTable::expect`], [`FlowTable::candidate`], [`FlowTable::update`].
 #[derive(Debug)]
 pub(super) struct FlowTable {
-    config: Config,
+    interim: Span,
+    timeouts: Timeouts,
     seed: Seed,
     hasher: FlowHasher,
     index: Index,
@@ -65,7 +66,8 @@ impl FlowTable {
     /// An empty table for its share of `config.max_flows`, at least one flow.
     pub(super) fn new(config: &Config, seed: Seed) -> Self {
         Self {
-            config: config.clone(),
+            interim: config.interim,
+            timeouts: Timeouts::new(config),
             seed,
             hasher: FlowHasher::new(seed),
             index: Index::default(),
@@ -106,14 +108,13 @@ impl FlowTable {
         Some(slot)
     }
 
-    /// Between, for packets with payload: where an inspector holds the flow's payload so far, asks for what leads to it.
+    /// Between, for packets with payload: where an inspector holds the flow's payload so far, asks for what leads to it; whether one does.
     #[inline]
-    pub(super) fn expect_payload(&self, slot: u32) {
-        self.slab.prefetch_app(slot);
+    pub(super) fn expect_payload(&self, slot: u32) -> bool {
+        self.slab.prefetch_app(slot)
     }
 
     /// Between: asks for the inspector that [`FlowTable::expect_payload`] found.
-    #[inline]
     pub(super) fn approach_inspector(&self, slot: u32) {
         self.slab.prefetch_inspector(slot);
     }
@@ -123,10 +124,19 @@ impl FlowTable {
     pub(super) fn update(&mut self, candidate: Option<u32>, arrival: &Arrival<'_>, out: &mut Emitter<'_>) {
         let packet = arrival.packet;
         // Earlier packets of the batch may have begun the flow, ended it, or given its slot to another.
-        let found = match candidate.and_then(|slot| Some((slot, self.direction_in(slot, packet)?))) {
-            None => self.find(arrival),
-            valid => valid,
-        };
+        if let Some(mut flow) = candidate.and_then(|slot| self.slab.get_mut(slot))
+            && let Some(from) = direction_of(flow.hot, packet)
+            && ended_before(&flow, packet, &self.timeouts).is_none()
+        {
+            return count(&mut flow, from, packet, arrival.data, &mut self.room, out);
+        }
+        self.update_other(arrival, out);
+    }
+
+    /// Counts a packet that is not of the flow where it was expected, or whose flow ended before it.
+    fn update_other(&mut self, arrival: &Arrival<'_>, out: &mut Emitter<'_>) {
+        let packet = arrival.packet;
+        let found = self.find(arrival);
         let (slot, from) = match found.map(|(slot, from)| (slot, from, self.ended_before(slot, packet))) {
             Some((slot, from, None)) => (slot, from),
             Some((slot, _, Some(reason))) => {
@@ -135,8 +145,8 @@ impl FlowTable {
             }
             None => self.begin(arrival, out),
         };
-        if let Some(flow) = self.slab.get_mut(slot) {
-            count(flow, from, packet, arrival.data, &mut self.room, out);
+        if let Some(mut flow) = self.slab.get_mut(slot) {
+            count(&mut flow, from, packet, arrival.data, &mut self.room, out);
         }
     }
 
@@ -146,7 +156,8 @@ impl FlowTable {
         let table = &*self;
         table.slab.slots().filter_map(move |slot| {
             let hot = table.slab.hot(slot).filter(|hot| hot.life != Life::Free)?;
-            let is_due = now.is_none_or(|now| table.is_over(hot, now) || table.is_to_refresh(slot, hot, now));
+            let is_due =
+                now.is_none_or(|now| table.timeouts.is_over(hot, now) || table.is_to_refresh(slot, hot, now));
             is_due.then_some(Due { ordinal: hot.ordinal, slot, table: number })
         })
     }
@@ -169,7 +180,7 @@ impl FlowTable {
         let Some(now) = now else {
             return self.end(due.slot, EndReason::EndOfInput, &mut out);
         };
-        if self.slab.hot(due.slot).is_some_and(|hot| self.is_over(hot, now)) {
+        if self.slab.hot(due.slot).is_some_and(|hot| self.timeouts.is_over(hot, now)) {
             self.end(due.slot, EndReason::Idle, &mut out);
         } else {
             self.refresh(due.slot, now, &mut out);
@@ -193,27 +204,15 @@ impl FlowTable {
     fn find(&self, arrival: &Arrival<'_>) -> Option<(u32, Direction)> {
         let mut from = None;
         let slot = self.index.find(short(arrival.hash), |slot| {
-            from = self.direction_in(slot, arrival.packet);
+            from = self.slab.hot(slot).and_then(|hot| direction_of(hot, arrival.packet));
             from.is_some()
         });
         slot.zip(from)
     }
 
-    /// The direction of a packet in the flow that lies in a slot, where it belongs to that.
-    #[inline]
-    fn direction_in(&self, slot: u32, packet: &Packet) -> Option<Direction> {
-        self.slab.hot(slot).filter(|hot| hot.life != Life::Free).and_then(|hot| direction(&hot.key(), packet))
-    }
-
     /// Why the flow in a slot had ended before this packet came, if it had.
-    #[inline]
     fn ended_before(&mut self, slot: u32, packet: &Packet) -> Option<EndReason> {
-        let flow = self.slab.get_mut(slot)?;
-        if packet.ts - flow.hot.last >= flow.hot.life.timeout(&self.config) {
-            return Some(EndReason::Idle);
-        }
-        matches!(&flow.stream.transport, Transport::Tcp(tcp) if tcp.is_reused_by(packet))
-            .then_some(EndReason::Closed)
+        ended_before(&self.slab.get_mut(slot)?, packet, &self.timeouts)
     }
 
     /// Makes room for the flow that a packet begins; its slot, and the packet's direction in it.
@@ -268,11 +267,6 @@ impl FlowTable {
         self.slab.remove(slot);
     }
 
-    /// Whether the time of a flow is up.
-    fn is_over(&self, hot: &Hot, now: Timestamp) -> bool {
-        now - hot.last >= hot.life.timeout(&self.config)
-    }
-
     /// Whether an open flow has a burst that is over or a report that is due.
     fn is_to_refresh(&self, slot: u32, hot: &Hot, now: Timestamp) -> bool {
         let burst_over = hot.has(Hot::BURST) && self.slab.is_burst_over(slot, now);
@@ -283,8 +277,8 @@ impl FlowTable {
         // A young flow was never reported: most are told here without a look at the cold lines.
         hot.has(Hot::UNREPORTED)
             && hot.life != Life::TcpClosed
-            && now - hot.first >= self.config.interim
-            && now - self.slab.reported(slot).unwrap_or(hot.first) >= self.config.interim
+            && now - hot.first >= self.interim
+            && now - self.slab.reported(slot).unwrap_or(hot.first) >= self.interim
     }
 
     /// Ends the burst of an open flow when it is over, and reports the flow when that is due.
@@ -299,6 +293,23 @@ impl FlowTable {
             self.stats.interim_reports += 1;
         }
     }
+}
+
+/// The direction of a packet in the flow that lies in a slot, where it belongs to that.
+#[inline]
+fn direction_of(hot: &Hot, packet: &Packet) -> Option<Direction> {
+    direction(&hot.key(), packet).filter(|_| hot.life != Life::Free)
+}
+
+/// Why a flow had ended before this packet of it came, if it had.
+#[inline]
+fn ended_before(flow: &FlowMut<'_>, packet: &Packet, timeouts: &Timeouts) -> Option<EndReason> {
+    if timeouts.is_over(flow.hot, packet.ts) {
+        return Some(EndReason::Idle);
+    }
+    let is_reused = packet.flags.has(TcpFlags::SYN)
+        && matches!(&flow.stream.transport, Transport::Tcp(tcp) if tcp.is_reused_by(packet));
+    is_reused.then_some(EndReason::Closed)
 }
 
 /// The part of a hash that the index goes by.

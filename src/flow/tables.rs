@@ -1,5 +1,7 @@
 //! The flow tables that one thread drives.
 
+use smallvec::SmallVec;
+
 use crate::decode::Packet;
 use crate::flow::events::Emitter;
 use crate::flow::hash::{SHARDS, shard};
@@ -110,15 +112,16 @@ impl FlowTables {
             for (candidate, (hash, packet)) in candidates.iter_mut().zip(hashes.iter().zip(packets)) {
                 *candidate = self.table(*hash).and_then(|table| table.candidate(*hash, packet));
             }
-            let with_payload = || {
-                let candidates = candidates.iter().zip(hashes.iter().zip(packets));
-                candidates.filter_map(|(slot, (hash, packet))| {
-                    let slot = slot.filter(|_| packet.payload_captured > 0)?;
-                    Some((self.table(*hash)?, slot))
-                })
-            };
-            with_payload().for_each(|(table, slot)| table.expect_payload(slot));
-            with_payload().for_each(|(table, slot)| table.approach_inspector(slot));
+            let mut held = SmallVec::<[(&FlowTable, u32); BATCH]>::new();
+            for (candidate, (hash, packet)) in candidates.iter().zip(hashes.iter().zip(packets)) {
+                if let Some(slot) = candidate.filter(|_| packet.payload_captured > 0)
+                    && let Some(table) = self.table(*hash)
+                    && table.expect_payload(slot)
+                {
+                    held.push((table, slot));
+                }
+            }
+            held.into_iter().for_each(|(table, slot)| table.approach_inspector(slot));
             let ordinals = first_ordinal..;
             for (ordinal, (candidate, (hash, packet))) in
                 ordinals.zip(candidates.into_iter().zip(hashes.iter().zip(packets)))

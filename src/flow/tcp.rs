@@ -71,7 +71,7 @@ impl Tcp {
             || self.is_closing() && (orig.is_inactive() || resp.is_inactive())
     }
 
-    /// Takes the next segment if it is the usual one, without flags but ACK and in order, between two established sides: whether
+    /// Takes the next segment if it is the usual one, without flags but ACK and in order, from a side that is open to one that was heard: whether
     /// it did. Does what [`Tcp::update`] would do with it in a flow without holes, which is to move two numbers.
     #[inline]
     pub(super) fn go_on(&mut self, from: Direction, packet: &Packet) -> bool {
@@ -79,8 +79,8 @@ impl Tcp {
         let (end, peer) = self.sides(from);
         packet.flags.0 & CONTROLS == TcpFlags::ACK
             && packet.window > 0
-            && end.phase() == Phase::Established
-            && peer.phase() == Phase::Established
+            && end.is_open()
+            && !peer.is_inactive()
             && Endpoint::go_on(end, peer, packet.seq, packet.payload_len, packet.ack)
     }
 
