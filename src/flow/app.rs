@@ -78,7 +78,7 @@ impl Heard {
 }
 
 impl App {
-    /// Feeds the payload of a packet; whether nothing more will be learnt.
+    /// Feeds the payload of a packet, which may be known to be the first of its side; whether nothing more will be learnt.
     pub(super) fn feed(
         &mut self,
         heard: &mut Heard,
@@ -86,6 +86,7 @@ impl App {
         key: &FlowKey,
         from: Direction,
         packet: &Packet,
+        begins_stream: bool,
         payload: &[u8],
     ) -> Progress {
         let seq = match packet.proto {
@@ -101,7 +102,9 @@ impl App {
             self.conclude(room);
             return Progress::Done;
         }
-        if let Some(progress) = Inspector::pass_over(heard.payloads(), packet.proto, key.resp_port, payload) {
+        if let Some(progress) =
+            Inspector::pass_over(heard.payloads(), begins_stream, packet.proto, key.resp_port, payload)
+        {
             heard.set_payloads(heard.payloads() + 1);
             return progress;
         }

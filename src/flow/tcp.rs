@@ -53,6 +53,12 @@ impl Tcp {
         self.is_closing() || packet.seq != started.start()
     }
 
+    /// Whether the data of a packet is the first of its side, whose SYN was seen.
+    pub(super) fn is_begun_by(&self, from: Direction, packet: &Packet) -> bool {
+        let end = if from == Direction::Orig { self.orig() } else { self.resp() };
+        end.saw_syn() && (packet.flags.has(TcpFlags::SYN) || packet.seq == end.start().wrapping_add(1))
+    }
+
     pub(super) fn both_closed(&self) -> bool {
         self.orig().did_close() && self.resp().did_close()
     }
@@ -300,6 +306,20 @@ mod tests {
     use super::*;
     use crate::flow::compact::Letters;
     use crate::flow::slab::Life;
+
+    #[test]
+    fn what_begins_a_stream_comes_right_behind_its_syn() {
+        let packet = |flags, seq| Packet { flags: TcpFlags(flags), seq, payload_len: 9, ..Packet::default() };
+        let (mut history, mut rare) = (Letters::default(), None);
+        let mut tcp = Tcp::default();
+        let mut notes = Notes::new(&mut history, false, &mut rare);
+        tcp.update(Direction::Orig, &packet(TcpFlags::SYN, u32::MAX), &mut notes);
+        tcp.update(Direction::Resp, &packet(TcpFlags::ACK, 70), &mut notes);
+        let begins = |from, seq| tcp.is_begun_by(from, &packet(TcpFlags::ACK, seq));
+        assert!(begins(Direction::Orig, 0));
+        assert!(!begins(Direction::Orig, 9));
+        assert!(!begins(Direction::Resp, 70), "nobody knows what came before");
+    }
 
     /// A segment by its distance from what is expected next: most are usual ones.
     fn segment() -> impl Strategy<Value = (bool, u8, i32, u32, i32, u16)> {

@@ -177,8 +177,10 @@ fn read_payload(
     }
     let key = flow.hot.key();
     if !flow.hot.has(Hot::INSPECTED) {
-        let is_done =
-            flow.cold.app.feed(&mut flow.hot.heard, room, &key, from, packet, payload) == Progress::Done;
+        let begins_stream =
+            matches!(&flow.stream.transport, Transport::Tcp(tcp) if tcp.is_begun_by(from, packet));
+        let (app, heard) = (&mut flow.cold.app, &mut flow.hot.heard);
+        let is_done = app.feed(heard, room, &key, from, packet, begins_stream, payload) == Progress::Done;
         flow.hot.set(Hot::INSPECTED, is_done);
         let is_dns = is_done && flow.cold.app.info().is_some_and(|info| app::is_dns(&key, info));
         if is_dns || app::is_dns_by_port(&key) {

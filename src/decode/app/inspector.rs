@@ -65,12 +65,18 @@ impl Inspector {
     }
 
     /// What [`Inspector::feed`] says of a payload to an inspector that has looked at so many and learnt nothing, where it learns nothing
-    /// again; told without one, for most payloads that are looked at are such.
+    /// again; told without one, for most payloads that are looked at are such. `begins_stream` where the payload is known to be the first of
+    /// its side: it has overtaken none.
     #[inline]
-    pub fn pass_over(payloads: u8, proto: u8, resp_port: u16, payload: &[u8]) -> Option<Progress> {
+    pub fn pass_over(
+        payloads: u8,
+        begins_stream: bool,
+        proto: u8,
+        resp_port: u16,
+        payload: &[u8],
+    ) -> Option<Progress> {
         let guess = match proto {
-            // The first payload may have been overtaken.
-            proto::TCP if payloads > 0 || !signature::expects_hello(resp_port) => {
+            proto::TCP if payloads > 0 || begins_stream || !signature::expects_hello(resp_port) => {
                 signature::tcp(payload, resp_port)
             }
             proto::UDP => signature::udp(payload, resp_port),
@@ -407,7 +413,7 @@ mod tests {
             let payload = [start, &rest].concat();
             let mut inspector = Inspector::after(payloads);
             let progress = inspector.feed(proto, port, Orig, 7, &payload);
-            if let Some(passed) = Inspector::pass_over(payloads, proto, port, &payload) {
+            if let Some(passed) = Inspector::pass_over(payloads, false, proto, port, &payload) {
                 prop_assert_eq!((passed, inspector.blank()), (progress, Some(payloads + 1)));
             }
         }
