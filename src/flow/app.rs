@@ -77,18 +77,27 @@ impl Heard {
     }
 }
 
+/// Payload that a packet brought.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said<'a> {
+    pub(super) packet: &'a Packet,
+    /// What was captured of it.
+    pub(super) payload: &'a [u8],
+    /// Whether it is known to be the first of its side.
+    pub(super) begins_stream: bool,
+}
+
 impl App {
-    /// Feeds the payload of a packet, which may be known to be the first of its side; whether nothing more will be learnt.
+    /// Feeds the payload of a packet; whether nothing more will be learnt.
     pub(super) fn feed(
         &mut self,
         heard: &mut Heard,
         room: &mut WaitingRoom,
         key: &FlowKey,
         from: Direction,
-        packet: &Packet,
-        begins_stream: bool,
-        payload: &[u8],
+        said: &Said<'_>,
     ) -> Progress {
+        let Said { packet, payload, begins_stream } = *said;
         let seq = match packet.proto {
             proto::TCP => packet.seq.wrapping_add(u32::from(packet.flags.has(TcpFlags::SYN))),
             _ => 0,

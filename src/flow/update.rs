@@ -179,8 +179,9 @@ fn read_payload(
     if !flow.hot.has(Hot::INSPECTED) {
         let begins_stream =
             matches!(&flow.stream.transport, Transport::Tcp(tcp) if tcp.is_begun_by(from, packet));
+        let said = app::Said { packet, payload, begins_stream };
         let (app, heard) = (&mut flow.cold.app, &mut flow.hot.heard);
-        let is_done = app.feed(heard, room, &key, from, packet, begins_stream, payload) == Progress::Done;
+        let is_done = app.feed(heard, room, &key, from, &said) == Progress::Done;
         flow.hot.set(Hot::INSPECTED, is_done);
         let is_dns = is_done && flow.cold.app.info().is_some_and(|info| app::is_dns(&key, info));
         if is_dns || app::is_dns_by_port(&key) {
