@@ -145,9 +145,9 @@ impl<'a> ChannelView<'a> {
         lists.iter().any(|ports| ports.contains(&self.key.port))
     }
 
-    /// Whether the host calls, for long and over TCP, one peer that hardly ever answers, as an implant does whose server is gone or blocked. File sharing and
-    /// scans call many peers in vain, and most of what fails is elsewhere. A forgotten program calls a server that DNS names, where such servers are: not an address
-    /// that DNS did not give, nor a port of no known service.
+    /// Whether the host calls, for long and over TCP, one peer that hardly ever answers, as an implant does whose server is gone or
+    /// blocked. File sharing and scans call many peers in vain, and most of what fails is elsewhere. A forgotten program calls a server
+    /// that DNS names, where such servers are: not an address that DNS did not give, nor a port of no known service.
     pub fn knocks_in_vain(&self) -> bool {
         let (channel, failed) = (self.channel, self.channel.failed);
         self.key.proto == proto::TCP
@@ -279,7 +279,8 @@ impl<'a> ChannelView<'a> {
 
     /// A rhythm that lasts, with a peer that few others know. Each of the three is common by itself: telemetry is regular, and
     /// everybody visits places of his own; an isolation forest, which cuts one feature at a time, hardly sees them meet. Half as much where nobody
-    /// answers: what knocks at a closed door in step is a program that was forgotten more often than one that takes orders, but for the doors where no program is at home.
+    /// answers: what knocks at a closed door in step is a program that was forgotten more often than one that takes orders, but for
+    /// doors where no such program is at home.
     pub(super) fn lone_rhythm(&self) -> f64 {
         let answered = if self.knocks_in_vain() { 1.0 } else { 1.0 - self.failed_share() / 2.0 };
         self.interval_regularity() * self.persistence() * self.rarity() * answered
