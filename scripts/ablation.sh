@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures what each feature is worth: scripts/ablation.sh c2|exfil NAME=CAPTURE...
 # Rows are written by `replay --channels`: of the simulated offices, which are trained on; of each simulated capture that is named, with the labels.csv
-# beside it; and of the development captures in ../shared/data, where they are. Then examples/ablation.rs leaves one feature out after the other.
+# beside it; and of the development captures in $DATA (default: ../shared/data), where they are. Then examples/ablation.rs leaves one feature out after the other.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 kind=$1
@@ -19,7 +19,7 @@ for set in "$@"; do
   cp "$(dirname "${set#*=}")/labels.csv" "$rows/${set%%=*}/labels.csv"
   sets+=("$rows/${set%%=*}")
 done
-data=../shared/data
+data=${DATA:-../shared/data}
 if [ -f "$data/MANIFEST.tsv" ]; then
   unpacked=$("$data/unpack.sh" target/shared-data)
   mkdir -p "$rows/development"

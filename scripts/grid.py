@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Writes a scenario in which incidents differ by one parameter after another, each on a host of its own among 200.
 
-    scripts/grid.py [--seed N] beacons | tunnels | uploads [SIZE...] | long-uploads [SIZE...] | evasions | drill > grid.toml
+    scripts/grid.py [--seed N] beacons | tunnels | uploads [SIZE...] | long-uploads [SIZE...] | evasions | dead | drill > grid.toml
     undercurrent simulate --scenario grid.toml --output grid/capture.pcap.zst
     undercurrent evaluate grid/capture.pcap.zst
 
 `evaluate` tells in one table which incidents are found within the budget of false alerts, and by whom. Uploads of 100GB make 2 million frames
 each: sizes are 100MB 1GB 10GB unless given. Long uploads take five days of five and a half. Evasions are what else hides a channel, over three days.
-A drill is one of each behaviour among 40 hosts, in half a day.
+The dead are beacons that nobody answers. A drill is one of each behaviour among 40 hosts, in half a day.
 """
 
 import argparse
@@ -78,6 +78,16 @@ def evasions(_):
     ]
 
 
+def dead(_):
+    """Beacons that nobody answers: to an address on a port of no service, and to a named server over TLS."""
+    return [
+        {"behaviour": "beacon", "interval": interval, "jitter": jitter, "dead": 1, "speech": speech}
+        for speech, interval, jitter in product(
+            ["raw", "tls"], ["10s", "60s", "5m", "30m", "1h"], [0.0, 0.3, 0.5]
+        )
+    ]
+
+
 def drill(_):
     return [
         {"behaviour": "beacon", "interval": "10m", "jitter": 0.5, "missed": 0.2},
@@ -104,6 +114,7 @@ GRIDS = {
     "uploads": (uploads, 200, "24h"),
     "long-uploads": (long_uploads, 200, "132h"),
     "evasions": (evasions, 200, "72h"),
+    "dead": (dead, 200, "24h"),
     "drill": (drill, 40, "12h"),
 }
 

@@ -102,7 +102,7 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
         "lone_rhythm" => format!(
             "keeps its pace during {} of the time watched, with a peer that {} of {} monitored hosts talk to",
             percent(view.persistence()),
-            view.hosts_of_peer,
+            view.counted.hosts_of_peer,
             view.observed.hosts
         ),
         "size_regularity" => {
@@ -127,7 +127,10 @@ fn sentence(feature: &Feature, value: f64, view: &ChannelView<'_>) -> String {
         "weak_identity" => "the client does not name the server that it wants".to_owned(),
         "dns_bytes_carried" => format!("names under {} carried {}", domain(view), bytes(value)),
         "prevalence" | "out_prevalence" => {
-            format!("{} of {} monitored hosts talk to this peer", view.hosts_of_peer, view.observed.hosts)
+            format!(
+                "{} of {} monitored hosts talk to this peer",
+                view.counted.hosts_of_peer, view.observed.hosts
+            )
         }
         "dns_names" => format!(
             "asked for {value:.0} different names under {}, which carried {}",
@@ -209,10 +212,15 @@ fn rhythm(view: &ChannelView<'_>) -> String {
             channel.inner_bursts
         ),
         (_, _, Some(r)) => format!(
-            "active every {} ± {:.0} %, {} times",
+            "active every {} ± {:.0} %, {} times{}",
             duration(r.interval_s),
             100.0 * r.dispersion(),
-            channel.activities
+            channel.activities,
+            if channel.traffic.payload_in == 0 && channel.failed * 2 > channel.flows {
+                ", in vain"
+            } else {
+                ""
+            }
         ),
         _ => format!("active {} times, too few to tell a pace", channel.activities),
     }

@@ -4,7 +4,7 @@ use hashbrown::HashMap;
 
 use crate::addr::Addr;
 use crate::features::{
-    Assets, Channel, ChannelKey, ChannelView, FeatureStore, Host, Observed, Outflow, observed_range,
+    Assets, Channel, ChannelKey, ChannelView, Counted, FeatureStore, Host, Observed, Outflow, observed_range,
     outflows, peer_name, sends_out,
 };
 use crate::memory::prefetch;
@@ -38,7 +38,7 @@ pub(super) struct Parts<'a> {
     pub(super) channel: &'a Channel,
     host: &'a Host,
     observed: Observed,
-    hosts_of_peer: usize,
+    counted: Counted,
     /// Only of those that send out: few do.
     outflow: Option<Box<Outflow>>,
     assets: &'a Assets,
@@ -62,10 +62,13 @@ pub(super) fn channels_of<'a>(
     });
     places.sort_unstable_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| a.key.cmp(b.key)));
     let hosts_of_peers = hosts_of_peers(store, &places, threads);
+    let failed_of_hosts = failed_of_hosts(store, threads);
     let assets = store.assets();
     let of_place = |(&Place { key, channel, .. }, hosts_of_peer)| {
         let host = store.hosts().get(&key.host, store.hosts().hash(&key.host)).unwrap_or(Host::NONE);
-        Parts { key, channel, host, observed, hosts_of_peer, outflow: None, assets }
+        let failed_of_host = failed_of_hosts.get(&key.host).copied().unwrap_or_default();
+        let counted = Counted { hosts_of_peer, failed_of_host };
+        Parts { key, channel, host, observed, counted, outflow: None, assets }
     };
     let mut parts: Vec<Parts<'a>> = places.iter().zip(hosts_of_peers).map(of_place).collect();
     let senders: Vec<_> = places
@@ -84,9 +87,9 @@ pub(super) fn channels_of<'a>(
 
 impl<'a> Parts<'a> {
     fn view(&self) -> ChannelView<'a> {
-        let &Self { key, channel, host, observed, hosts_of_peer, assets, .. } = self;
+        let &Self { key, channel, host, observed, counted, assets, .. } = self;
         let outflow = self.outflow.as_deref().copied().unwrap_or_default();
-        ChannelView::new(key, channel, host, observed, hosts_of_peer, outflow, assets)
+        ChannelView::new(key, channel, host, observed, counted, outflow, assets)
     }
 }
 
@@ -153,6 +156,19 @@ fn hosts_of_peers(store: &FeatureStore, places: &[Place<'_>], threads: usize) ->
     peers.into_iter().map(|peer| hosts.get(peer).copied().unwrap_or(1)).collect()
 }
 
+/// How many attempts of each host to reach peers outside failed, of the hosts that have such.
+fn failed_of_hosts(store: &FeatureStore, threads: usize) -> HashMap<Addr, u64> {
+    let failed = in_parts(store.channels().slots(), threads, LEAST_SLOTS, |slots| {
+        let failing = slots.iter().flatten().filter(|(_, channel)| channel.failed > 0 && !channel.internal);
+        failing.map(|(key, channel)| (key.host, channel.failed)).collect()
+    });
+    let mut of_hosts = HashMap::new();
+    for (host, count) in failed {
+        *of_hosts.entry(host).or_default() += count;
+    }
+    of_hosts
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -177,7 +193,7 @@ mod tests {
             for part in parts {
                 let channels = store.channels().iter().filter(|(key, _)| key.peer == part.key.peer);
                 let hosts: BTreeSet<Addr> = channels.map(|(key, _)| key.host).collect();
-                prop_assert_eq!(part.hosts_of_peer, hosts.len());
+                prop_assert_eq!(part.counted.hosts_of_peer, hosts.len());
             }
         }
     }

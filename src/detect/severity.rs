@@ -113,10 +113,13 @@ fn by_evidence(behaviour: Behaviour, chance: f64, view: &ChannelView<'_>) -> Sev
         Behaviour::IcmpTunnel => Severity::High,
         Behaviour::Beacon | Behaviour::LongConnection | Behaviour::Interactive | Behaviour::UnnamedPeer => {
             match corroboration {
-                // Nobody answers: peers of file sharing that are gone, or a server of an implant that is no more.
-                _ if view.channel.traffic.payload_in == 0 => Severity::Low,
                 // What many hosts do is the network's own way, not an intruder's.
                 _ if view.prevalence() >= COMMON => Severity::Low,
+                // Nobody answers: peers of file sharing that are gone, or the server of a forgotten program, unless there is more to it.
+                _ if view.channel.traffic.payload_in == 0 => {
+                    let knocks = behaviour == Behaviour::Beacon && view.knocks_in_vain();
+                    if knocks { Severity::Medium } else { Severity::Low }
+                }
                 0 if chance > ALONE_P => Severity::Low,
                 0 | 1 => Severity::Medium,
                 2 | 3 => Severity::High,
@@ -174,7 +177,7 @@ fn corroboration(behaviour: Behaviour, view: &ChannelView<'_>) -> usize {
 mod tests {
     use super::super::rows::rows_of;
     use super::*;
-    use crate::features::testing::store_of_uploads;
+    use crate::features::testing::{store_of_failures, store_of_uploads};
 
     #[test]
     fn few_channels_have_the_fixed_limits_and_many_share_the_budget() {
@@ -218,5 +221,18 @@ mod tests {
         let store = store_of_uploads(&[2_000_000; 9]);
         let alerts = rows_of(&store).iter().filter(|row| can_alert(Kind::Exfil, row)).count();
         assert_eq!(alerts, 1);
+    }
+
+    /// Peer, port, and attempts, one a minute.
+    #[test]
+    fn one_closed_door_is_grave_and_many_are_not() {
+        let most = |attempts: &[(u8, u16, u32)]| {
+            let store = store_of_failures(attempts);
+            rows_of(&store).iter().map(|row| by_evidence(Behaviour::Beacon, 0.0, row)).max().unwrap()
+        };
+        assert_eq!(most(&[(1, 1177, 20), (2, 443, 3)]), Severity::Medium);
+        assert_eq!(most(&[(1, 1177, 20), (2, 1177, 20)]), Severity::Low);
+        assert_eq!(most(&[(1, 1177, 9)]), Severity::Low);
+        assert_eq!(most(&[(1, 443, 20)]), Severity::Low);
     }
 }

@@ -44,7 +44,7 @@ pub use reference::render_reference;
 pub use saved::SavedFeatures;
 pub use traffic::{PeakBucket, Traffic};
 pub use vector::{C2, Direction as FeatureDirection, EXFIL, Feature, Scale, vector_of};
-pub use view::{ChannelView, Observed, may_have_a_pace};
+pub use view::{ChannelView, Counted, Observed, may_have_a_pace};
 pub use volume::VolumeHistogram;
 pub use window::{HostTotals, HostWindow};
 

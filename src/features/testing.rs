@@ -4,7 +4,9 @@ use crate::addr::Addr;
 use crate::decode::app::DnsMessage;
 use crate::decode::proto;
 use crate::features::{Config, FeatureStore, LocalNetworks};
-use crate::flow::{Counters, DnsEvent, EndReason, FlowEvent, FlowKey, FlowRecord, FlowReport, ReportPhase};
+use crate::flow::{
+    ConnState, Counters, DnsEvent, EndReason, FlowEvent, FlowKey, FlowRecord, FlowReport, ReportPhase,
+};
 use crate::seed::Seed;
 use crate::time::Timestamp;
 
@@ -20,6 +22,19 @@ pub(crate) fn store_of_uploads(payloads: &[u64]) -> FeatureStore {
         FlowReport { new: Counters { orig_payload: *payload, ..report.new }, ..report }
     };
     store_after((1..).zip(payloads).map(upload))
+}
+
+/// A store after a monitored host called outside peers in vain, once a minute: number of the peer, port, attempts.
+pub(crate) fn store_of_failures(attempts: &[(u8, u16, u32)]) -> FeatureStore {
+    let call = |(peer, port, minute): (u8, u16, u32)| {
+        let at = Timestamp::from_secs_nanos(60 * i64::from(minute), 0);
+        let report = report((1, peer, port));
+        let record = FlowRecord { first: at, last: at, state: ConnState::S0, ..report.record };
+        FlowReport { record, new: Counters { orig_pkts: 1, ..Counters::default() }, ..report }
+    };
+    let calls =
+        attempts.iter().flat_map(|&(peer, port, times)| (0..times).map(move |minute| (peer, port, minute)));
+    store_after(calls.map(call))
 }
 
 /// A store after a monitored host asked for some names.

@@ -78,7 +78,7 @@ pub const C2: &[Feature] = &[
         Larger,
         Linear,
         1.0,
-        "interval_regularity times persistence times how few of the monitored hosts talk to this peer (1 - ln hosts of the peer / ln all hosts; a half where fewer than four are seen), less half the share of the attempts that failed",
+        "interval_regularity times persistence times how few of the monitored hosts talk to this peer (1 - ln hosts of the peer / ln all hosts; a half where fewer than four are seen), less half the share of the attempts that failed, unless most of what the host calls in vain is this peer, for ten minutes or more, at an address that DNS did not give or a port of no known service",
         |v| v.if_conversation(v.lone_rhythm())
     ),
     feature!(
@@ -331,7 +331,7 @@ mod tests {
     use super::*;
     use crate::addr::Addr;
     use crate::decode::proto;
-    use crate::features::view::Observed;
+    use crate::features::view::{Counted, Observed};
     use crate::features::{Assets, Channel, ChannelKey, Host, Outflow, Peer};
     use crate::time::Timestamp;
 
@@ -356,7 +356,15 @@ mod tests {
         );
         let observed = Observed { first: at, last: at, hosts: 1 };
         let assets = Assets::default();
-        let view = ChannelView::new(&key, &channel, &host, observed, 1, Outflow::default(), &assets);
+        let view = ChannelView::new(
+            &key,
+            &channel,
+            &host,
+            observed,
+            Counted::default(),
+            Outflow::default(),
+            &assets,
+        );
         for features in [C2, EXFIL] {
             for (feature, value) in features.iter().zip(vector_of(features, &view)) {
                 assert!(value.is_finite() || value.is_nan(), "{}: {value}", feature.name);

@@ -18,6 +18,15 @@ pub struct Observed {
     pub hosts: usize,
 }
 
+/// What is counted over all channels.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counted {
+    /// Monitored hosts that talk to the channel's peer.
+    pub hosts_of_peer: usize,
+    /// Attempts of the channel's host to reach peers outside that failed.
+    pub failed_of_host: u64,
+}
+
 /// A channel with what its features need beside it.
 pub struct ChannelView<'a> {
     /// Which channel.
@@ -28,8 +37,8 @@ pub struct ChannelView<'a> {
     pub host: &'a Host,
     /// The network.
     pub observed: Observed,
-    /// Monitored hosts that talk to this peer.
-    pub hosts_of_peer: usize,
+    /// What is counted over all channels.
+    pub counted: Counted,
     /// The outflow that it is part of.
     pub outflow: Outflow,
     /// The assets that are followed.
@@ -52,7 +61,7 @@ impl<'a> ChannelView<'a> {
         channel: &'a Channel,
         host: &'a Host,
         observed: Observed,
-        hosts_of_peer: usize,
+        counted: Counted,
         outflow: Outflow,
         assets: &'a Assets,
     ) -> Self {
@@ -71,7 +80,7 @@ impl<'a> ChannelView<'a> {
             channel,
             host,
             observed,
-            hosts_of_peer,
+            counted,
             outflow,
             assets,
             regularity: regularity(&starts(false)),
@@ -128,6 +137,24 @@ impl<'a> ChannelView<'a> {
             Service::Unknown if port >= 1024 => 0.7,
             _ => 0.0,
         }
+    }
+
+    /// Whether the port promises a protocol that is recognised when it is spoken: where nobody answers, it is all that tells one.
+    fn is_usual_port(&self) -> bool {
+        let lists: [&[u16]; 3] = [&TLS_PORTS, &HTTP_PORTS, &CLAIMED_PORTS];
+        lists.iter().any(|ports| ports.contains(&self.key.port))
+    }
+
+    /// Whether the host calls, for long and over TCP, one peer that hardly ever answers, as an implant does whose server is gone or
+    /// blocked. File sharing and scans call many peers in vain, and most of what fails is elsewhere. A forgotten program calls a server
+    /// that DNS names, where such servers are: not an address that DNS did not give, nor a port of no known service.
+    pub fn knocks_in_vain(&self) -> bool {
+        let (channel, failed) = (self.channel, self.channel.failed);
+        self.key.proto == proto::TCP
+            && failed * 2 > channel.flows
+            && failed * 2 > self.counted.failed_of_host
+            && self.span() >= KNOCKING
+            && (channel.unresolved * 2 > channel.flows || !self.is_usual_port())
     }
 
     fn is_domain(&self) -> bool {
@@ -246,15 +273,16 @@ impl<'a> ChannelView<'a> {
         if self.prevalence().is_nan() {
             return 0.5;
         }
-        let (sharing, all) = (self.hosts_of_peer.max(1) as f64, self.observed.hosts as f64);
+        let (sharing, all) = (self.counted.hosts_of_peer.max(1) as f64, self.observed.hosts as f64);
         (1.0 - sharing.ln() / all.ln()).clamp(0.0, 1.0)
     }
 
     /// A rhythm that lasts, with a peer that few others know. Each of the three is common by itself: telemetry is regular, and
     /// everybody visits places of his own; an isolation forest, which cuts one feature at a time, hardly sees them meet. Half as much where nobody
-    /// answers: what knocks at a closed door in step is a program that was forgotten more often than one that takes orders.
+    /// answers: what knocks at a closed door in step is a program that was forgotten more often than one that takes orders, but for
+    /// doors where no such program is at home.
     pub(super) fn lone_rhythm(&self) -> f64 {
-        let answered = 1.0 - self.failed_share() / 2.0;
+        let answered = if self.knocks_in_vain() { 1.0 } else { 1.0 - self.failed_share() / 2.0 };
         self.interval_regularity() * self.persistence() * self.rarity() * answered
     }
 
@@ -264,7 +292,7 @@ impl<'a> ChannelView<'a> {
         if self.observed.hosts < FEWEST_HOSTS {
             return f64::NAN;
         }
-        self.hosts_of_peer as f64 / self.observed.hosts as f64
+        self.counted.hosts_of_peer as f64 / self.observed.hosts as f64
     }
 
     /// Share of all bytes that the host sent outside.
@@ -293,6 +321,9 @@ impl<'a> ChannelView<'a> {
         (self.host.pulled_inside as f64 / self.channel.traffic.bytes_out.max(1) as f64).min(1.0)
     }
 }
+
+/// How long a peer that hardly ever answers must be called to be told from retries of a program that starts.
+const KNOCKING: Span = Span::from_secs(600);
 
 /// Bytes out from which a burst can be part of an upload.
 const UPLOAD_BURST_BYTES: f64 = 1000.0;
