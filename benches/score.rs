@@ -74,7 +74,8 @@ fn report(channel: u32, nth: u32, bursts: u32) -> FlowReport {
         counters,
         ..FlowRecord::default()
     };
-    FlowReport { phase: ReportPhase::Final(EndReason::Closed), first: true, record, new: counters }
+    let phase = ReportPhase::Final(EndReason::Closed);
+    FlowReport { phase, first: true, record, app_is_new: true, new: counters }
 }
 
 fn burst(record: &FlowRecord) -> Exchange {

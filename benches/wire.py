@@ -87,20 +87,28 @@ class Sender:
 
 
 class Repeater(Sender):
-    """The same of a capture, so many times over, as fast as the kernel takes it: many frames a call, none of which Python looks at."""
+    """The same of all frames of a capture in memory, again and again until it is told to end, as fast as the kernel takes them: many a call, none of which
+    Python looks at."""
 
-    def __init__(self, interface, capture, rounds):
-        self._rounds = rounds
-        super().__init__(interface, capture)
+    def __init__(self, interface, data):
+        self._ends = multiprocessing.Event()
+        super().__init__(interface, data)
 
-    def _run(self, interface, capture):
+    def end(self):
+        """Ends it, and gives how many frames were sent."""
+        self._ends.set()
+        return self.wait()
+
+    def _run(self, interface, data):
         libc = ctypes.CDLL(None, use_errno=True)
-        with mapped(capture) as data, socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender:
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender:
             sender.bind((interface, 0))
             messages, kept = _messages(data)
             first, count = ctypes.addressof(messages), len(messages) // MESSAGE.size
             begin = time.monotonic()
-            for at in itertools.chain.from_iterable(range(0, count, FRAMES_A_CALL) for _ in range(self._rounds)):
+            for at in itertools.cycle(range(0, count, FRAMES_A_CALL)):
+                if self._ends.is_set():
+                    break
                 last = min(at + FRAMES_A_CALL, count)
                 while at < last:
                     sent = libc.sendmmsg(sender.fileno(), ctypes.c_void_p(first + at * MESSAGE.size), last - at, 0)

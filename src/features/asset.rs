@@ -201,7 +201,8 @@ mod tests {
         let key = FlowKey { orig: addr(orig), resp: addr(resp), ..FlowKey::default() };
         let new = Counters { orig_payload: up, resp_payload: down, resp_pkts: 1, ..Counters::default() };
         let record = FlowRecord { key, counters: new, last: at(0), ..FlowRecord::default() };
-        let report = FlowReport { phase: ReportPhase::Final(EndReason::Idle), first: true, record, new };
+        let phase = ReportPhase::Final(EndReason::Idle);
+        let report = FlowReport { phase, first: true, record, app_is_new: true, new };
         store.apply(std::iter::once(FlowEvent::Report(&report)));
     }
 

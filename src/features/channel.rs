@@ -79,7 +79,7 @@ pub struct IcmpState {
 }
 
 impl IcmpState {
-    /// Adds an ended flow.
+    /// Adds a report of a flow.
     fn add(&mut self, record: &FlowRecord, outbound: bool) {
         self.payload_changes += u64::from(record.icmp_payload_changes);
         self.reply_mismatches += u64::from(record.icmp_reply_mismatches);
@@ -245,19 +245,19 @@ impl Channel {
         if duration >= LifeHistogram::open_worth_marking() {
             self.life_mut().mark(record.first, record.last);
         }
+        // What is open may stay so for weeks.
+        if let Some(app) = &record.app {
+            self.learn(app);
+        }
+        if matches!(record.key.proto, proto::ICMP | proto::ICMPV6) {
+            self.rare_mut().icmp.add(record, outbound);
+        }
         if !ended {
             return;
         }
         self.total_duration =
             Span::from_nanos(self.total_duration.as_nanos().saturating_add(duration.as_nanos()));
         self.failed += u64::from(outbound && is_failure(record));
-        if matches!(record.key.proto, proto::ICMP | proto::ICMPV6) {
-            self.rare_mut().icmp.add(record, outbound);
-        }
-        if let Some(app) = &record.app {
-            self.learn(app);
-            self.hello_without_sni += u64::from(app.hello_without_sni);
-        }
     }
 
     /// Takes by how much more the host has run ahead of the peer in a connection.
@@ -377,6 +377,28 @@ mod tests {
         assert_eq!(channel.longest, Span::from_secs(300));
         assert_eq!(channel.total_duration, Span::from_secs(300));
         assert_eq!((channel.first_seen, channel.last_seen), (at(100), at(500)));
+    }
+
+    #[test]
+    fn echoes_are_counted_while_their_flow_goes_on() {
+        let mut channel = Channel::new(Addr::default(), false, at(100));
+        for (icmp_payload_changes, icmp_payload_max, ended) in [(20, 900, false), (3, 900, true)] {
+            let key = FlowKey { proto: proto::ICMP, ..FlowKey::default() };
+            let record = FlowRecord { key, icmp_payload_changes, icmp_payload_max, ..FlowRecord::default() };
+            channel.report(&record, &Traffic::default(), !ended, ended, true);
+            let icmp = channel.icmp();
+            let expected = if ended { 23 } else { 20 };
+            assert_eq!((icmp.payload_changes, icmp.payload_max), (expected, 900), "{ended}");
+        }
+    }
+
+    #[test]
+    fn an_open_flow_tells_what_it_speaks() {
+        let mut channel = Channel::new(Addr::default(), false, at(100));
+        let app = AppInfo { service: Service::Tls, name: Some("a.example".into()), ..AppInfo::default() };
+        let open = FlowRecord { app: Some(Arc::new(app)), ..record(100, 160, ConnState::S1) };
+        channel.report(&open, &Traffic::default(), true, false, true);
+        assert_eq!((channel.service, channel.name.as_deref()), (Service::Tls, Some("a.example")));
     }
 
     #[test]

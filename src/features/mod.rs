@@ -284,11 +284,14 @@ impl FeatureStore {
         let name = self.names.name_of(end.host, end.peer);
         let unresolved =
             end.outbound && ended && uses_dns == Some(true) && name.is_none() && record.begin_seen();
+        let keeps_name_back =
+            report.app_is_new && record.app.as_ref().is_some_and(|app| app.hello_without_sni);
         let make = || Channel::new(end.peer, end.internal, record.first);
         self.channels.update(key, *hash, make, |channel| {
             channel.report(record, &new, report.first, ended, end.outbound);
             channel.surge(if end.outbound { report.new.orig_surge } else { 0 });
             channel.unresolved += u64::from(unresolved);
+            channel.hello_without_sni += u64::from(keeps_name_back);
             if channel.name.is_none() {
                 channel.name = name.cloned();
             }

@@ -67,6 +67,7 @@ fn report((host, peer, resp_port): (u8, u8, u16)) -> FlowReport {
     FlowReport {
         phase: ReportPhase::Final(EndReason::Closed),
         first: true,
+        app_is_new: true,
         record: FlowRecord { key, ..FlowRecord::default() },
         new: Counters { orig_pkts: 1, resp_pkts: 1, ..Counters::default() },
     }

@@ -83,7 +83,8 @@ mod tests {
             let key = FlowKey { orig: host(), resp: Addr::from_v4([192, 0, 2, 1]), ..FlowKey::default() };
             let new = Counters { orig_ip_bytes: 1, ..Counters::default() };
             let record = FlowRecord { key, counters: new, ..FlowRecord::default() };
-            let report = FlowReport { phase: ReportPhase::Final(EndReason::Idle), first: true, record, new };
+            let phase = ReportPhase::Final(EndReason::Idle);
+            let report = FlowReport { phase, first: true, record, app_is_new: true, new };
             store.apply(std::iter::once(FlowEvent::Report(&report)));
         }
         store

@@ -60,6 +60,8 @@ pub struct FlowReport {
     pub first: bool,
     /// The flow, cumulative.
     pub record: FlowRecord,
+    /// Whether no report before had what the payload told.
+    pub app_is_new: bool,
     /// What was counted since the last report.
     pub new: Counters,
 }

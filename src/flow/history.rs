@@ -14,6 +14,8 @@ pub(super) struct Rare {
     pub(super) carried: Counters,
     /// When and with which counters the flow was reported last.
     pub(super) reported: Option<(Timestamp, Counters)>,
+    /// Whether that report had what the payload told.
+    pub(super) app_reported: bool,
     /// Bytes acknowledged that were never seen.
     pub(super) missed_bytes: u64,
     pub(super) holes: Holes,

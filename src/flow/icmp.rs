@@ -32,6 +32,11 @@ impl Echo {
             _ => {}
         }
     }
+
+    /// Goes on after a report, which has told what was counted until then.
+    pub(super) fn count_anew(&mut self) {
+        (self.payload_changes, self.reply_mismatches) = (0, 0);
+    }
 }
 
 #[cfg(test)]

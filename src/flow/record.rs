@@ -263,9 +263,10 @@ pub struct FlowRecord {
     pub app: Option<Arc<AppInfo>>,
     /// Who sent the first payload: 0 nobody yet, 1 originator, 2 responder.
     pub first_speaker: u8,
-    /// ICMP echo: requests whose payload (past the first 16 bytes) differs from the request before.
+    /// ICMP echo: requests whose payload (past the first 16 bytes) differs from the request before. Those since the last report.
     pub icmp_payload_changes: u32,
-    /// ICMP echo: replies whose payload differs from the request with the same identifier and sequence number.
+    /// ICMP echo: replies whose payload differs from the request with the same identifier and sequence number. Those since
+    /// the last report.
     pub icmp_reply_mismatches: u32,
     /// ICMP: largest payload of one message of the originator, in bytes.
     pub icmp_payload_max: u32,

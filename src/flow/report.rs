@@ -13,13 +13,19 @@ pub(super) fn of(
     seed: Seed,
 ) -> FlowReport {
     let record = record(flow, seed);
-    let reported = flow.cold.rare.as_ref().and_then(|rare| rare.reported);
+    let (reported, app_reported) =
+        flow.cold.rare.as_ref().map_or((None, false), |rare| (rare.reported, rare.app_reported));
     let new = reported.map_or(record.counters, |(_, counters)| record.counters.since(&counters));
     if let Some(at) = at {
-        flow.rare().reported = Some((at, record.counters));
+        let rare = flow.rare();
+        (rare.reported, rare.app_reported) = (Some((at, record.counters)), record.app.is_some());
         flow.hot.set(Hot::UNREPORTED, false);
+        if let Transport::Icmp(echo) = &mut flow.stream.transport {
+            echo.count_anew();
+        }
     }
-    FlowReport { phase, first: reported.is_none(), record, new }
+    let app_is_new = record.app.is_some() && !app_reported;
+    FlowReport { phase, first: reported.is_none(), record, app_is_new, new }
 }
 
 fn record(flow: &FlowMut<'_>, seed: Seed) -> FlowRecord {

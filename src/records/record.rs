@@ -69,6 +69,7 @@ impl Told {
         let report = FlowReport {
             phase: ReportPhase::Final(reason(&record)),
             first: true,
+            app_is_new: true,
             new: record.counters,
             record,
         };

@@ -102,6 +102,27 @@ fn interim_reports_once_a_minute_and_only_of_news() {
     assert_eq!((last.new, last.record.counters.orig_pkts), (Counters::default(), 21));
 }
 
+#[test]
+fn reports_of_echoes_tell_what_is_new() {
+    let mut net = Net::new(&Config::default());
+    for second in 0..100_u16 {
+        let now = f64::from(second);
+        let request = packet(Orig, proto::ICMP, 8, 0, now, 200);
+        net.send(Packet { seq: second.into(), icmp_payload_hash: second.into(), ..request });
+        if second % 10 == 9 {
+            net.sweep(now + 0.5);
+        }
+    }
+    net.finish();
+    let told: Vec<_> = net
+        .reports()
+        .iter()
+        .map(|r| (r.phase, r.record.icmp_payload_changes, r.record.icmp_payload_max))
+        .collect();
+    let end = ReportPhase::Final(EndReason::EndOfInput);
+    assert_eq!(told, [(ReportPhase::Interim, 69, 200), (end, 30, 200)]);
+}
+
 /// (seconds, direction, flags, payload) after a handshake at 0 → (start, end, packets, initiator) of the bursts.
 fn check_bursts(
     packets: &[(f64, Direction, u8, u32)],

@@ -78,6 +78,20 @@ fn services_are_told_from_payload() {
 }
 
 #[test]
+fn what_payload_tells_is_new_in_one_report() {
+    let mut net = Net::new(&Config::default());
+    let request = b"GET / HTTP/1.1\r\nHost: example.net\r\n\r\n";
+    let len = u32::try_from(request.len()).unwrap();
+    let segment = |from, seconds, seq, ack, len| tcp(from, seconds, TcpFlags::ACK, seq, ack, len);
+    let first = Packet { payload_captured: u16::try_from(len).unwrap(), ..segment(Orig, 0.0, 1, 1, len) };
+    net.send_with(first, request).send(segment(Resp, 0.1, 1, 1 + len, 200)).sweep(70.0);
+    net.send(segment(Orig, 80.0, 1 + len, 201, 0)).sweep(140.0);
+    net.finish();
+    let told: Vec<_> = net.reports().iter().map(|r| (r.record.app.is_some(), r.app_is_new)).collect();
+    assert_eq!(told, [(true, true), (true, false), (true, false)]);
+}
+
+#[test]
 fn too_many_waiting_flows_are_turned_away_and_counted() {
     let mut net = Net::new(&Config::default());
     let hello = |port| Packet {

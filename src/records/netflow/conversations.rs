@@ -163,6 +163,9 @@ impl Conversations {
             ReportPhase::Interim
         };
         let exchange = first.then(|| burst(&record));
-        Record { at: self.now, what: Told::Flow(exchange, FlowReport { phase, first, record, new }) }
+        Record {
+            at: self.now,
+            what: Told::Flow(exchange, FlowReport { phase, first, record, app_is_new: first, new }),
+        }
     }
 }
