@@ -216,11 +216,7 @@ fn rhythm(view: &ChannelView<'_>) -> String {
             duration(r.interval_s),
             100.0 * r.dispersion(),
             channel.activities,
-            if channel.traffic.payload_in == 0 && channel.failed * 2 > channel.flows {
-                ", in vain"
-            } else {
-                ""
-            }
+            if channel.traffic.payload_in == 0 && view.mostly_fails() { ", in vain" } else { "" }
         ),
         _ => format!("active {} times, too few to tell a pace", channel.activities),
     }

@@ -145,14 +145,19 @@ impl<'a> ChannelView<'a> {
         lists.iter().any(|ports| ports.contains(&self.key.port))
     }
 
+    /// Whether more than half of the connections failed.
+    pub fn mostly_fails(&self) -> bool {
+        self.channel.failed * 2 > self.channel.flows
+    }
+
     /// Whether the host calls, for long and over TCP, one peer that hardly ever answers, as an implant does whose server is gone or
     /// blocked. File sharing and scans call many peers in vain, and most of what fails is elsewhere. A forgotten program calls a server
     /// that DNS names, where such servers are: not an address that DNS did not give, nor a port of no known service.
     pub fn knocks_in_vain(&self) -> bool {
-        let (channel, failed) = (self.channel, self.channel.failed);
+        let channel = self.channel;
         self.key.proto == proto::TCP
-            && failed * 2 > channel.flows
-            && failed * 2 > self.counted.failed_of_host
+            && self.mostly_fails()
+            && channel.failed * 2 > self.counted.failed_of_host
             && self.span() >= KNOCKING
             && (channel.unresolved * 2 > channel.flows || !self.is_usual_port())
     }
