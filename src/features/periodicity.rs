@@ -104,8 +104,9 @@ fn fit(intervals: &[f64]) -> Option<Regularity> {
     }
     let median_s = median(&mut intervals.to_vec()).filter(|m| *m > 0.0)?;
     let kept = without_strays(intervals, median_s);
-    let whole = Fit::of(&kept, &vec![1.0; kept.len()]);
-    let thinned = beats_of(&kept, median_s).map(|beats| Fit::of(&kept, &beats));
+    let logs: Vec<f64> = kept.iter().map(|d| d.ln()).collect();
+    let whole = Fit::of(&kept, &logs, None);
+    let thinned = beats_of(&kept, median_s).map(|beats| Fit::of(&kept, &logs, Some(&beats)));
     let best = thinned.filter(|thinned| thinned.evidence > whole.evidence).unwrap_or(whole);
     // The median of whole intervals is the steadier estimate; where beats are missing it may be one of several of them.
     let interval_s = if best.missed { best.mean_s } else { median_s };
@@ -137,32 +138,44 @@ struct Fit {
 }
 
 impl Fit {
-    /// The shape by maximum likelihood (Thom 1958; the approximation is within 1.5 % everywhere). The beats of an interval are taken for known,
-    /// the most likely ones, and not summed over: the likelihood is a lower bound of that of all readings, and so is the evidence.
-    fn of(intervals: &[f64], beats: &[f64]) -> Self {
+    /// The shape by maximum likelihood (Thom 1958; the approximation is within 1.5 % everywhere), of intervals with their logarithms, each of so many
+    /// beats, or of one. The beats of an interval are taken for known, the most likely ones, and not summed over: the likelihood is a lower
+    /// bound of that of all readings, and so is the evidence.
+    fn of(intervals: &[f64], logs: &[f64], beats: Option<&[f64]>) -> Self {
         let n = intervals.len() as f64;
-        let all_beats: f64 = beats.iter().sum();
-        let missed = all_beats - n;
-        let (total, mean_s) = (intervals.iter().sum::<f64>(), intervals.iter().sum::<f64>() / all_beats);
-        let both = || intervals.iter().zip(beats);
-        let spread = both().map(|(d, k)| k * (k * mean_s / d).ln()).sum::<f64>() / n;
-        let spread = spread.max(LEAST_SPREAD);
+        let (total, sum_of_logs) = (intervals.iter().sum::<f64>(), logs.iter().sum::<f64>());
+        // Sums of k, k ln d and k ln k over intervals d of k beats.
+        let (all_beats, beat_logs, own_logs) = match beats {
+            None => (n, sum_of_logs, 0.0),
+            Some(beats) => (
+                beats.iter().sum(),
+                beats.iter().zip(logs).map(|(k, log)| k * log).sum::<f64>(),
+                several(beats).map(|k| k * k.ln()).sum::<f64>(),
+            ),
+        };
+        let (missed, mean_s) = (all_beats - n, total / all_beats);
+        let spread = ((own_logs + all_beats * mean_s.ln() - beat_logs) / n).max(LEAST_SPREAD);
         let shape = (3.0 - spread + ((spread - 3.0).powi(2) + 24.0 * spread).sqrt()) / (12.0 * spread);
         let scale_s = mean_s / shape;
-        let of_one = libm::lgamma(shape);
         // Most intervals are one beat.
-        let log_gamma = |k: f64| if k > 1.0 { libm::lgamma(k * shape) } else { of_one };
-        let density = |(d, k): (&f64, &f64)| {
-            (k * shape - 1.0) * d.ln() - d / scale_s - k * shape * scale_s.ln() - log_gamma(*k)
-        };
+        let ones = n - several(beats.unwrap_or_default()).count() as f64;
+        let log_gammas = several(beats.unwrap_or_default()).map(|k| libm::lgamma(k * shape)).sum::<f64>()
+            + ones * libm::lgamma(shape);
+        let fitted_log =
+            shape * beat_logs - sum_of_logs - total / scale_s - all_beats * shape * scale_s.ln() - log_gammas;
         let of_missing =
             if missed > 0.0 { n * (n / all_beats).ln() + missed * (missed / all_beats).ln() } else { 0.0 };
         let of_chance = -n * (total / n).ln() - n;
         let fitted = if missed > 0.0 { 2.0 } else { 1.0 };
-        let evidence = both().map(density).sum::<f64>() + of_missing - of_chance - fitted * 0.5 * n.ln();
+        let evidence = fitted_log + of_missing - of_chance - fitted * 0.5 * n.ln();
         let evidence = if shape > 1.0 { evidence.max(0.0) } else { 0.0 };
         Self { mean_s, shape, evidence, missed: missed > 0.0 }
     }
+}
+
+/// The beats of the intervals that are more than one long.
+fn several(beats: &[f64]) -> impl Iterator<Item = f64> {
+    beats.iter().copied().filter(|k| *k > 1.0)
 }
 
 /// The intervals without those that are off the median by a factor of more than eight, where these are at most one in twenty, or one
@@ -257,7 +270,8 @@ mod tests {
             .map(|i| (1.0 + 0.3 * (2.0 * spread(i) - 1.0)) * f64::from(1 + u8::from(i % 5 == 4)))
             .collect();
         let beats = beats_of(&intervals, 1.0).unwrap();
-        let fit = Fit::of(&intervals, &beats);
+        let logs: Vec<f64> = intervals.iter().map(|d| d.ln()).collect();
+        let fit = Fit::of(&intervals, &logs, Some(&beats));
         let n = intervals.len() as f64;
         let (all_beats, total) = (beats.iter().sum::<f64>(), intervals.iter().sum::<f64>());
         let (missed, scale) = (1.0 - n / all_beats, fit.mean_s / fit.shape);
