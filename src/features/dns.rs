@@ -138,7 +138,7 @@ impl Channel {
         }
         self.traffic.add(&traffic);
         self.peak_out.add(dns.ts, traffic.bytes_out);
-        let continues = self.recent.iter().last().is_some_and(|b| dns.ts - b.start < SAME_BURST);
+        let continues = self.recent.iter().next_back().is_some_and(|b| dns.ts - b.start < SAME_BURST);
         self.last_seen = self.last_seen.max(dns.ts);
         self.first_seen = self.first_seen.min(dns.ts);
         if !dns.message.is_response && !continues {

@@ -149,8 +149,11 @@ impl FeatureStore {
             for step in &steps {
                 self.approach(step);
             }
+            for step in &mut steps {
+                self.follow_up(step);
+            }
             for step in &steps {
-                self.approach_bursts(step);
+                self.approach_domain(step);
             }
             for step in steps.drain(..) {
                 self.take(&step);
@@ -207,7 +210,9 @@ impl FeatureStore {
                 self.channels.expect(hash);
                 (key, hash)
             });
-            steps.push(Step::Flow { what, end, host_hash, channel });
+            let named = channel.is_some() && matches!(what, What::Report(_));
+            let name_hash = named.then(|| self.names.expect(end.host, end.peer));
+            steps.push(Step::Flow { what, end, host_hash, channel, name_hash });
         }
     }
 
@@ -216,19 +221,27 @@ impl FeatureStore {
             let (host_hash, name_hash) = (self.hosts.hash(&dns.client), self.seed.hash_of(&dns.message.name));
             self.hosts.expect(host_hash);
             self.domains.expect(name_hash);
-            steps.push(Step::Dns { dns, host_hash, name_hash });
+            if dns.message.is_response {
+                for addr in &dns.message.addresses {
+                    self.names.expect(dns.client, *addr);
+                }
+            }
+            steps.push(Step::Dns { dns, host_hash, name_hash, channel: None });
         }
     }
 
     /// Asks for the entries that a step changes.
     fn approach(&self, step: &Step<'_>) {
         match step {
-            Step::Flow { what, host_hash, channel, .. } => {
+            Step::Flow { what, host_hash, channel, name_hash, .. } => {
                 if let What::Report(_) = what {
                     self.hosts.approach(*host_hash);
                 }
                 if let Some((_, hash)) = channel {
                     self.channels.approach(*hash);
+                }
+                if let Some(hash) = name_hash {
+                    self.names.approach(*hash);
                 }
             }
             Step::Dns { host_hash, name_hash, .. } => {
@@ -238,25 +251,66 @@ impl FeatureStore {
         }
     }
 
-    /// Asks for what the entries point to, which are there by now: the bursts of a channel.
-    fn approach_bursts(&self, step: &Step<'_>) {
-        if let Step::Flow { what: What::Exchange(_), channel: Some((_, hash)), .. } = step
-            && let Some(channel) = self.channels.likely(*hash)
-        {
-            channel.approach_bursts();
+    /// Asks for what the entries lead to, which are there by now: the bursts of a channel, and the channel of the domain of a name.
+    fn follow_up(&mut self, step: &mut Step<'_>) {
+        match step {
+            Step::Flow { what: What::Exchange(_), channel: Some((_, hash)), .. } => {
+                if let Some(channel) = self.channels.likely(*hash) {
+                    channel.approach_bursts();
+                }
+            }
+            Step::Flow { .. } => {}
+            Step::Dns { dns, name_hash, channel, .. } => {
+                *channel = self.domain_channel(dns, *name_hash);
+                if let Some((_, hash)) = channel {
+                    self.channels.expect(*hash);
+                }
+            }
         }
+    }
+
+    /// Asks for the channels that were found by domains.
+    fn approach_domain(&self, step: &Step<'_>) {
+        if let Step::Dns { channel: Some((_, hash)), .. } = step {
+            self.channels.approach(*hash);
+        }
+    }
+
+    /// The channel of a client to the domain of the name that it asks for; none where the name has no domain, or the answer is about the
+    /// domain itself, or the name is that of an address.
+    fn domain_channel(&mut self, dns: &DnsEvent, name_hash: u64) -> Option<(ChannelKey, u32)> {
+        let message = &dns.message;
+        let domain = self.domains.domain_of(&message.name, name_hash);
+        if domain.is_empty()
+            || domain.len() == message.name.len() && message.is_response
+            || is_reverse(&domain)
+        {
+            return None;
+        }
+        let key = ChannelKey {
+            host: dns.client,
+            peer: Peer::Domain(domain),
+            port: dns.server_port,
+            proto: dns.proto,
+            outbound: true,
+        };
+        let hash = self.channels.hash(&key);
+        Some((key, hash))
     }
 
     fn take(&mut self, step: &Step<'_>) {
         match step {
-            Step::Flow { what: What::Report(report), end, host_hash, channel } => {
-                self.take_report(report, end, *host_hash, channel.as_ref());
+            Step::Flow { what: What::Report(report), end, host_hash, channel, name_hash } => {
+                let channel = channel.as_ref().zip(*name_hash);
+                self.take_report(report, end, *host_hash, channel);
             }
             Step::Flow { what: What::Exchange(exchange), end, channel: Some(channel), .. } => {
                 self.take_exchange(exchange, end, channel);
             }
             Step::Flow { .. } => {}
-            Step::Dns { dns, host_hash, name_hash } => self.take_dns(dns, *host_hash, *name_hash),
+            Step::Dns { dns, host_hash, name_hash, channel } => {
+                self.take_dns(dns, *host_hash, *name_hash, channel.as_ref());
+            }
         }
     }
 
@@ -265,7 +319,7 @@ impl FeatureStore {
         report: &FlowReport,
         end: &LocalEnd,
         host_hash: u32,
-        channel: Option<&(ChannelKey, u32)>,
+        channel: Option<(&(ChannelKey, u32), u32)>,
     ) {
         let record = &report.record;
         if !self.assets.is_empty() {
@@ -277,11 +331,11 @@ impl FeatureStore {
             host.report(record.first, record.last, &new, end.internal, report.first);
             host.dns_answers > 0
         });
-        let Some((key, hash)) = channel else {
+        let Some(((key, hash), name_hash)) = channel else {
             self.inbound_unanswered += u64::from(ended && end.has_channel());
             return;
         };
-        let name = self.names.name_of(end.host, end.peer);
+        let name = self.names.name_of(end.host, end.peer, name_hash);
         let unresolved =
             end.outbound && ended && uses_dns == Some(true) && name.is_none() && record.begin_seen();
         let keeps_name_back =
@@ -331,7 +385,13 @@ impl FeatureStore {
         self.channels.update(key, *hash, make, |channel| channel.burst(burst, exchange.end));
     }
 
-    fn take_dns(&mut self, dns: &DnsEvent, host_hash: u32, name_hash: u64) {
+    fn take_dns(
+        &mut self,
+        dns: &DnsEvent,
+        host_hash: u32,
+        name_hash: u64,
+        channel: Option<&(ChannelKey, u32)>,
+    ) {
         let message = &dns.message;
         let names_addresses = message.is_response && !message.addresses.is_empty();
         if names_addresses {
@@ -344,25 +404,12 @@ impl FeatureStore {
             host.see(dns.ts, dns.ts);
             host.dns_answers += u64::from(names_addresses);
         });
-        let domain = self.domains.domain_of(&message.name, name_hash);
-        if domain.is_empty()
-            || domain.len() == message.name.len() && message.is_response
-            || is_reverse(&domain)
-        {
-            return;
-        }
-        let labels = message.name.strip_suffix(&*domain).unwrap_or_default().trim_end_matches('.');
-        let key = ChannelKey {
-            host: dns.client,
-            peer: Peer::Domain(domain),
-            port: dns.server_port,
-            proto: dns.proto,
-            outbound: true,
-        };
+        let Some((key, hash)) = channel else { return };
+        let Peer::Domain(domain) = &key.peer else { return };
+        let labels = message.name.strip_suffix(&**domain).unwrap_or_default().trim_end_matches('.');
         let internal = false;
         let make = || Channel::new(dns.server, internal, dns.ts);
-        let channel_hash = self.channels.hash(&key);
-        self.channels.update(&key, channel_hash, make, |channel| channel.dns_message(dns, labels, name_hash));
+        self.channels.update(key, *hash, make, |channel| channel.dns_message(dns, labels, name_hash));
     }
 }
 

@@ -28,10 +28,17 @@ pub(super) struct LocalEnd {
 /// What an event changes.
 #[derive(Clone, Debug)]
 pub(super) enum Step<'a> {
-    /// A monitored end, and its channel where the event matters to it; with the hashes by which both are found.
-    Flow { what: What<'a>, end: LocalEnd, host_hash: u32, channel: Option<(ChannelKey, u32)> },
-    /// A message of a monitored client, with the hashes of that and of the name.
-    Dns { dns: &'a DnsEvent, host_hash: u32, name_hash: u64 },
+    /// A monitored end, and its channel where the event matters to it; with the hashes by which both are found, and that of the peer's name
+    /// where that is wanted.
+    Flow {
+        what: What<'a>,
+        end: LocalEnd,
+        host_hash: u32,
+        channel: Option<(ChannelKey, u32)>,
+        name_hash: Option<u32>,
+    },
+    /// A message of a monitored client, with the hashes of that and of the name; the channel of its domain once that is known.
+    Dns { dns: &'a DnsEvent, host_hash: u32, name_hash: u64, channel: Option<(ChannelKey, u32)> },
 }
 
 /// Events of flows.
