@@ -137,6 +137,12 @@ impl Hot {
         }
     }
 
+    /// Whether payload may tell something that is not known yet.
+    #[inline]
+    pub(super) fn wants_payload(&self) -> bool {
+        !self.has(Self::INSPECTED) || self.has(Self::DNS)
+    }
+
     #[inline]
     pub(super) fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0

@@ -8,7 +8,7 @@ use crate::flow::orient::direction;
 use crate::flow::slab::{FlowMut, Hot, Life, Slab, Timeouts, Transport};
 use crate::flow::update::{count, end_burst};
 use crate::flow::{Config, EndReason, Events, ReportPhase, Stats, report};
-use crate::memory::Index;
+use crate::memory::{Index, prefetch};
 use crate::seed::Seed;
 use crate::time::{Span, Timestamp};
 
@@ -102,15 +102,22 @@ impl FlowTable {
 
     /// Second step: the slot in which its flow lies, most likely.
     #[inline]
-    pub(super) fn candidate(&self, hash: u64, packet: &Packet) -> Option<u32> {
-        let slot = self.index.candidate(short(hash))?;
-        self.slab.prefetch(slot, packet.proto);
+    pub(super) fn candidate(&self, arrival: &Arrival<'_>) -> Option<u32> {
+        let slot = self.index.candidate(short(arrival.hash))?;
+        self.slab.prefetch(slot, arrival.packet.proto);
         Some(slot)
     }
 
-    /// Between, for packets with payload: where an inspector holds the flow's payload so far, asks for what leads to it; whether one does.
+    /// Between, for packets with payload: asks for that where something may be learnt from it, and where an inspector holds the flow's payload so far,
+    /// for what leads to it; whether one does.
     #[inline]
-    pub(super) fn expect_payload(&self, slot: u32) -> bool {
+    pub(super) fn expect_payload(&self, slot: u32, arrival: &Arrival<'_>) -> bool {
+        if !self.slab.hot(slot).is_some_and(Hot::wants_payload) {
+            return false;
+        }
+        if let Some(payload) = arrival.data.get(arrival.packet.payload_offset as usize) {
+            prefetch(payload, 1);
+        }
         self.slab.prefetch_app(slot)
     }
 

@@ -7,6 +7,7 @@ use crate::flow::events::Emitter;
 use crate::flow::hash::{SHARDS, shard};
 use crate::flow::table::{Arrival, Due, FlowTable};
 use crate::flow::{Config, Events, Stats};
+use crate::memory::prefetch;
 use crate::seed::Seed;
 use crate::time::Timestamp;
 
@@ -100,36 +101,48 @@ impl FlowTables {
 
     /// Takes the packets of the tables' shards; leaves the others.
     pub fn process(&mut self, segment: &Segment<'_>, events: &mut Events) {
-        let ordinals = (segment.first_ordinal..).step_by(BATCH);
-        let batches = segment.packets.chunks(BATCH).zip(segment.hashes.chunks(BATCH));
-        for (first_ordinal, (packets, hashes)) in ordinals.zip(batches) {
-            for hash in hashes {
-                if let Some(table) = self.table(*hash) {
-                    table.expect(*hash);
-                }
+        let Some(first) = segment.packets.first() else { return };
+        let arrival = |ordinal, hash, packet| Arrival { ordinal, hash, packet, data: segment.data };
+        let mut batch = [(SHARDS, arrival(0, 0, first)); BATCH];
+        let mut len = 0;
+        let packets = segment.packets.iter().zip(segment.hashes);
+        for (ordinal, (packet, &hash)) in (segment.first_ordinal..).zip(packets) {
+            let place = self.place(hash);
+            let Some(table) = self.tables.get(place) else { continue };
+            table.expect(hash);
+            // Where another processor wrote it, it is not here yet.
+            prefetch(packet, size_of::<Packet>());
+            if let Some(last) = batch.get_mut(len) {
+                *last = (place, arrival(ordinal, hash, packet));
+                len += 1;
             }
-            let mut candidates = [None; BATCH];
-            for (candidate, (hash, packet)) in candidates.iter_mut().zip(hashes.iter().zip(packets)) {
-                *candidate = self.table(*hash).and_then(|table| table.candidate(*hash, packet));
+            if len == BATCH {
+                self.take(&batch, events);
+                len = 0;
             }
-            let mut held = SmallVec::<[(&FlowTable, u32); BATCH]>::new();
-            for (candidate, (hash, packet)) in candidates.iter().zip(hashes.iter().zip(packets)) {
-                if let Some(slot) = candidate.filter(|_| packet.payload_captured > 0)
-                    && let Some(table) = self.table(*hash)
-                    && table.expect_payload(slot)
-                {
-                    held.push((table, slot));
-                }
-            }
-            held.into_iter().for_each(|(table, slot)| table.approach_inspector(slot));
-            let ordinals = first_ordinal..;
-            for (ordinal, (candidate, (hash, packet))) in
-                ordinals.zip(candidates.into_iter().zip(hashes.iter().zip(packets)))
+        }
+        self.take(batch.get(..len).unwrap_or_default(), events);
+    }
+
+    /// Takes packets whose places in the index were asked for, at most [`BATCH`], each with the place of its table.
+    fn take(&mut self, batch: &[(usize, Arrival<'_>)], events: &mut Events) {
+        let mut candidates = [None; BATCH];
+        for (candidate, (place, arrival)) in candidates.iter_mut().zip(batch) {
+            *candidate = self.tables.get(*place).and_then(|table| table.candidate(arrival));
+        }
+        let mut held = SmallVec::<[(&FlowTable, u32); BATCH]>::new();
+        for (candidate, (place, arrival)) in candidates.iter().zip(batch) {
+            if let Some(slot) = candidate.filter(|_| arrival.packet.payload_captured > 0)
+                && let Some(table) = self.tables.get(*place)
+                && table.expect_payload(slot, arrival)
             {
-                if let Some(table) = self.table_mut(*hash) {
-                    let arrival = Arrival { ordinal, hash: *hash, packet, data: segment.data };
-                    table.update(candidate, &arrival, &mut Emitter::new(events, ordinal));
-                }
+                held.push((table, slot));
+            }
+        }
+        held.into_iter().for_each(|(table, slot)| table.approach_inspector(slot));
+        for (candidate, (place, arrival)) in candidates.into_iter().zip(batch) {
+            if let Some(table) = self.tables.get_mut(*place) {
+                table.update(candidate, arrival, &mut Emitter::new(events, arrival.ordinal));
             }
         }
     }
@@ -179,17 +192,6 @@ impl FlowTables {
         if let Some((due, table)) = later(AHEAD / 2) {
             table.expect_end(due.slot);
         }
-    }
-
-    #[inline]
-    fn table(&self, hash: u64) -> Option<&FlowTable> {
-        self.tables.get(self.place(hash))
-    }
-
-    #[inline]
-    fn table_mut(&mut self, hash: u64) -> Option<&mut FlowTable> {
-        let place = self.place(hash);
-        self.tables.get_mut(place)
     }
 
     #[inline]

@@ -42,8 +42,7 @@ fn count_payload(
             let most = &mut flow.rare().carried.orig_surge;
             *most = ended.max(*most);
         }
-        let wants_payload = !flow.hot.has(Hot::INSPECTED) || flow.hot.has(Hot::DNS);
-        if wants_payload && matches!(packet.proto, proto::TCP | proto::UDP) {
+        if flow.hot.wants_payload() && matches!(packet.proto, proto::TCP | proto::UDP) {
             read_payload(flow, from, packet, data, room, out);
         }
     }

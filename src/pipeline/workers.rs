@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 use super::batch::Batch;
 
 /// Segments of packets that may wait for the slowest worker, or for their events to be applied: bounds the memory.
-const QUEUE: usize = 2;
+const QUEUE: usize = 8;
 
 /// Flows of a sweep that are settled together at most, a worker's marks more or less: bounds the events in memory.
 const SWEEP_MARKS: usize = 4;
