@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Writes a scenario in which incidents differ by one parameter after another, each on a host of its own among 200.
 
-    scripts/grid.py [--seed N] beacons | tunnels | uploads [SIZE...] | long-uploads [SIZE...] | evasions | dead | drill > grid.toml
+    scripts/grid.py [--seed N] beacons | tunnels | uploads [SIZE...] | long-uploads [SIZE...] | evasions | dead | begins | drill > grid.toml
     undercurrent simulate --scenario grid.toml --output grid/capture.pcap.zst
     undercurrent evaluate grid/capture.pcap.zst
 
 `evaluate` tells in one table which incidents are found within the budget of false alerts, and by whom. Uploads of 100GB make 2 million frames
 each: sizes are 100MB 1GB 10GB unless given. Long uploads take five days of five and a half. Evasions are what else hides a channel, over three days.
-The dead are beacons that nobody answers. A drill is one of each behaviour among 40 hosts, in half a day.
+The dead are beacons that nobody answers. What begins while the sensor is running tells how long it takes to be found. A drill is one of each behaviour among 40 hosts, in half a day.
 """
 
 import argparse
@@ -88,6 +88,13 @@ def dead(_):
     ]
 
 
+def begins(_):
+    """Beacons of a minute and uploads of 10 GB an hour to a new destination, four hours after the sensor."""
+    beacon = {"behaviour": "beacon", "interval": "60s", "jitter": 0.2, "after": "4h"}
+    upload = {"behaviour": "bulk_upload", "bytes": "10GB", "after": "4h", "duration": "1h"}
+    return [beacon] * 10 + [upload] * 5
+
+
 def drill(_):
     return [
         {"behaviour": "beacon", "interval": "10m", "jitter": 0.5, "missed": 0.2},
@@ -115,6 +122,7 @@ GRIDS = {
     "long-uploads": (long_uploads, 200, "132h"),
     "evasions": (evasions, 200, "72h"),
     "dead": (dead, 200, "24h"),
+    "begins": (begins, 200, "6h"),
     "drill": (drill, 40, "12h"),
 }
 
