@@ -9,7 +9,7 @@ use crate::model::schema_sha256;
 use super::{BenignCapture, Kind, features_of, specs_of};
 
 /// What a file of rows begins with; the last byte is the version of the format.
-const MAGIC: &[u8; 8] = b"UCROWS\0\x03";
+const MAGIC: &[u8; 8] = b"UCROWS\0\x04";
 const DIGEST_LEN: usize = 32;
 
 /// Why the rows of earlier trainings cannot be used.
@@ -40,8 +40,8 @@ struct Stored {
 }
 
 impl Baseline {
-    /// Captures kept. With 100 rows of each, some 10 MB; with 2,048, the most, 240 MB.
-    pub const MAX_CAPTURES: usize = 1024;
+    /// Captures kept. With 100 rows of each, some 20 MB; with 2,048, the most, 480 MB.
+    pub const MAX_CAPTURES: usize = 2048;
 
     /// Adds captures. One whose content is known takes the place of what was known of it, and comes last. Gives the number of old ones
     /// that had to go.

@@ -13,7 +13,7 @@ use crate::model::{Calibrations, Model, ModelError};
 use super::explain::{evidence_of, techniques_of};
 use super::gate::{is_told_by_another, may_be_judged};
 use super::parts::in_parts;
-use super::rows::{channels_of, hosts_seen, views_of};
+use super::rows::{channels_of, extent_of, views_of};
 use super::scores::{count_peers, hosts_of};
 use super::severity::{Chances, SeverityLimits, severity_of};
 use super::threshold::score_threshold;
@@ -171,9 +171,9 @@ impl Detector {
         verdicts
     }
 
-    /// What rows are compared with: benign rows of networks of about as many hosts.
+    /// What rows are compared with: benign rows of networks of about as many hosts, watched for about as long.
     fn benign(&self, kind: Kind, rows: &[ChannelView<'_>]) -> &Calibrations {
-        self.model(kind).calibrations_of(hosts_seen(rows))
+        self.model(kind).calibrations_of(extent_of(rows))
     }
 
     /// What the severities of a pass ask for. A time shorter than a day is taken for a day: it is looked at once.

@@ -8,6 +8,7 @@ use crate::features::{
     outflows, peer_name, sends_out,
 };
 use crate::memory::prefetch;
+use crate::time::Span;
 
 use super::Allowlist;
 use super::parts::in_parts;
@@ -112,9 +113,11 @@ pub(super) fn rows_of(store: &FeatureStore) -> Vec<ChannelView<'_>> {
     views_of(&channels_of(store, &Allowlist::default(), 1, |_, _| true), |_| true)
 }
 
-/// Monitored hosts of the network that rows are of; none where there are no rows.
-pub(super) fn hosts_seen(rows: &[ChannelView<'_>]) -> u32 {
-    rows.first().map_or(0, |row| u32::try_from(row.observed.hosts).unwrap_or(u32::MAX))
+/// Monitored hosts of the network that rows are of, and the minutes for which they were watched; zero where there are no rows.
+pub(super) fn extent_of(rows: &[ChannelView<'_>]) -> [u32; 2] {
+    let Some(observed) = rows.first().map(|row| row.observed) else { return [0; 2] };
+    let minutes = (observed.last - observed.first).as_nanos() / Span::from_secs(60).as_nanos();
+    [u32::try_from(observed.hosts).unwrap_or(u32::MAX), u32::try_from(minutes.max(0)).unwrap_or(u32::MAX)]
 }
 
 /// What is known of the network; nothing where no host was seen.

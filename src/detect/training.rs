@@ -6,7 +6,7 @@ use crate::features::{ChannelView, FeatureStore, vector_of};
 use crate::model::{Calibrations, Model, ModelError, Params, Provenance, TrainingInput};
 use crate::time::Timestamp;
 
-use super::rows::{hosts_seen, rows_of};
+use super::rows::{extent_of, rows_of};
 use super::severity::can_alert;
 use super::{Kind, can_judge, features_of, questions_of, specs_of};
 
@@ -19,8 +19,8 @@ pub struct BenignCapture {
     pub sha256: String,
     /// Its last packet.
     pub last: Option<Timestamp>,
-    /// Monitored hosts.
-    hosts: u32,
+    /// Monitored hosts, and the minutes for which they were watched.
+    extent: [u32; 2],
     /// Whether p-values compare with it and no forest learns from it.
     only_calibrates: bool,
     /// Rows by detector in the order of [`Kind::ALL`], one after the other.
@@ -36,7 +36,12 @@ const LEARNED_PER_CAPTURE: usize = 256;
 /// The fewest monitored hosts of the networks that are calibrated together. Among fewer than four nobody's peer is rare; from there on,
 /// the more hosts there are, the smaller is the share of the channels that are odd: among ten hosts a custom that three in ten have is one host's alone
 /// every eighth time, among twenty hardly ever.
-const GROUPS: [u32; 10] = [0, 4, 6, 10, 16, 26, 42, 70, 110, 180];
+const GROUPS: [u32; 10] = [0, FEWEST_OF_TIMES, 6, 10, 16, 26, 42, 70, 110, 180];
+/// The least minutes of the networks of a group that are calibrated together. What is regular is always there at first, and few hosts have been seen to
+/// talk to anyone: of 800 channels of 200 hosts 140 are as odd after three hours as one is after a day.
+const TIMES: [u32; 6] = [0, 45, 120, 300, 600, 1080];
+/// Hosts from which networks are told apart by the time for which they were watched.
+const FEWEST_OF_TIMES: u32 = 4;
 /// Rows from which a group has a calibration of its own.
 const FEWEST_OF_GROUP: usize = 200;
 
@@ -62,7 +67,7 @@ impl BenignCapture {
             file,
             sha256,
             last,
-            hosts: hosts_seen(&rows),
+            extent: extent_of(&rows),
             only_calibrates: false,
             rows: [vectors(Kind::C2, c2), vectors(Kind::Exfil, exfil)],
             can_alert: [can_alert(Kind::C2, c2), can_alert(Kind::Exfil, exfil)],
@@ -79,7 +84,7 @@ impl BenignCapture {
     #[cfg(test)]
     pub(super) fn of_rows(file: String, sha256: String, rows: [Vec<f32>; 2]) -> Self {
         let can_alert = Kind::ALL.map(|_| vec![true]);
-        Self { file, sha256, last: None, hosts: 1, only_calibrates: false, rows, can_alert }
+        Self { file, sha256, last: None, extent: [1, 0], only_calibrates: false, rows, can_alert }
     }
 
     pub(super) fn rows(&self, kind: Kind) -> &[f32] {
@@ -113,7 +118,8 @@ impl BenignCapture {
 /// Trains the model of a detector on all captures, and calibrates it by cross-conformal prediction (Vovk 2015): captures,
 /// not rows, are dealt into folds; each fold is scored by a forest of the others; p-values compare with all of these scores.
 /// So no row is compared with scores of rows that its forest had seen, and none is lost to calibration. Captures that only calibrate are scored by
-/// the forest of all others. Networks of about the same number of hosts have a calibration of their own.
+/// the forest of all others. Networks of about the same number of hosts, watched for
+/// about as long, have a calibration of their own.
 ///
 /// # Errors
 /// Where there are too few rows to train on.
@@ -157,14 +163,14 @@ pub fn train(
         benign.take(kind, &model, capture);
     }
     let of_all = benign.of_all();
-    let groups: Vec<_> = benign.groups(&of_all).collect();
+    let groups = benign.groups(&of_all);
     Ok(model.calibrated_by(of_all).with_groups(groups))
 }
 
-/// Scores of benign rows that the forests had not seen, by the group of their networks.
+/// Scores of benign rows that the forests had not seen, by the group of their networks and the time for which those were watched.
 #[derive(Default)]
 struct Benign {
-    groups: [Scored; GROUPS.len()],
+    groups: [[Scored; TIMES.len()]; GROUPS.len()],
 }
 
 #[derive(Default)]
@@ -173,10 +179,35 @@ struct Scored {
     can_alert: Vec<bool>,
 }
 
+impl Scored {
+    fn add(&mut self, other: &Self) {
+        self.scores.extend(&other.scores);
+        self.can_alert.extend(&other.can_alert);
+    }
+
+    fn calibrations(&self) -> Calibrations {
+        Calibrations::fit(&self.scores, &self.can_alert)
+    }
+
+    /// Calibrations where there are enough rows for them.
+    fn own(&self) -> Option<Calibrations> {
+        (self.scores.len() >= FEWEST_OF_GROUP).then(|| self.calibrations())
+    }
+
+    fn sum<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut sum = Self::default();
+        parts.into_iter().for_each(|part| sum.add(part));
+        sum
+    }
+}
+
 impl Benign {
     fn take(&mut self, kind: Kind, model: &Model, capture: &BenignCapture) {
-        let group = GROUPS.partition_point(|from| *from <= capture.hosts).saturating_sub(1);
-        let Some(Scored { scores, can_alert }) = self.groups.get_mut(group) else { return };
+        let place = |from: &[u32], value: u32| from.partition_point(|from| *from <= value).saturating_sub(1);
+        let [hosts, minutes] = capture.extent;
+        let time = if hosts < FEWEST_OF_TIMES { 0 } else { place(&TIMES, minutes) };
+        let group = self.groups.get_mut(place(&GROUPS, hosts)).and_then(|times| times.get_mut(time));
+        let Some(Scored { scores, can_alert }) = group else { return };
         can_alert.extend(capture.can_alert(kind));
         let start = scores.len();
         scores.resize(start + capture.row_count(kind), 0.0);
@@ -184,16 +215,21 @@ impl Benign {
     }
 
     fn of_all(&self) -> Calibrations {
-        let scores: Vec<f32> = self.groups.iter().flat_map(|group| &group.scores).copied().collect();
-        let can_alert: Vec<bool> = self.groups.iter().flat_map(|group| &group.can_alert).copied().collect();
-        Calibrations::fit(&scores, &can_alert)
+        Scored::sum(self.groups.as_flattened()).calibrations()
     }
 
-    /// Calibrations a group; those of all where the group has too few rows.
-    fn groups(&self, of_all: &Calibrations) -> impl Iterator<Item = (u32, Calibrations)> {
-        GROUPS.into_iter().zip(&self.groups).map(|(from, own)| {
-            let enough = own.scores.len() >= FEWEST_OF_GROUP;
-            (from, if enough { Calibrations::fit(&own.scores, &own.can_alert) } else { of_all.clone() })
-        })
+    /// Calibrations by hosts and minutes: those of the group whatever the time where a time has too few rows, those of all where the group has
+    /// too few. A time that compares with the same rows as the one before is left out.
+    fn groups(&self, of_all: &Calibrations) -> Vec<([u32; 2], Calibrations)> {
+        let of_group = |(from, times): (u32, &[Scored; TIMES.len()])| {
+            let whole = Scored::sum(times).own().unwrap_or_else(|| of_all.clone());
+            let own = TIMES.into_iter().zip(times);
+            let mut own: Vec<_> = own
+                .map(|(minutes, scored)| ([from, minutes], scored.own().unwrap_or_else(|| whole.clone())))
+                .collect();
+            own.dedup_by(|later, before| later.1 == before.1);
+            own
+        };
+        GROUPS.into_iter().zip(&self.groups).flat_map(of_group).collect()
     }
 }

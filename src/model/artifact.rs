@@ -13,7 +13,7 @@ use super::transform::Transform;
 /// The most questions of a model.
 const MAX_QUESTIONS: usize = 16;
 /// The most groups of a calibration.
-pub(super) const MAX_GROUPS: usize = 16;
+pub(super) const MAX_GROUPS: usize = 128;
 
 /// A trained, calibrated model.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,8 +30,8 @@ pub struct Model {
 /// The calibration of the rows of one group.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Group {
-    /// The group's least value of what groups are made by.
-    pub(super) from: u32,
+    /// The group's least values of the two things that groups are made by.
+    pub(super) from: [u32; 2],
     pub(super) calibration: Calibrations,
 }
 
@@ -178,10 +178,10 @@ impl Model {
         self
     }
 
-    /// The same model with a calibration of its own for each group of rows, given with its least value in rising order: Mondrian conformal prediction
+    /// The same model with a calibration of its own for each group of rows, given with its least values in rising order: Mondrian conformal prediction
     /// (Vovk, Gammerman and Shafer 2005, section 4.5). So p-values hold in each group, not only on average over all.
     #[must_use]
-    pub fn with_groups(mut self, groups: impl IntoIterator<Item = (u32, Calibrations)>) -> Self {
+    pub fn with_groups(mut self, groups: impl IntoIterator<Item = ([u32; 2], Calibrations)>) -> Self {
         self.groups = groups.into_iter().map(|(from, calibration)| Group { from, calibration }).collect();
         self
     }
@@ -269,10 +269,12 @@ impl Model {
         &self.calibration.all
     }
 
-    /// The scores of held-out benign rows of the group that `value` belongs to; of all where it belongs to none.
-    pub fn calibrations_of(&self, value: u32) -> &Calibrations {
-        let after = self.groups.partition_point(|group| group.from <= value);
-        after.checked_sub(1).and_then(|at| self.groups.get(at)).map_or(&self.calibration, |g| &g.calibration)
+    /// The scores of held-out benign rows of the group that two values belong to, the last one that begins at neither more than the first nor more
+    /// than the second; of all where they belong to none.
+    pub fn calibrations_of(&self, values: [u32; 2]) -> &Calibrations {
+        let [first, second] = values;
+        let reaches = |group: &&Group| group.from.first() <= Some(&first) && group.from.last() <= Some(&second);
+        self.groups.iter().rfind(reaches).map_or(&self.calibration, |group| &group.calibration)
     }
 
     /// The calibrations of all groups together.
@@ -440,9 +442,14 @@ pub(super) mod tests {
     #[test]
     fn a_group_has_the_calibration_of_its_own_rows() {
         let of = |scores: &[f32]| Calibrations::fit(scores, &vec![true; scores.len()]);
-        let model = model(4).with_groups([(4, of(&[0.2; 9])), (100, of(&[0.8; 9]))]);
-        let p_values = [3, 4, 99, 100, 5000].map(|value| model.calibrations_of(value).all.p_value(0.5));
-        assert_eq!(p_values, [model.calibration().p_value(0.5), 0.1, 0.1, 1.0, 1.0]);
+        let model = model(4).with_groups([
+            ([4, 0], of(&[0.2; 9])),
+            ([4, 60], of(&[0.2; 19])),
+            ([100, 0], of(&[0.8; 9])),
+        ]);
+        let values = [[3, 99], [4, 59], [99, 0], [99, 60], [100, 0], [5000, 5000]];
+        let p_values = values.map(|values| model.calibrations_of(values).all.p_value(0.5));
+        assert_eq!(p_values, [model.calibration().p_value(0.5), 0.1, 0.1, 0.05, 1.0, 1.0]);
         assert_eq!(Model::from_bytes(&model.to_bytes().unwrap()), Ok(model));
     }
 

@@ -3,11 +3,11 @@
 //! | bytes | what |
 //! |---|---|
 //! | 8 | `UCMODEL\0` |
-//! | 4 | format version, 4 (3 is read too) |
+//! | 4 | format version, 5 (4 is read too) |
 //! | 4 + n | length of the manifest, the manifest as JSON |
 //! | 2 or 8 a node | every tree of every question in preorder: feature, threshold (f32) and rows on the left; 0xffff for a leaf |
 //! | 4 + 4 + 12 a point, twice | calibration rows, points, then score (f32), rows above, rows at least as high; of all rows, then of those that can be reported |
-//! | 4 | groups of the calibration; for each of them 4 bytes, its least value, and two calibrations as above |
+//! | 4 | groups of the calibration; for each of them twice 4 bytes, its least values, and two calibrations as above |
 //! | 32 | SHA-256 of all bytes before |
 //!
 //! The checksum tells damage; it does not make a file trustworthy. Everything read is checked again, and no allocation is
@@ -21,9 +21,9 @@ use super::error::ModelError;
 use super::forest::{Forest, Node};
 
 const MAGIC: &[u8; 8] = b"UCMODEL\0";
-const FORMAT: u32 = 4;
-/// The version before, in which calibrations are of all rows alone: they stand for those that can be reported too.
-const FORMAT_OF_ALL: u32 = 3;
+const FORMAT: u32 = 5;
+/// The version before, in which groups have the first of their two values alone.
+const FORMAT_OF_ONE: u32 = 4;
 const DIGEST_LEN: usize = 32;
 const LEAF: u16 = u16::MAX;
 
@@ -46,7 +46,7 @@ impl Model {
         put_calibrations(&mut bytes, self.calibrations());
         put_len(&mut bytes, self.groups().len());
         for group in self.groups() {
-            bytes.extend(group.from.to_le_bytes());
+            bytes.extend(group.from.iter().flat_map(|from| from.to_le_bytes()));
             put_calibrations(&mut bytes, &group.calibration);
         }
         let digest = Sha256::digest(&bytes);
@@ -64,7 +64,7 @@ impl Model {
             return Err(ModelError::BadMagic);
         }
         reader.format = reader.u32("the format version")?;
-        if !(FORMAT_OF_ALL..=FORMAT).contains(&reader.format) {
+        if !(FORMAT_OF_ONE..=FORMAT).contains(&reader.format) {
             return Err(ModelError::UnsupportedFormat { found: reader.format, supported: FORMAT });
         }
         reader.verify()?;
@@ -202,13 +202,16 @@ impl<'a> Reader<'a> {
         if count > MAX_GROUPS {
             return Err(ModelError::invalid("number of calibration groups", count, MAX_GROUPS));
         }
-        (0..count).map(|_| Ok(Group { from: self.u32(WHAT)?, calibration: self.calibrations()? })).collect()
+        let mut group = || {
+            let first = self.u32(WHAT)?;
+            let second = if self.format == FORMAT_OF_ONE { 0 } else { self.u32(WHAT)? };
+            Ok(Group { from: [first, second], calibration: self.calibrations()? })
+        };
+        (0..count).map(|_| group()).collect()
     }
 
     fn calibrations(&mut self) -> Result<Calibrations, ModelError> {
-        let all = self.calibration()?;
-        let reportable = if self.format == FORMAT_OF_ALL { all.clone() } else { self.calibration()? };
-        Ok(Calibrations { all, reportable })
+        Ok(Calibrations { all: self.calibration()?, reportable: self.calibration()? })
     }
 
     fn calibration(&mut self) -> Result<Calibration, ModelError> {
@@ -292,15 +295,15 @@ mod tests {
     }
 
     #[test]
-    fn in_the_version_before_the_calibration_of_all_rows_stands_for_both() {
-        let model = model(6);
+    fn in_the_version_before_groups_have_one_value() {
+        let calibrations = Calibrations::fit(&[0.2, 0.4], &[true, false]);
+        let model = model(6).with_groups([([7, 0], calibrations.clone())]);
         let mut bytes = model.to_bytes().unwrap();
-        // Behind the two calibrations are the number of groups, none here, and the checksum.
-        let mut calibration = Vec::new();
-        put_calibration(&mut calibration, model.calibration());
-        let second = bytes.len() - DIGEST_LEN - 4 - calibration.len();
-        bytes.drain(second..second + calibration.len());
-        bytes[8..12].copy_from_slice(&FORMAT_OF_ALL.to_le_bytes());
+        let mut of_group = Vec::new();
+        put_calibrations(&mut of_group, &calibrations);
+        let second = bytes.len() - DIGEST_LEN - of_group.len() - 4;
+        bytes.drain(second..second + 4);
+        bytes[8..12].copy_from_slice(&FORMAT_OF_ONE.to_le_bytes());
         sign(&mut bytes);
         assert_eq!(Model::from_bytes(&bytes), Ok(model));
     }
