@@ -233,3 +233,27 @@ impl Benign {
         GROUPS.into_iter().zip(&self.groups).flat_map(of_group).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scored(rows: usize, score: f32) -> Scored {
+        Scored { scores: vec![score; rows], can_alert: vec![true; rows] }
+    }
+
+    #[test]
+    fn a_time_of_few_rows_compares_with_its_group_and_a_group_of_few_with_all() {
+        let mut benign = Benign::default();
+        benign.groups[2][0] = scored(300, 0.9);
+        benign.groups[2][5] = scored(10, 0.1);
+        benign.groups[3][1] = scored(20, 0.5);
+        let groups = benign.groups(&benign.of_all());
+        let rows = |from: [u32; 2]| {
+            groups.iter().find(|(known, _)| *known == from).map(|(_, calibrations)| calibrations.all.len())
+        };
+        assert_eq!([[GROUPS[2], TIMES[0]], [GROUPS[2], TIMES[1]]].map(rows), [Some(300), Some(310)]);
+        assert_eq!(rows([GROUPS[2], TIMES[5]]), None, "compares with what the time before does");
+        assert_eq!([[GROUPS[3], TIMES[0]], [GROUPS[3], TIMES[1]]].map(rows), [Some(330), None]);
+    }
+}

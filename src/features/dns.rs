@@ -1,4 +1,4 @@
-//! What a host asks under one registered domain: what tells a tunnel from name resolution.
+//! DNS messages: the names that they give, and what a host asks under one registered domain, which tells a tunnel from name resolution.
 
 use cardinality_estimator::CardinalityEstimator;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,9 @@ use crate::decode::app::{DnsMessage, Service};
 use crate::flow::DnsEvent;
 use crate::time::Span;
 
-use super::{Activity, Channel, Traffic};
+use super::channel::{ChannelKey, Peer};
+use super::steps::{Step, Steps};
+use super::{Activity, Channel, FeatureStore, Host, Traffic};
 
 /// DNS record types (IANA) that clients ask for in ordinary name resolution: A, AAAA, HTTPS, SVCB, PTR, SOA, NS, SRV.
 const USUAL_TYPES: [u16; 8] = [1, 28, 65, 64, 12, 6, 2, 33];
@@ -152,6 +154,85 @@ impl Channel {
             self.burst(burst, dns.ts);
         }
     }
+}
+
+impl FeatureStore {
+    /// Says what a message changes, and that it will be looked for.
+    pub(super) fn expect_dns<'a>(&self, dns: &'a DnsEvent, steps: &mut Steps<'a>) {
+        if self.local.contains(dns.client) {
+            let (host_hash, name_hash) = (self.hosts.hash(&dns.client), self.seed.hash_of(&dns.message.name));
+            self.hosts.expect(host_hash);
+            self.domains.expect(name_hash);
+            if dns.message.is_response {
+                for addr in &dns.message.addresses {
+                    self.names.expect(dns.client, *addr);
+                }
+            }
+            steps.push(Step::Dns { dns, host_hash, name_hash, channel: None });
+        }
+    }
+
+    /// Asks for the channels that were found by domains.
+    pub(super) fn approach_domain(&self, step: &Step<'_>) {
+        if let Step::Dns { channel: Some((_, hash)), .. } = step {
+            self.channels.approach(*hash);
+        }
+    }
+
+    /// The channel of a client to the domain of the name that it asks for; none where the name has no domain, or the answer is about the
+    /// domain itself, or the name is that of an address.
+    pub(super) fn domain_channel(&mut self, dns: &DnsEvent, name_hash: u64) -> Option<(ChannelKey, u32)> {
+        let message = &dns.message;
+        let domain = self.domains.domain_of(&message.name, name_hash);
+        if domain.is_empty()
+            || domain.len() == message.name.len() && message.is_response
+            || is_reverse(&domain)
+        {
+            return None;
+        }
+        let key = ChannelKey {
+            host: dns.client,
+            peer: Peer::Domain(domain),
+            port: dns.server_port,
+            proto: dns.proto,
+            outbound: true,
+        };
+        let hash = self.channels.hash(&key);
+        Some((key, hash))
+    }
+
+    /// Takes a message, and counts it to the channel of its domain.
+    pub(super) fn take_dns(
+        &mut self,
+        dns: &DnsEvent,
+        host_hash: u32,
+        name_hash: u64,
+        channel: Option<&(ChannelKey, u32)>,
+    ) {
+        let message = &dns.message;
+        let names_addresses = message.is_response && !message.addresses.is_empty();
+        if names_addresses {
+            for addr in &message.addresses {
+                self.names.learn(dns.client, *addr, &message.name);
+            }
+        }
+        // A message is told before its flow is: a domain can be judged before the host has had a report.
+        self.hosts.update(&dns.client, host_hash, Host::default, |host| {
+            host.see(dns.ts, dns.ts);
+            host.dns_answers += u64::from(names_addresses);
+        });
+        let Some((key, hash)) = channel else { return };
+        let Peer::Domain(domain) = &key.peer else { return };
+        let labels = message.name.strip_suffix(&**domain).unwrap_or_default().trim_end_matches('.');
+        let internal = false;
+        let make = || Channel::new(dns.server, internal, dns.ts);
+        self.channels.update(key, *hash, make, |channel| channel.dns_message(dns, labels, name_hash));
+    }
+}
+
+/// Reverse look-ups name addresses, not domains.
+fn is_reverse(domain: &str) -> bool {
+    domain.rsplit('.').next() == Some("arpa")
 }
 
 #[cfg(test)]

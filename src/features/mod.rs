@@ -53,7 +53,7 @@ use crate::decode::Direction;
 use crate::features::domains::DomainCache;
 use crate::features::names::NameTable;
 use crate::features::steps::{LocalEnd, Step, Steps, WINDOW, What};
-use crate::flow::{DnsEvent, Exchange, FlowEvent, FlowReport, ReportPhase};
+use crate::flow::{Exchange, FlowEvent, FlowReport, ReportPhase};
 use crate::seed::Seed;
 use crate::time::Timestamp;
 
@@ -216,20 +216,6 @@ impl FeatureStore {
         }
     }
 
-    fn expect_dns<'a>(&self, dns: &'a DnsEvent, steps: &mut Steps<'a>) {
-        if self.local.contains(dns.client) {
-            let (host_hash, name_hash) = (self.hosts.hash(&dns.client), self.seed.hash_of(&dns.message.name));
-            self.hosts.expect(host_hash);
-            self.domains.expect(name_hash);
-            if dns.message.is_response {
-                for addr in &dns.message.addresses {
-                    self.names.expect(dns.client, *addr);
-                }
-            }
-            steps.push(Step::Dns { dns, host_hash, name_hash, channel: None });
-        }
-    }
-
     /// Asks for the entries that a step changes.
     fn approach(&self, step: &Step<'_>) {
         match step {
@@ -267,35 +253,6 @@ impl FeatureStore {
                 }
             }
         }
-    }
-
-    /// Asks for the channels that were found by domains.
-    fn approach_domain(&self, step: &Step<'_>) {
-        if let Step::Dns { channel: Some((_, hash)), .. } = step {
-            self.channels.approach(*hash);
-        }
-    }
-
-    /// The channel of a client to the domain of the name that it asks for; none where the name has no domain, or the answer is about the
-    /// domain itself, or the name is that of an address.
-    fn domain_channel(&mut self, dns: &DnsEvent, name_hash: u64) -> Option<(ChannelKey, u32)> {
-        let message = &dns.message;
-        let domain = self.domains.domain_of(&message.name, name_hash);
-        if domain.is_empty()
-            || domain.len() == message.name.len() && message.is_response
-            || is_reverse(&domain)
-        {
-            return None;
-        }
-        let key = ChannelKey {
-            host: dns.client,
-            peer: Peer::Domain(domain),
-            port: dns.server_port,
-            proto: dns.proto,
-            outbound: true,
-        };
-        let hash = self.channels.hash(&key);
-        Some((key, hash))
     }
 
     fn take(&mut self, step: &Step<'_>) {
@@ -384,38 +341,6 @@ impl FeatureStore {
         let make = || Channel::new(end.peer, end.internal, exchange.start);
         self.channels.update(key, *hash, make, |channel| channel.burst(burst, exchange.end));
     }
-
-    fn take_dns(
-        &mut self,
-        dns: &DnsEvent,
-        host_hash: u32,
-        name_hash: u64,
-        channel: Option<&(ChannelKey, u32)>,
-    ) {
-        let message = &dns.message;
-        let names_addresses = message.is_response && !message.addresses.is_empty();
-        if names_addresses {
-            for addr in &message.addresses {
-                self.names.learn(dns.client, *addr, &message.name);
-            }
-        }
-        // A message is told before its flow is: a domain can be judged before the host has had a report.
-        self.hosts.update(&dns.client, host_hash, Host::default, |host| {
-            host.see(dns.ts, dns.ts);
-            host.dns_answers += u64::from(names_addresses);
-        });
-        let Some((key, hash)) = channel else { return };
-        let Peer::Domain(domain) = &key.peer else { return };
-        let labels = message.name.strip_suffix(&**domain).unwrap_or_default().trim_end_matches('.');
-        let internal = false;
-        let make = || Channel::new(dns.server, internal, dns.ts);
-        self.channels.update(key, *hash, make, |channel| channel.dns_message(dns, labels, name_hash));
-    }
-}
-
-/// Reverse look-ups name addresses, not domains.
-fn is_reverse(domain: &str) -> bool {
-    domain.rsplit('.').next() == Some("arpa")
 }
 
 /// Time range that the store has seen, from its hosts: nothing where there is none.

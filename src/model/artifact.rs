@@ -273,7 +273,8 @@ impl Model {
     /// than the second; of all where they belong to none.
     pub fn calibrations_of(&self, values: [u32; 2]) -> &Calibrations {
         let [first, second] = values;
-        let reaches = |group: &&Group| group.from.first() <= Some(&first) && group.from.last() <= Some(&second);
+        let reaches =
+            |group: &&Group| group.from.first() <= Some(&first) && group.from.last() <= Some(&second);
         self.groups.iter().rfind(reaches).map_or(&self.calibration, |group| &group.calibration)
     }
 
