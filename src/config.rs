@@ -78,7 +78,7 @@ pub struct AllowlistConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DetectConfig {
-    /// False findings of high severity or above that are borne a day.
+    /// False alerts that are borne a day.
     pub alerts_a_day: f64,
     /// Seconds between scoring passes of the live sensor.
     pub score_every_s: u32,

@@ -20,7 +20,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ),
     (
         "detect.alerts_a_day",
-        "False findings of high severity or above that are borne a day in the whole network, of each detector; a quarter of them critical, and beside each twenty medium and a hundred low ones at most.",
+        "False alerts that are borne a day in the whole network, half of them of each detector; a quarter of them critical, and beside each forty medium and two hundred low findings at most.",
     ),
     (
         "detect.score_every_s",

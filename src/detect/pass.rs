@@ -38,7 +38,7 @@ enum Scope {
     Every,
 }
 
-/// False findings of high severity or above that the user bears a day, unless told otherwise.
+/// False alerts that the user bears a day, unless told otherwise.
 pub const DEFAULT_ALERTS_A_DAY: f64 = 1.0;
 
 /// Two models, what the user knows to be fine, and how many false alerts are borne.
@@ -61,7 +61,7 @@ impl Detector {
         Ok(Self { models: [c2, exfil], allowlist, alerts_a_day: DEFAULT_ALERTS_A_DAY, threads: 1 })
     }
 
-    /// The same detector with another alert budget: false findings of high severity or above that are borne a day.
+    /// The same detector with another alert budget: false alerts that are borne a day, of C2 and exfiltration together. Each has half of it.
     #[must_use]
     pub fn with_alert_budget(self, alerts_a_day: f64) -> Self {
         Self { alerts_a_day, ..self }
@@ -181,7 +181,7 @@ impl Detector {
         const DAY_S: f64 = 86_400.0;
         let days = observed_range(store).map_or(1.0, |(first, last)| (last - first).as_secs_f64() / DAY_S);
         let judged = verdicts.iter().filter(|verdict| verdict.judged).count() as f64;
-        SeverityLimits::new(judged / days.max(1.0), self.alerts_a_day)
+        SeverityLimits::new(judged / days.max(1.0), self.alerts_a_day / Kind::ALL.len() as f64)
     }
 
     fn thresholds(

@@ -72,11 +72,11 @@ impl SeverityLimits {
     }
 
     fn is_within(self, severity: Severity, chances: Chances) -> bool {
-        // A quarter of the alerts are critical; beside each of them twenty medium and a hundred low ones are borne, before the
+        // A quarter of the alerts are critical; beside each of them forty medium and two hundred low ones are borne, before the
         // evidence holds most of those down.
         let (odd, borne, counted) = match severity {
-            Severity::Low => (LEAST_ODD_P, 100.0, chances.of_any),
-            Severity::Medium => (0.10, 20.0, chances.of_any),
+            Severity::Low => (LEAST_ODD_P, 200.0, chances.of_any),
+            Severity::Medium => (0.10, 40.0, chances.of_any),
             Severity::High => (0.03, 1.0, chances.of_alert),
             Severity::Critical => (0.01, 0.25, chances.of_alert),
         };
@@ -193,8 +193,8 @@ mod tests {
         check(20.0, 1.0, 0.51, None);
         check(20.0, 1.0, 0.03, Some(Severity::High));
         check(20.0, 1.0, 0.01, Some(Severity::Critical));
-        check(10_000.0, 1.0, 0.011, None);
-        check(10_000.0, 1.0, 0.01, Some(Severity::Low));
+        check(10_000.0, 1.0, 0.021, None);
+        check(10_000.0, 1.0, 0.02, Some(Severity::Low));
         check(10_000.0, 1.0, 0.0001, Some(Severity::High));
         check(10_000.0, 0.1, 0.0001, Some(Severity::Medium));
         check(10_000.0, 10.0, 0.0001, Some(Severity::Critical));
@@ -213,7 +213,7 @@ mod tests {
         check(0.02, 0.001, Severity::High);
         check(0.02, 0.0001, Severity::High);
         check(0.01, 0.0001, Severity::Critical);
-        check(0.04, 0.0001, Severity::Low);
+        check(0.05, 0.0001, Severity::Low);
     }
 
     #[test]
