@@ -118,8 +118,7 @@ impl BenignCapture {
 /// Trains the model of a detector on all captures, and calibrates it by cross-conformal prediction (Vovk 2015): captures,
 /// not rows, are dealt into folds; each fold is scored by a forest of the others; p-values compare with all of these scores.
 /// So no row is compared with scores of rows that its forest had seen, and none is lost to calibration. Captures that only calibrate are scored by
-/// the forest of all others. Networks of about the same number of hosts, watched for
-/// about as long, have a calibration of their own.
+/// the forest of all others. Networks of about the same number of hosts, watched for about as long, have a calibration of their own.
 ///
 /// # Errors
 /// Where there are too few rows to train on.
