@@ -179,11 +179,6 @@ struct Scored {
 }
 
 impl Scored {
-    fn add(&mut self, other: &Self) {
-        self.scores.extend(&other.scores);
-        self.can_alert.extend(&other.can_alert);
-    }
-
     fn calibrations(&self) -> Calibrations {
         Calibrations::fit(&self.scores, &self.can_alert)
     }
@@ -195,7 +190,10 @@ impl Scored {
 
     fn sum<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut sum = Self::default();
-        parts.into_iter().for_each(|part| sum.add(part));
+        for part in parts {
+            sum.scores.extend(&part.scores);
+            sum.can_alert.extend(&part.can_alert);
+        }
         sum
     }
 }

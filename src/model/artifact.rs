@@ -272,9 +272,7 @@ impl Model {
     /// The scores of held-out benign rows of the group that two values belong to, the last one that begins at neither more than the first nor more
     /// than the second; of all where they belong to none.
     pub fn calibrations_of(&self, values: [u32; 2]) -> &Calibrations {
-        let [first, second] = values;
-        let reaches =
-            |group: &&Group| group.from.first() <= Some(&first) && group.from.last() <= Some(&second);
+        let reaches = |group: &&Group| group.from.iter().zip(&values).all(|(from, value)| from <= value);
         self.groups.iter().rfind(reaches).map_or(&self.calibration, |group| &group.calibration)
     }
 
