@@ -50,7 +50,7 @@ fn imix_block() -> Block {
             wire_len: length(&frame),
             link: LinkType(1),
         });
-        block.data.extend(kept);
+        block.data.own().extend(kept);
     }
     block
 }

@@ -43,7 +43,7 @@ fuzz_target!(|bytes: &[u8]| {
             wire_len: captured_len + u32::from(*wait),
             link,
         };
-        block.data.extend_from_slice(frame);
+        block.data.own().extend_from_slice(frame);
         block.frames.push(at);
         rest = after;
         frames += 1;

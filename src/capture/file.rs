@@ -151,7 +151,7 @@ impl CaptureFile {
     fn fill(&mut self, block: &mut Block) -> (usize, Option<End>) {
         let bytes = self.block_bytes.max(self.needs).max(self.carry.len() + 1);
         if block.data.len() < bytes {
-            block.data.resize(bytes, 0);
+            block.data.own().resize(bytes, 0);
         }
         let Some((carried, room)) =
             block.data.get_mut(..bytes).and_then(|b| b.split_at_mut_checked(self.carry.len()))

@@ -120,11 +120,11 @@ mod tests {
         for (link, protocol) in frames {
             let offset = u32::try_from(block.data.len()).unwrap();
             if *link == 1 {
-                block.data.extend([0; 12]);
-                block.data.extend([0x08, 0x00]);
+                block.data.own().extend([0; 12]);
+                block.data.own().extend([0x08, 0x00]);
             }
-            block.data.extend([0x45, 0, 0, 40, 0, 0, 0, 0, 64, *protocol]);
-            block.data.extend([10; 30]);
+            block.data.own().extend([0x45, 0, 0, 40, 0, 0, 0, 0, 64, *protocol]);
+            block.data.own().extend([10; 30]);
             let captured_len = u32::try_from(block.data.len()).unwrap() - offset;
             let (ts, link) = (Timestamp::default(), LinkType(*link));
             block.frames.push(FrameRef { ts, offset, captured_len, wire_len: captured_len, link });

@@ -2,6 +2,7 @@
 //! their inputs; it never looks into a frame, except to ask libpcap whether a [`Filter`] wants it.
 
 mod bpf;
+mod bytes;
 mod classic;
 mod error;
 mod file;
@@ -21,6 +22,7 @@ mod walk;
 pub mod write;
 
 use crate::time::Timestamp;
+pub use bytes::Bytes;
 pub use error::CaptureError;
 pub(crate) use error::Damage;
 pub use file::{BLOCK_BYTES, CaptureFile};
@@ -52,7 +54,7 @@ pub struct FrameRef {
 #[derive(Debug, Default)]
 pub struct Block {
     /// The bytes that the frames lie in; there may be others between and behind them.
-    pub data: Vec<u8>,
+    pub data: Bytes,
     /// The frames, in the order of the input.
     pub frames: Vec<FrameRef>,
 }
@@ -64,7 +66,7 @@ impl Block {
         self.data.get(start..start.saturating_add(frame.captured_len as usize)).unwrap_or_default()
     }
 
-    /// Forgets all frames; keeps the memory.
+    /// Forgets all frames; keeps the memory, but for what was lent.
     pub fn clear(&mut self) {
         self.data.clear();
         self.frames.clear();

@@ -340,7 +340,7 @@ impl Reading {
             return false;
         }
         to.frames.push(FrameRef { offset: to.data.len() as u32, ..*frame });
-        to.data.extend_from_slice(bytes);
+        to.data.own().extend_from_slice(bytes);
         self.given += 1;
         true
     }

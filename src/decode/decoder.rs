@@ -14,6 +14,7 @@ use super::transport;
 use super::tunnel::{self, Inner};
 use super::view::View;
 use crate::capture::{Block, FrameRef};
+use crate::memory::prefetch;
 use crate::seed::Seed;
 use crate::time::Timestamp;
 
@@ -37,6 +38,11 @@ impl Default for Config {
 /// Tunnels that are peeled off one frame; deeper ones are reported as the packet of the last tunnel.
 const MAX_TUNNELS: u8 = 8;
 
+/// Frames that are asked for ahead of the one that is decoded: what another processor has put there is not here yet.
+const AHEAD: usize = 8;
+/// Where the second line of most headers begins or ends: Ethernet, IPv4 and TCP without options.
+const SECOND_LINE_AT: usize = 50;
+
 /// Turns frames into packets and counts what it could not turn.
 ///
 /// A frame gives one [`Packet`] or none, and the same one whatever came before it; the only memory is that of first
@@ -55,7 +61,7 @@ const MAX_TUNNELS: u8 = 8;
 ///     .write(&mut frame, b"question")?;
 /// let len = u32::try_from(frame.len())?;
 /// let at = FrameRef { ts: Timestamp::default(), offset: 0, captured_len: len, wire_len: len, link: LinkType(1) };
-/// let block = Block { data: frame, frames: vec![at] };
+/// let block = Block { data: frame.into(), frames: vec![at] };
 ///
 /// let mut packets = Vec::new();
 /// Decoder::new(Config::default(), Seed::REPLAY).decode_block(&block, &mut packets);
@@ -84,7 +90,12 @@ impl Decoder {
     /// Decodes the frames of a block in order and appends their packets to `out`.
     pub fn decode_block(&mut self, block: &Block, out: &mut Vec<Packet>) {
         out.reserve(block.frames.len());
-        for frame in &block.frames {
+        let data: &[u8] = &block.data;
+        let later = block.frames.iter().skip(AHEAD).map(Some).chain(std::iter::repeat(None));
+        for (frame, later) in block.frames.iter().zip(later) {
+            if let Some(later) = later {
+                expect(data, later);
+            }
             // Two pushes, so that a packet of the fast path goes from registers to its place without a copy.
             match self.decode_fast(block, frame) {
                 Some(packet) => out.push(packet),
@@ -212,6 +223,17 @@ impl Decoder {
         let known = self.fragments.complete(now, &datagram_key(datagram, piece), packet);
         let fits = piece.offset + payload.wire() <= MAX_DATAGRAM;
         (payload, (!known || !fits).then_some(Layer::Fragment))
+    }
+}
+
+/// Asks for the headers of a frame.
+#[inline]
+fn expect(data: &[u8], frame: &FrameRef) {
+    let start = frame.offset as usize;
+    for at in [start, start + SECOND_LINE_AT] {
+        if let Some(header) = data.get(at) {
+            prefetch(header, 1);
+        }
     }
 }
 

@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn keeps_its_invariant_past_every_end() {
-        let block = Block { data: (0..10).collect(), frames: Vec::new() };
+        let block = Block { data: (0..10).collect::<Vec<u8>>().into(), frames: Vec::new() };
         let frame =
             FrameRef { ts: Timestamp::default(), offset: 2, captured_len: 6, wire_len: 9, link: LinkType(1) };
         let view = View::of(&block, &frame);

@@ -11,7 +11,7 @@ fn block(frames: &[(i64, u16)]) -> Block {
         etherparse::PacketBuilder::ethernet2([2; 6], [4; 6])
             .ipv4([10, 0, high, low], [192, 0, 2, 7], 64)
             .udp(40_000, 53)
-            .write(&mut block.data, b"payload")
+            .write(block.data.own(), b"payload")
             .unwrap();
         let len = u32::try_from(block.data.len() - offset).unwrap();
         block.frames.push(FrameRef {

@@ -165,7 +165,8 @@ impl Workers {
         let mut free = self.free_batch();
         let mut block = std::mem::take(&mut free.block);
         self.batches.push(Arc::new(free));
-        // The bytes stay: they are overwritten, and a longer block would have to be zeroed first.
+        // Bytes of its own stay: they are overwritten, and a longer block would have to be zeroed first.
+        block.data.give_back();
         block.frames.clear();
         block
     }

@@ -328,7 +328,7 @@ fn later_fragments_get_the_ports_of_the_first() {
         let offset = u32::try_from(block.data.len()).unwrap();
         let (ts, link) = (Timestamp::default(), LinkType(RAW));
         block.frames.push(FrameRef { ts, offset, captured_len: len, wire_len: len, link });
-        block.data.extend(frame);
+        block.data.own().extend(frame);
     }
     let (mut decoder, mut packets) = (decoder(), Vec::new());
     decoder.decode_block(&block, &mut packets);

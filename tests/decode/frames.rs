@@ -21,7 +21,7 @@ pub(crate) fn block(link: u16, frame: &[u8], captured: usize) -> (Block, FrameRe
         wire_len: u32::try_from(frame.len()).unwrap(),
         link: LinkType(link),
     };
-    (Block { data, frames: vec![frame] }, frame)
+    (Block { data: data.into(), frames: vec![frame] }, frame)
 }
 
 pub(crate) fn decoder() -> Decoder {

@@ -1,5 +1,5 @@
-//! A ring of Linux's `AF_PACKET` sockets, version 3: the kernel fills blocks of frames in shared memory, which are copied
-//! as a whole.
+//! A ring of Linux's `AF_PACKET` sockets, version 3: the kernel fills blocks of frames in shared memory, which are read where they
+//! lie, or copied as a whole where the pipeline is behind.
 //!
 //! Everything that needs a capability is done by [`AfPacket::open`]. An interface that is removed and comes back is
 //! bound to anew, which needs none: a socket alone is bound again; one in a fanout group cannot be, so that others
@@ -15,13 +15,14 @@ use super::config::Config;
 use super::error::LiveError;
 use super::kernel_filter::{KernelFilter, keep};
 use super::losses::InterfaceLosses;
+use super::ring::Ring;
 use super::stats::LiveStats;
-use super::sys::{Link, Ring, Socket};
+use super::sys::{Link, Socket};
 use super::wait::wait;
 use super::{Poll, layout};
 use crate::capture::{Block, LinkType};
 
-/// Bytes of a block: what is handed over and copied at a time. Half of a processor's second-level cache.
+/// Bytes of a block: what is handed over at a time. Half of a processor's second-level cache.
 const BLOCK_BYTES: u32 = 256 * 1024;
 /// After so many milliseconds the kernel hands over a block that is not full.
 const RETIRE_MS: u32 = 20;
@@ -113,13 +114,21 @@ impl AfPacket {
         if self.bound.is_none() && self.bind()? {
             return Ok(self.absence.end());
         }
+        let rest = rest(self.config.buffer_bytes);
         if std::mem::take(&mut self.busy) {
-            self.wait_for(None, rest(self.config.buffer_bytes))?;
+            self.wait_for(None, rest)?;
             if self.take(block) {
                 return Ok(Poll::Frames);
             }
         }
-        if self.wait_for(Some(self.socket.as_fd()), timeout)? && self.take(block) {
+        // For as long as its newest block is lent, the kernel says that there is something to read.
+        let (socket, timeout) = if self.ring.has_lent() {
+            (None, timeout.min(rest))
+        } else {
+            (Some(self.socket.as_fd()), timeout)
+        };
+        self.wait_for(socket, timeout)?;
+        if self.take(block) {
             return Ok(Poll::Frames);
         }
         self.look();
@@ -135,7 +144,7 @@ impl AfPacket {
         self.stats
     }
 
-    /// Copies one block, if the kernel has handed over any.
+    /// Takes one block, if the kernel has handed over any.
     fn take(&mut self, block: &mut Block) -> bool {
         let Some(frames) = self.ring.take(&mut block.data) else { return false };
         self.busy = true;
@@ -162,9 +171,9 @@ impl AfPacket {
         }
     }
 
-    /// Waits for a block, or without a socket for the time alone. False where the wait ended for another reason than a block.
-    fn wait_for(&self, socket: Option<BorrowedFd<'_>>, timeout: Duration) -> Result<bool, LiveError> {
-        wait(socket, timeout).map_err(|e| self.refused("wait for packets", e))
+    /// Waits for a block, or without a socket for the time alone.
+    fn wait_for(&self, socket: Option<BorrowedFd<'_>>, timeout: Duration) -> Result<(), LiveError> {
+        wait(socket, timeout).map(drop).map_err(|e| self.refused("wait for packets", e))
     }
 
     /// Whether the interface is still what the socket is bound to.

@@ -1,7 +1,8 @@
-//! Reads the copy of a `TPACKET_V3` block: where its frames lie, when they came, and the VLAN tag that the network card or
+//! Reads a `TPACKET_V3` block, or a copy of one: where its frames lie, when they came, and the VLAN tag that the network card or
 //! the kernel took out of them.
 
 use crate::capture::{Block, FrameRef, LinkType};
+use crate::memory::prefetch;
 use crate::time::Timestamp;
 
 /// Where the fields of `struct tpacket3_hdr` lie.
@@ -17,6 +18,10 @@ mod at {
     pub(super) const VLAN_TPID: usize = 36;
 }
 
+/// Bytes that are asked for ahead of the header that is read: another processor has written them, and where the next header lies, each tells.
+const AHEAD_BYTES: usize = 1024;
+const LINE_BYTES: usize = 64;
+
 const STATUS_VLAN: u32 = 1 << 4;
 const STATUS_VLAN_TPID: u32 = 1 << 6;
 /// IEEE 802.1Q, where the kernel does not say of which kind a tag is.
@@ -25,16 +30,24 @@ const TPID_DEFAULT: u16 = 0x8100;
 const ADDRESSES_BYTES: usize = 12;
 const TAG_BYTES: u8 = 4;
 
-/// Finds the frames in the copy that is all of the block's bytes. Gives the sum of their bytes on the wire.
+/// Finds the frames in the bytes of the block, which begin with the header of the first. Gives the sum of their bytes on the wire.
 ///
 /// The walk ends early where a header points outside of the bytes, which the kernel never does.
 pub(super) fn append_frames(block: &mut Block, count: u32, link: LinkType) -> u64 {
-    let (mut header, mut wire_bytes) = (0, 0);
-    block.frames.reserve(count as usize);
+    let (mut header, mut wire_bytes, mut asked) = (0, 0, 0);
+    let Block { data, frames } = block;
+    let data: &mut [u8] = data;
+    frames.reserve(count as usize);
     for _ in 0..count {
-        let Some((frame, next)) = frame_at(&mut block.data, header, link) else { break };
+        while asked < header + AHEAD_BYTES {
+            if let Some(line) = data.get(asked) {
+                prefetch(line, 1);
+            }
+            asked += LINE_BYTES;
+        }
+        let Some((frame, next)) = frame_at(data, header, link) else { break };
         wire_bytes += u64::from(frame.wire_len);
-        block.frames.push(frame);
+        frames.push(frame);
         header += next;
     }
     wire_bytes
@@ -97,7 +110,7 @@ mod tests {
     }
 
     fn read(data: Vec<u8>, count: u32) -> (Block, u64) {
-        let mut block = Block { data, frames: Vec::new() };
+        let mut block = Block { data: data.into(), frames: Vec::new() };
         let bytes = append_frames(&mut block, count, LinkType(1));
         (block, bytes)
     }

@@ -193,7 +193,7 @@ fn push(block: &mut Block, stats: &mut LiveStats, link: LinkType, packet: &Packe
     let captured_len = u32::try_from(packet.data.len()).unwrap_or(u32::MAX);
     let wire_len = packet.header.len.max(captured_len);
     let offset = u32::try_from(block.data.len()).unwrap_or(u32::MAX);
-    block.data.extend_from_slice(packet.data);
+    block.data.own().extend_from_slice(packet.data);
     block.frames.push(FrameRef { ts, offset, captured_len, wire_len, link });
     stats.packets += 1;
     stats.bytes += u64::from(wire_len);

@@ -2,7 +2,7 @@
 //!
 //! | file | what is there |
 //! |---|---|
-//! | `af_packet`, `sys`, `layout`, `kernel_filter` | rings of Linux's `AF_PACKET` sockets, version 3 |
+//! | `af_packet`, `sys`, `ring`, `layout`, `kernel_filter` | rings of Linux's `AF_PACKET` sockets, version 3 |
 //! | `libpcap` | libpcap, everywhere else |
 //! | `threads`, `queue` | a thread a ring, and the queue to the pipeline |
 //! | `shed`, `conversation` | what is given up, and counted, while the pipeline cannot keep up |
@@ -23,6 +23,8 @@ mod layout;
 mod libpcap;
 mod losses;
 mod queue;
+#[cfg(target_os = "linux")]
+mod ring;
 mod shed;
 mod stats;
 #[cfg(target_os = "linux")]
@@ -34,6 +36,8 @@ use std::time::Duration;
 
 pub use config::{Backend, Config};
 pub use error::LiveError;
+#[cfg(target_os = "linux")]
+pub(super) use ring::Lent;
 pub use stats::LiveStats;
 pub use threads::{Capture, InterfaceStatus, LinkState, Opened};
 

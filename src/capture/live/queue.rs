@@ -88,7 +88,7 @@ mod tests {
     const LONG: Duration = Duration::from_mins(1);
 
     fn block(byte: u8) -> Block {
-        Block { data: vec![byte], frames: Vec::new() }
+        Block { data: vec![byte].into(), frames: Vec::new() }
     }
 
     #[test]
@@ -97,21 +97,23 @@ mod tests {
         assert!(queue.push(&mut block(1)) && queue.push(&mut block(2)));
         let mut third = block(3);
         assert!(!queue.push(&mut third));
-        assert_eq!((third.data.as_slice(), queue.fill()), (&[3][..], 1.0));
-        assert_eq!(queue.pop(LONG).unwrap().data, [1]);
+        assert_eq!((&*third.data, queue.fill()), (&[3][..], 1.0));
+        assert_eq!(*queue.pop(LONG).unwrap().data, [1]);
         assert!(queue.push(&mut third));
-        assert_eq!(queue.pop(LONG).unwrap().data, [2]);
-        assert_eq!(queue.pop(LONG).unwrap().data, [3]);
+        assert_eq!(*queue.pop(LONG).unwrap().data, [2]);
+        assert_eq!(*queue.pop(LONG).unwrap().data, [3]);
         assert!(queue.pop(Duration::ZERO).is_none());
     }
 
     #[test]
     fn memory_goes_round() {
         let queue = Queue::new(2, 1);
-        (0..3).for_each(|n| queue.recycle(Block { data: Vec::with_capacity(100 + n), frames: Vec::new() }));
+        (0..3).for_each(|n| {
+            queue.recycle(Block { data: Vec::with_capacity(100 + n).into(), frames: Vec::new() });
+        });
         let mut first = block(1);
         queue.push(&mut first);
-        assert!(first.data.is_empty() && first.data.capacity() >= 100);
+        assert!(first.data.is_empty() && first.data.own().capacity() >= 100);
         assert_eq!(queue.lock().free.len(), 1);
     }
 

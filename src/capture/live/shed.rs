@@ -88,7 +88,10 @@ mod tests {
             let peer = (n / 2).to_le_bytes()[0];
             let (src, dst) = if n % 2 == 0 { (1, peer) } else { (peer, 1) };
             let version = if n == 400 { 0 } else { 0x45 };
-            block.data.extend([version, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, src, 10, 0, 0, dst]);
+            block
+                .data
+                .own()
+                .extend([version, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, src, 10, 0, 0, dst]);
             let (ts, link) = (Timestamp::default(), LinkType(101));
             block.frames.push(FrameRef { ts, offset, captured_len: 20, wire_len: 40, link });
         }

@@ -1,6 +1,5 @@
-//! The system calls of `AF_PACKET` that no crate wraps: the only unsafe code of live capture (packet(7),
-//! <https://docs.kernel.org/networking/packet_mmap.html>).
-#![expect(unsafe_code, reason = "packet sockets and their shared ring have no safe interface")]
+//! The system calls of `AF_PACKET` that no crate wraps (packet(7), <https://docs.kernel.org/networking/packet_mmap.html>).
+#![expect(unsafe_code, reason = "packet sockets have no safe interface")]
 #![expect(
     clippy::cast_possible_truncation,
     reason = "constants and sizes of structures, which C keeps in smaller types"
@@ -10,8 +9,8 @@ use std::ffi::c_int;
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::ring::Ring;
 
 /// `setsockopt` takes arguments as the plain C structures that they are.
 ///
@@ -174,85 +173,6 @@ pub(super) struct Link {
     /// Hardware type (`ARPHRD_*`).
     pub(super) hardware: u16,
 }
-
-/// The memory shared with the kernel. A block belongs to one side at a time, by its status word.
-#[derive(Debug)]
-pub(super) struct Ring {
-    memory: NonNull<u8>,
-    block_bytes: usize,
-    blocks: usize,
-    next: usize,
-}
-
-// SAFETY: the memory is used by the owner of the value alone, beside the kernel, whichever thread that is.
-unsafe impl Send for Ring {}
-
-impl Ring {
-    fn map(socket: BorrowedFd<'_>, block_bytes: usize, blocks: usize) -> io::Result<Self> {
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_SHARED | libc::MAP_POPULATE;
-        let (len, fd) = (block_bytes * blocks, socket.as_raw_fd());
-        // SAFETY: a new mapping at a place of the kernel's choice touches no other memory.
-        let memory = unsafe { libc::mmap(std::ptr::null_mut(), len, protection, flags, fd, 0) };
-        match NonNull::new(memory.cast()) {
-            Some(at) if memory != libc::MAP_FAILED => Ok(Self { memory: at, block_bytes, blocks, next: 0 }),
-            _ => Err(io::Error::last_os_error()),
-        }
-    }
-
-    /// Copies the next block that the kernel has handed over to the end of `out`, from the header of its first frame on, and
-    /// gives it back to the kernel. Gives the number of frames.
-    pub(super) fn take(&mut self, out: &mut Vec<u8>) -> Option<u32> {
-        if self.status().load(Ordering::Acquire) & libc::TP_STATUS_USER == 0 {
-            return None;
-        }
-        let first = self.word(FIRST_AT) as usize;
-        let end = (self.word(LEN_AT) as usize).min(self.block_bytes);
-        let frames = self.word(FRAMES_AT);
-        let len = end.saturating_sub(first);
-        out.reserve(len);
-        // SAFETY: `first + len` is at most the size of a block, all of which is mapped; the block is ours until its
-        // status is stored; `out` has room for `len` bytes, which are written before they are counted.
-        unsafe {
-            let from = self.block().add(first.min(self.block_bytes));
-            std::ptr::copy_nonoverlapping(from, out.as_mut_ptr().add(out.len()), len);
-            out.set_len(out.len() + len);
-        }
-        self.status().store(libc::TP_STATUS_KERNEL, Ordering::Release);
-        self.next = (self.next + 1) % self.blocks;
-        Some(frames)
-    }
-
-    fn block(&self) -> *mut u8 {
-        // SAFETY: `next` is below `blocks`, so that the address lies in the mapping.
-        unsafe { self.memory.as_ptr().add(self.next * self.block_bytes) }
-    }
-
-    fn status(&self) -> &AtomicU32 {
-        // SAFETY: the word lies in the mapping, which lives as long as the value, is aligned as its block is to a
-        // page, and both sides access it atomically.
-        unsafe { AtomicU32::from_ptr(self.block().add(STATUS_AT).cast()) }
-    }
-
-    /// A word of the head of the next block, which is ours.
-    fn word(&self, at: usize) -> u32 {
-        // SAFETY: as for the status; the kernel leaves the block alone while it is ours.
-        u32::from_ne_bytes(unsafe { self.block().add(at).cast::<[u8; 4]>().read() })
-    }
-}
-
-impl Drop for Ring {
-    fn drop(&mut self) {
-        // SAFETY: the mapping was made with this size, and nothing refers to it any more.
-        unsafe { libc::munmap(self.memory.as_ptr().cast(), self.block_bytes * self.blocks) };
-    }
-}
-
-/// Where the words of `struct tpacket_block_desc` lie.
-const STATUS_AT: usize = 8;
-const FRAMES_AT: usize = 12;
-const FIRST_AT: usize = 16;
-const LEN_AT: usize = 20;
 
 fn result(returned: c_int) -> io::Result<()> {
     if returned < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
