@@ -216,10 +216,9 @@ impl Reloader {
 
     fn try_reload(&mut self, judge: &mut Judge) -> anyhow::Result<Reloaded> {
         let mut config = self.origin.config()?;
-        for key in needs_restart(&self.started, &config) {
+        for key in keep_what_needs_restart(&self.started, &mut config) {
             warn!("{key} has changed: it takes effect with the next start");
         }
-        keep_what_needs_restart(&self.started, &mut config);
         let loaded = self.origin.load(&config)?;
         let judge_config = judge_config(&config)?;
         let security = self.origin.security(&config)?;
@@ -234,39 +233,62 @@ impl Reloader {
     }
 }
 
-/// Sections and keys that differ and are only looked at when the sensor starts.
-fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
-    let differ = [
-        ("local", old.local != new.local),
-        ("capture", old.capture != new.capture),
-        ("netflow", old.netflow != new.netflow),
-        ("decode", old.decode != new.decode),
-        ("flow", old.flow != new.flow),
-        ("features", old.features != new.features),
-        ("state.directory", old.state.directory != new.state.directory),
-        ("webhook.url", port_of(&old.webhook.url) != port_of(&new.webhook.url)),
-        ("alertmanager.url", port_of(&old.alertmanager.url) != port_of(&new.alertmanager.url)),
-        ("syslog.address", old.syslog.address.is_empty() != new.syslog.address.is_empty()),
-        ("web.listen_address", old.web.listen_address != new.web.listen_address),
-        ("web.max_connections", old.web.max_connections != new.web.max_connections),
-        ("web.request_timeout_s", old.web.request_timeout_s != new.web.request_timeout_s),
-        ("log.format", old.log.format != new.log.format),
-    ];
-    differ.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
-}
+/// A section or key that is only looked at when the sensor starts, or that the sandbox holds it to: its name, whether two configurations differ in it, and how
+/// one takes it from the other.
+type SetAtStart = (&'static str, fn(&Config, &Config) -> bool, fn(&mut Config, &Config));
 
-/// Sets back what a sink or the state would otherwise take over at once: ports and folders that the sandbox keeps out of reach.
-fn keep_what_needs_restart(started: &Config, config: &mut Config) {
-    config.state.directory.clone_from(&started.state.directory);
-    if port_of(&started.webhook.url) != port_of(&config.webhook.url) {
-        config.webhook = started.webhook.clone();
-    }
-    if port_of(&started.alertmanager.url) != port_of(&config.alertmanager.url) {
-        config.alertmanager = started.alertmanager.clone();
-    }
-    if started.syslog.address.is_empty() != config.syslog.address.is_empty() {
-        config.syslog = started.syslog.clone();
-    }
+/// All of them. A sink may turn to what is in reach: not to another port.
+const SET_AT_START: [SetAtStart; 14] = [
+    ("local", |a, b| a.local != b.local, |to, from| to.local.clone_from(&from.local)),
+    ("capture", |a, b| a.capture != b.capture, |to, from| to.capture.clone_from(&from.capture)),
+    ("netflow", |a, b| a.netflow != b.netflow, |to, from| to.netflow.clone_from(&from.netflow)),
+    ("decode", |a, b| a.decode != b.decode, |to, from| to.decode.clone_from(&from.decode)),
+    ("flow", |a, b| a.flow != b.flow, |to, from| to.flow.clone_from(&from.flow)),
+    ("features", |a, b| a.features != b.features, |to, from| to.features.clone_from(&from.features)),
+    (
+        "state.directory",
+        |a, b| a.state.directory != b.state.directory,
+        |to, from| to.state.directory.clone_from(&from.state.directory),
+    ),
+    (
+        "webhook.url",
+        |a, b| port_of(&a.webhook.url) != port_of(&b.webhook.url),
+        |to, from| to.webhook.clone_from(&from.webhook),
+    ),
+    (
+        "alertmanager.url",
+        |a, b| port_of(&a.alertmanager.url) != port_of(&b.alertmanager.url),
+        |to, from| to.alertmanager.clone_from(&from.alertmanager),
+    ),
+    (
+        "syslog.address",
+        |a, b| a.syslog.address.is_empty() != b.syslog.address.is_empty(),
+        |to, from| to.syslog.clone_from(&from.syslog),
+    ),
+    (
+        "web.listen_address",
+        |a, b| a.web.listen_address != b.web.listen_address,
+        |to, from| to.web.listen_address = from.web.listen_address,
+    ),
+    (
+        "web.max_connections",
+        |a, b| a.web.max_connections != b.web.max_connections,
+        |to, from| to.web.max_connections = from.web.max_connections,
+    ),
+    (
+        "web.request_timeout_s",
+        |a, b| a.web.request_timeout_s != b.web.request_timeout_s,
+        |to, from| to.web.request_timeout_s = from.web.request_timeout_s,
+    ),
+    ("log.format", |a, b| a.log.format != b.log.format, |to, from| to.log.format = from.log.format),
+];
+
+/// Sets what takes a restart back to what it was at the start. Gives the names of what differed.
+fn keep_what_needs_restart(started: &Config, config: &mut Config) -> Vec<&'static str> {
+    let differ = SET_AT_START.iter().filter(|(_, differs, _)| differs(started, config));
+    let differ: Vec<&SetAtStart> = differ.collect();
+    differ.iter().for_each(|(_, _, take)| take(config, started));
+    differ.into_iter().map(|(key, ..)| *key).collect()
 }
 
 /// The port that a URL leads to; nothing where it is empty or none.
@@ -281,14 +303,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_takes_a_restart_is_named() {
+    fn what_takes_a_restart_is_named_and_stays() {
         let old = Config::default();
         let mut new = old.clone();
         new.detect.alerts_a_day = 3.0;
-        assert!(needs_restart(&old, &new).is_empty());
+        let changed = new.clone();
+        assert!(keep_what_needs_restart(&old, &mut new).is_empty());
+        assert_eq!(new, changed);
         new.flow.max_flows = 1;
         new.web.listen_address.set_port(1);
-        assert_eq!(needs_restart(&old, &new), ["flow", "web.listen_address"]);
+        assert_eq!(keep_what_needs_restart(&old, &mut new), ["flow", "web.listen_address"]);
+        assert_eq!(new, changed);
     }
 
     #[test]
@@ -304,8 +329,7 @@ mod tests {
             let mut config = started.clone();
             config.webhook.url = url.to_owned();
             let needed: &[&str] = if takes { &[] } else { &["webhook.url"] };
-            assert_eq!(needs_restart(&started, &config), needed, "{url}");
-            keep_what_needs_restart(&started, &mut config);
+            assert_eq!(keep_what_needs_restart(&started, &mut config), needed, "{url}");
             assert_eq!(config.webhook.url == url, takes, "{url}");
         }
     }
