@@ -287,7 +287,9 @@ const SET_AT_START: [SetAtStart; 14] = [
 fn keep_what_needs_restart(started: &Config, config: &mut Config) -> Vec<&'static str> {
     let differ = SET_AT_START.iter().filter(|(_, differs, _)| differs(started, config));
     let differ: Vec<&SetAtStart> = differ.collect();
-    differ.iter().for_each(|(_, _, take)| take(config, started));
+    for (_, _, take) in &differ {
+        take(config, started);
+    }
     differ.into_iter().map(|(key, ..)| *key).collect()
 }
 
