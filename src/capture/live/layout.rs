@@ -39,7 +39,7 @@ pub(super) fn append_frames(block: &mut Block, count: u32, link: LinkType) -> u6
     let data: &mut [u8] = data;
     frames.reserve(count as usize);
     for _ in 0..count {
-        while asked < header + AHEAD_BYTES {
+        while asked < data.len().min(header + AHEAD_BYTES) {
             if let Some(line) = data.get(asked) {
                 prefetch(line, 1);
             }
