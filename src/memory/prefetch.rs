@@ -1,7 +1,7 @@
 //! Asking for cache lines before they are needed.
 
 /// Bytes of a cache line.
-const LINE: usize = 64;
+pub(crate) const LINE: usize = 64;
 
 /// Asks for the cache lines of the first `bytes` of a value, without waiting for them.
 #[inline]

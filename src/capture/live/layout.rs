@@ -2,7 +2,7 @@
 //! the kernel took out of them.
 
 use crate::capture::{Block, FrameRef, LinkType};
-use crate::memory::prefetch;
+use crate::memory::{LINE, prefetch};
 use crate::time::Timestamp;
 
 /// Where the fields of `struct tpacket3_hdr` lie.
@@ -20,7 +20,6 @@ mod at {
 
 /// Bytes that are asked for ahead of the header that is read: another processor has written them, and where the next header lies, each tells.
 const AHEAD_BYTES: usize = 1024;
-const LINE_BYTES: usize = 64;
 
 const STATUS_VLAN: u32 = 1 << 4;
 const STATUS_VLAN_TPID: u32 = 1 << 6;
@@ -43,7 +42,7 @@ pub(super) fn append_frames(block: &mut Block, count: u32, link: LinkType) -> u6
             if let Some(line) = data.get(asked) {
                 prefetch(line, 1);
             }
-            asked += LINE_BYTES;
+            asked += LINE;
         }
         let Some((frame, next)) = frame_at(data, header, link) else { break };
         wire_bytes += u64::from(frame.wire_len);
