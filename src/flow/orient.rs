@@ -36,7 +36,7 @@ pub(super) fn direction(key: &FlowKey, packet: &Packet) -> Option<Direction> {
     // Without branches: which side sends cannot be foretold, and a wrong guess of the processor costs more.
     let forth = are_equal(orig, src) & are_equal(resp, dst);
     let back = are_equal(orig, dst) & are_equal(resp, src);
-    let belongs = key.proto == packet.proto && (forth | back) && (forth || !is_one_way(packet));
+    let belongs = (key.proto == packet.proto) & (forth | (back & !is_one_way(packet)));
     let from = if forth { Direction::Orig } else { Direction::Resp };
     belongs.then_some(from)
 }

@@ -13,7 +13,7 @@ use crate::flow::orient::orient;
 use crate::flow::surge::Surge;
 use crate::flow::tcp::Tcp;
 use crate::flow::{Config, Counters, FlowKey};
-use crate::memory::prefetch;
+use crate::memory::{LINE, prefetch, prefetch_at};
 use crate::time::{Span, Timestamp};
 
 /// Where a flow is in its life: what says how long it may be idle.
@@ -207,6 +207,7 @@ impl FlowMut<'_> {
     /// Whether anyone answered: SYN-ACK or payload for TCP, any packet otherwise.
     pub(super) fn is_answered(&self) -> bool {
         match &self.stream.transport {
+            _ if self.hot.proto == proto::UDP => self.warm.tally.heard(Direction::Resp),
             Transport::Tcp(tcp) => self.warm.tally.heard_payload(Direction::Resp) || tcp.resp().saw_syn(),
             Transport::Icmp(_) | Transport::Other => self.warm.tally.heard(Direction::Resp),
         }
@@ -282,12 +283,10 @@ impl Slab {
     #[inline]
     pub(super) fn prefetch(&self, slot: u32, protocol: u8) {
         if let Some(lines) = self.lines.get(slot as usize) {
-            let bytes = if protocol == proto::TCP {
-                size_of::<Lines>()
-            } else {
-                size_of::<Hot>() + size_of::<Warm>()
-            };
-            prefetch(lines, bytes);
+            // Without branches, for which protocol comes next cannot be foretold: others ask for their second line twice.
+            let third = usize::from(protocol == proto::TCP);
+            prefetch(lines, size_of::<Hot>() + size_of::<Warm>());
+            prefetch_at(lines, LINE * (1 + third));
         }
     }
 

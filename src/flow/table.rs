@@ -34,7 +34,7 @@ pub(super) struct Arrival<'a> {
 }
 
 /// A flow for which a sweep has something to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Due {
     /// Ordinal of its first packet: sweeps go in this order.
     pub(super) ordinal: u64,

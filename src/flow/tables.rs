@@ -127,12 +127,19 @@ impl FlowTables {
     /// Takes packets whose places in the index were asked for, at most [`BATCH`], each with the place of its table.
     fn take(&mut self, batch: &[(usize, Arrival<'_>)], events: &mut Events) {
         let mut candidates = [None; BATCH];
-        for (candidate, (place, arrival)) in candidates.iter_mut().zip(batch) {
+        // Those with payload are counted, not branched at: which have some cannot be foretold.
+        let mut speaking = [(0, 0); BATCH];
+        let mut speakers = 0;
+        for (nth, (candidate, (place, arrival))) in candidates.iter_mut().zip(batch).enumerate() {
             *candidate = self.tables.get(*place).and_then(|table| table.candidate(arrival));
+            if let (Some(slot), Some(last)) = (*candidate, speaking.get_mut(speakers)) {
+                *last = (nth, slot);
+                speakers += usize::from(arrival.packet.payload_captured > 0);
+            }
         }
         let mut held = SmallVec::<[(&FlowTable, u32); BATCH]>::new();
-        for (candidate, (place, arrival)) in candidates.iter().zip(batch) {
-            if let Some(slot) = candidate.filter(|_| arrival.packet.payload_captured > 0)
+        for (nth, slot) in speaking.into_iter().take(speakers) {
+            if let Some((place, arrival)) = batch.get(nth)
                 && let Some(table) = self.tables.get(*place)
                 && table.expect_payload(slot, arrival)
             {
@@ -159,7 +166,8 @@ impl FlowTables {
         for (number, table) in (0..).zip(&mut self.tables) {
             self.due.extend(table.due(now, number));
         }
-        self.due.sort_unstable_by(|a, b| b.cmp(a));
+        // No two flows have their first packet in common.
+        self.due.sort_unstable_by_key(|due| std::cmp::Reverse(due.ordinal));
         self.due.rchunks_exact(Self::MARKED).filter_map(|part| part.first()).map(|due| due.ordinal).collect()
     }
 

@@ -7,4 +7,4 @@ mod index;
 mod prefetch;
 
 pub use index::Index;
-pub(crate) use prefetch::{LINE, prefetch};
+pub(crate) use prefetch::{LINE, prefetch, prefetch_at};
