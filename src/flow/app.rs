@@ -77,6 +77,17 @@ impl Heard {
     }
 }
 
+/// How the inspection of a flow stands after a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Inspection {
+    /// More payload is wanted.
+    GoesOn,
+    /// Nothing more will be learnt; [`App::info`] has what was, if anything.
+    Concluded,
+    /// Nothing was learnt, and nothing will be.
+    Fruitless,
+}
+
 /// Payload that a packet brought.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Said<'a> {
@@ -88,7 +99,7 @@ pub(super) struct Said<'a> {
 }
 
 impl App {
-    /// Feeds the payload of a packet; whether nothing more will be learnt.
+    /// Feeds the payload of a packet. What is known is not read where `heard` says enough.
     pub(super) fn feed(
         &mut self,
         heard: &mut Heard,
@@ -96,7 +107,7 @@ impl App {
         key: &FlowKey,
         from: Direction,
         said: &Said<'_>,
-    ) -> Progress {
+    ) -> Inspection {
         let Said { packet, payload, begins_stream } = *said;
         let seq = match packet.proto {
             proto::TCP => packet.seq.wrapping_add(u32::from(packet.flags.has(TcpFlags::SYN))),
@@ -106,33 +117,33 @@ impl App {
             if let Self::Inspecting(inspector) = self
                 && inspector.feed(packet.proto, key.resp_port, from, seq, payload) == Progress::NeedMore
             {
-                return Progress::NeedMore;
+                return Inspection::GoesOn;
             }
             self.conclude(room);
-            return Progress::Done;
+            return Inspection::Concluded;
         }
         if let Some(progress) =
             Inspector::pass_over(heard.payloads(), begins_stream, packet.proto, key.resp_port, payload)
         {
             heard.set_payloads(heard.payloads() + 1);
-            return progress;
+            return if progress == Progress::Done { Inspection::Fruitless } else { Inspection::GoesOn };
         }
         let mut inspector = Inspector::after(heard.payloads());
         if inspector.feed(packet.proto, key.resp_port, from, seq, payload) == Progress::NeedMore {
             if let Some(payloads) = inspector.blank() {
                 heard.set_payloads(payloads);
-                return Progress::NeedMore;
+                return Inspection::GoesOn;
             }
             // What follows a segment that was not captured whole lies behind a gap.
             let is_cut = u32::from(packet.payload_captured) < packet.payload_len;
             if !(is_cut && inspector.waits_for_the_next_byte()) && room.enter() {
                 heard.set_payloads(Heard::HELD);
                 *self = Self::Inspecting(Box::new(inspector));
-                return Progress::NeedMore;
+                return Inspection::GoesOn;
             }
         }
         self.learn(inspector.into_info());
-        Progress::Done
+        Inspection::Concluded
     }
 
     /// Ends the inspection with what is known so far.

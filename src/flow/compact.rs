@@ -120,6 +120,14 @@ impl Letters {
         }
     }
 
+    /// Adds a letter of a side, given in upper case.
+    pub(super) fn push_of(&mut self, from: Direction, letter: u8) {
+        self.push(match from {
+            Direction::Orig => letter,
+            Direction::Resp => letter.to_ascii_lowercase(),
+        });
+    }
+
     /// The letters in full.
     pub(super) fn history(self) -> History {
         let mut history = History::default();

@@ -214,18 +214,17 @@ impl Endpoint {
     }
 
     /// Takes a segment of `end` without control flags that begins where the last one ended, and acknowledges no more of `peer` than
-    /// was seen; whether it is one, and gives no new letter. No number may wrap.
+    /// was seen; whether it is one, and whether it is the first of `end` with data, or without. No number may wrap.
     #[inline]
-    pub(super) fn go_on(end: &mut Self, peer: &mut Self, seq: u32, len: u32, ack: u32) -> bool {
-        let letter = if len > 0 { Self::SEEN_DATA } else { Self::SEEN_ACK };
+    pub(super) fn go_on(end: &mut Self, peer: &mut Self, seq: u32, len: u32, ack: u32) -> Option<bool> {
+        let mask = if len > 0 { Self::SEEN_DATA } else { Self::SEEN_ACK };
         let acknowledges_seen = peer.ack <= ack && ack <= peer.last && peer.ack_wraps == peer.last_wraps;
-        let Some(last) = end.last.checked_add(len) else { return false };
-        let goes_on = seq == end.last && acknowledges_seen && end.seen & letter != 0;
-        if goes_on {
+        let last = end.last.checked_add(len)?;
+        (seq == end.last && acknowledges_seen).then(|| {
             end.last = last;
             peer.ack = ack;
-        }
-        goes_on
+            end.see(mask)
+        })
     }
 
     /// Zeek's `size`: payload bytes by sequence numbers, those acknowledged but not seen included.

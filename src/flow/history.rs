@@ -66,10 +66,7 @@ impl<'a> Notes<'a> {
 
     /// Adds a letter, given in upper case.
     pub(super) fn letter(&mut self, from: Direction, letter: u8) {
-        self.history.push(match from {
-            Direction::Orig => letter,
-            Direction::Resp => letter.to_ascii_lowercase(),
-        });
+        self.history.push_of(from, letter);
     }
 
     /// Counts something that may happen often.

@@ -182,6 +182,7 @@ pub(super) struct Stream {
 
 /// The three lines of a flow, beside each other: one translation of addresses serves them all.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
 struct Lines {
     hot: Hot,
     warm: Warm,

@@ -1,6 +1,7 @@
 //! The TCP state machine of a flow, as Zeek runs it (`TCPSessionAdapter`): history, sequence numbers, gaps, close.
 
 use crate::decode::{Direction, Packet, TcpFlags};
+use crate::flow::compact::Letters;
 use crate::flow::endpoint::{Control, Endpoint, Phase};
 use crate::flow::history::{Notes, Repeated};
 
@@ -78,16 +79,22 @@ impl Tcp {
     }
 
     /// Takes the next segment if it is the usual one, without flags but ACK and in order, from a side that is open to one that was heard: whether
-    /// it did. Does what [`Tcp::update`] would do with it in a flow without holes, which is to move two numbers.
+    /// it did. Does what [`Tcp::update`] would do with it in a flow without holes, which is to move two numbers, and at the first of its kind
+    /// to give a letter.
     #[inline]
-    pub(super) fn go_on(&mut self, from: Direction, packet: &Packet) -> bool {
+    pub(super) fn go_on(&mut self, from: Direction, packet: &Packet, history: &mut Letters) -> bool {
         const CONTROLS: u8 = TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST | TcpFlags::ACK;
         let (end, peer) = self.sides(from);
-        packet.flags.0 & CONTROLS == TcpFlags::ACK
+        let goes_on = packet.flags.0 & CONTROLS == TcpFlags::ACK
             && packet.window > 0
             && end.is_open()
-            && !peer.is_inactive()
-            && Endpoint::go_on(end, peer, packet.seq, packet.payload_len, packet.ack)
+            && !peer.is_inactive();
+        let taken = goes_on.then(|| Endpoint::go_on(end, peer, packet.seq, packet.payload_len, packet.ack));
+        let is_first = taken.flatten();
+        if is_first == Some(true) {
+            history.push_of(from, if packet.payload_len > 0 { b'D' } else { b'A' });
+        }
+        is_first.is_some()
     }
 
     /// Takes the next segment.
@@ -371,7 +378,7 @@ mod tests {
                 let [ours, theirs] = &mut letters;
                 let [our_rare, their_rare] = &mut rare;
                 let holes = has_holes(our_rare);
-                let got = if !holes && short.go_on(from, &packet) {
+                let got = if !holes && short.go_on(from, &packet, ours) {
                     Payload::Fresh
                 } else {
                     short.update(from, &packet, &mut Notes::new(ours, holes, our_rare))

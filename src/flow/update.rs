@@ -1,8 +1,7 @@
 //! What one packet does to its flow.
 
-use crate::decode::app::Progress;
 use crate::decode::{Direction, Packet, TcpFlags, proto};
-use crate::flow::app::WaitingRoom;
+use crate::flow::app::{Inspection, WaitingRoom};
 use crate::flow::events::Emitter;
 use crate::flow::exchange::Burst;
 use crate::flow::history::{Notes, Repeated};
@@ -58,7 +57,7 @@ fn count_usual(flow: &mut FlowMut<'_>, from: Direction, packet: &Packet) -> bool
     }
     let goes_on = match flow.hot.life {
         Life::TcpOpen => match &mut flow.stream.transport {
-            Transport::Tcp(tcp) => tcp.go_on(from, packet),
+            Transport::Tcp(tcp) => tcp.go_on(from, packet, &mut flow.stream.history),
             Transport::Icmp(_) | Transport::Other => false,
         },
         Life::Udp => flow.warm.tally.heard(from),
@@ -75,7 +74,9 @@ fn count_usual(flow: &mut FlowMut<'_>, from: Direction, packet: &Packet) -> bool
 
 /// Counts any packet, but for its payload; says what that is worth.
 fn count_any(flow: &mut FlowMut<'_>, from: Direction, packet: &Packet, out: &mut Emitter<'_>) -> Payload {
-    let was_closed = matches!(&flow.stream.transport, Transport::Tcp(tcp) if tcp.both_closed());
+    // Of UDP, the line of the stream is not asked for.
+    let was_closed = packet.proto == proto::TCP
+        && matches!(&flow.stream.transport, Transport::Tcp(tcp) if tcp.both_closed());
     count_burst(flow, from, packet, out);
     flow.hot.set(Hot::REFERENCED, !flow.warm.tally.is_empty());
     flow.hot.set(Hot::UNREPORTED, true);
@@ -101,24 +102,25 @@ fn count_transport(flow: &mut FlowMut<'_>, from: Direction, packet: &Packet) -> 
     if packet.bad_checksum {
         notes.repeated(from, Repeated::BadChecksum);
     }
-    let payload = match &mut flow.stream.transport {
+    let payload = match (packet.proto, &mut flow.stream.transport) {
         // A later fragment: bytes of the flow, but no header that would say which.
         _ if packet.headless => Payload::Stale,
-        Transport::Tcp(tcp) => {
-            let payload = tcp.update(from, packet, &mut notes);
-            hot.life = Life::of_tcp(tcp);
-            payload
-        }
-        Transport::Icmp(echo) => {
-            echo.update(from, packet);
-            Payload::Fresh
-        }
-        Transport::Other => {
-            if packet.proto == proto::UDP && tally.is_first(from) {
+        (proto::UDP, _) => {
+            if tally.is_first(from) {
                 notes.letter(from, b'D');
             }
             Payload::Fresh
         }
+        (_, Transport::Tcp(tcp)) => {
+            let payload = tcp.update(from, packet, &mut notes);
+            hot.life = Life::of_tcp(tcp);
+            payload
+        }
+        (_, Transport::Icmp(echo)) => {
+            echo.update(from, packet);
+            Payload::Fresh
+        }
+        (_, Transport::Other) => Payload::Fresh,
     };
     hot.set(Hot::HOLES, notes.has_holes());
     payload
@@ -176,13 +178,14 @@ fn read_payload(
     }
     let key = flow.hot.key();
     if !flow.hot.has(Hot::INSPECTED) {
-        let begins_stream =
-            matches!(&flow.stream.transport, Transport::Tcp(tcp) if tcp.is_begun_by(from, packet));
+        let begins_stream = packet.proto == proto::TCP
+            && matches!(&flow.stream.transport, Transport::Tcp(tcp) if tcp.is_begun_by(from, packet));
         let said = app::Said { packet, payload, begins_stream };
         let (app, heard) = (&mut flow.cold.app, &mut flow.hot.heard);
-        let is_done = app.feed(heard, room, &key, from, &said) == Progress::Done;
-        flow.hot.set(Hot::INSPECTED, is_done);
-        let is_dns = is_done && flow.cold.app.info().is_some_and(|info| app::is_dns(&key, info));
+        let inspection = app.feed(heard, room, &key, from, &said);
+        flow.hot.set(Hot::INSPECTED, inspection != Inspection::GoesOn);
+        let is_dns = inspection == Inspection::Concluded
+            && flow.cold.app.info().is_some_and(|info| app::is_dns(&key, info));
         if is_dns || app::is_dns_by_port(&key) {
             flow.hot.set(Hot::DNS, true);
         }
