@@ -207,11 +207,13 @@ pub(super) struct FlowMut<'a> {
 impl FlowMut<'_> {
     /// Whether anyone answered: SYN-ACK or payload for TCP, any packet otherwise.
     pub(super) fn is_answered(&self) -> bool {
-        match &self.stream.transport {
-            _ if self.hot.proto == proto::UDP => self.warm.tally.heard(Direction::Resp),
-            Transport::Tcp(tcp) => self.warm.tally.heard_payload(Direction::Resp) || tcp.resp().saw_syn(),
-            Transport::Icmp(_) | Transport::Other => self.warm.tally.heard(Direction::Resp),
+        // Of other protocols, the line of the stream is not asked for.
+        if self.hot.proto == proto::TCP
+            && let Transport::Tcp(tcp) = &self.stream.transport
+        {
+            return self.warm.tally.heard_payload(Direction::Resp) || tcp.resp().saw_syn();
         }
+        self.warm.tally.heard(Direction::Resp)
     }
 
     /// The counters in full.

@@ -85,16 +85,20 @@ impl Tcp {
     pub(super) fn go_on(&mut self, from: Direction, packet: &Packet, history: &mut Letters) -> bool {
         const CONTROLS: u8 = TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST | TcpFlags::ACK;
         let (end, peer) = self.sides(from);
-        let goes_on = packet.flags.0 & CONTROLS == TcpFlags::ACK
+        let may_go_on = packet.flags.0 & CONTROLS == TcpFlags::ACK
             && packet.window > 0
             && end.is_open()
             && !peer.is_inactive();
-        let taken = goes_on.then(|| Endpoint::go_on(end, peer, packet.seq, packet.payload_len, packet.ack));
-        let is_first = taken.flatten();
-        if is_first == Some(true) {
+        if !may_go_on {
+            return false;
+        }
+        let Some(is_first) = Endpoint::go_on(end, peer, packet.seq, packet.payload_len, packet.ack) else {
+            return false;
+        };
+        if is_first {
             history.push_of(from, if packet.payload_len > 0 { b'D' } else { b'A' });
         }
-        is_first.is_some()
+        true
     }
 
     /// Takes the next segment.
