@@ -18,6 +18,11 @@ impl Addr {
         Self([0, V4_PREFIX | u32::from_be_bytes(octets) as u64])
     }
 
+    /// From the low half of a word.
+    pub(crate) const fn from_v4_word(word: u64) -> Self {
+        Self([0, V4_PREFIX | word & (u32::MAX as u64)])
+    }
+
     /// From sixteen octets in network order.
     pub const fn from_v6(o: [u8; 16]) -> Self {
         Self([
@@ -32,8 +37,15 @@ impl Addr {
     }
 
     /// Whether this is an IPv4 (or IPv4-mapped) address.
+    #[inline]
     pub const fn is_v4(self) -> bool {
-        self.0[0] == 0 && self.0[1] & 0xffff_ffff_0000_0000 == V4_PREFIX
+        self.0[0] == 0 && Self::v6_bits(self.0[1]) == 0
+    }
+
+    /// Of the low word of an address whose high word is zero: zero if and only if the address is an IPv4 (or IPv4-mapped) one, whose bits are then the low half.
+    #[inline]
+    pub(crate) const fn v6_bits(low_word: u64) -> u64 {
+        (low_word ^ V4_PREFIX) >> u32::BITS
     }
 
     /// As the standard library's type, IPv4 where it is one.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::decode::app::{AppInfo, DnsMessage, Inspector, Progress, Service, parse_dns};
 use crate::decode::{Direction, Packet, TcpFlags, proto};
+use crate::flow::cold::Beside;
 use crate::flow::{DnsEvent, FlowKey};
 
 /// What the payload of a flow told, or who is reading it.
@@ -55,12 +56,11 @@ impl Heard {
         self.0 & ((1 << Self::SPEAKER_BITS) - 1)
     }
 
-    /// Notes that a side sent payload.
+    /// Notes whether a side sent payload.
     #[inline]
-    pub(super) fn speaks(&mut self, from: Direction) {
-        if self.first_speaker() == 0 {
-            self.0 |= if from == Direction::Orig { 1 } else { 2 };
-        }
+    pub(super) fn speaks(&mut self, from: Direction, has_payload: bool) {
+        let speaker = if from == Direction::Orig { 1 } else { 2 };
+        self.0 |= if has_payload & (self.first_speaker() == 0) { speaker } else { 0 };
     }
 
     /// Whether the inspector of the flow holds something.
@@ -99,60 +99,12 @@ pub(super) struct Said<'a> {
 }
 
 impl App {
-    /// Feeds the payload of a packet. What is known is not read where `heard` says enough.
-    pub(super) fn feed(
-        &mut self,
-        heard: &mut Heard,
-        room: &mut WaitingRoom,
-        key: &FlowKey,
-        from: Direction,
-        said: &Said<'_>,
-    ) -> Inspection {
-        let Said { packet, payload, begins_stream } = *said;
-        let seq = match packet.proto {
-            proto::TCP => packet.seq.wrapping_add(u32::from(packet.flags.has(TcpFlags::SYN))),
-            _ => 0,
-        };
-        if heard.is_held() {
-            if let Self::Inspecting(inspector) = self
-                && inspector.feed(packet.proto, key.resp_port, from, seq, payload) == Progress::NeedMore
-            {
-                return Inspection::GoesOn;
-            }
-            self.conclude(room);
-            return Inspection::Concluded;
-        }
-        if let Some(progress) =
-            Inspector::pass_over(heard.payloads(), begins_stream, packet.proto, key.resp_port, payload)
-        {
-            heard.set_payloads(heard.payloads() + 1);
-            return if progress == Progress::Done { Inspection::Fruitless } else { Inspection::GoesOn };
-        }
-        let mut inspector = Inspector::after(heard.payloads());
-        if inspector.feed(packet.proto, key.resp_port, from, seq, payload) == Progress::NeedMore {
-            if let Some(payloads) = inspector.blank() {
-                heard.set_payloads(payloads);
-                return Inspection::GoesOn;
-            }
-            // What follows a segment that was not captured whole lies behind a gap.
-            let is_cut = u32::from(packet.payload_captured) < packet.payload_len;
-            if !(is_cut && inspector.waits_for_the_next_byte()) && room.enter() {
-                heard.set_payloads(Heard::HELD);
-                *self = Self::Inspecting(Box::new(inspector));
-                return Inspection::GoesOn;
-            }
-        }
-        self.learn(inspector.into_info());
-        Inspection::Concluded
-    }
-
     /// Ends the inspection with what is known so far.
     pub(super) fn conclude(&mut self, room: &mut WaitingRoom) {
         if let Self::Inspecting(inspector) = self {
             room.leave();
             let info = std::mem::take(inspector.as_mut()).into_info();
-            *self = Self::Nothing;
-            self.learn(info);
+            *self = if info == AppInfo::default() { Self::Nothing } else { Self::Known(Arc::new(info)) };
         }
     }
 
@@ -163,12 +115,57 @@ impl App {
             Self::Nothing | Self::Inspecting(_) => None,
         }
     }
+}
 
-    fn learn(&mut self, info: AppInfo) {
-        if info != AppInfo::default() {
-            *self = Self::Known(Arc::new(info));
+/// Feeds the payload of a packet. What is known is not read where `heard` says enough.
+pub(super) fn feed(
+    mut beside: Beside<'_>,
+    heard: &mut Heard,
+    room: &mut WaitingRoom,
+    key: &FlowKey,
+    from: Direction,
+    said: &Said<'_>,
+) -> Inspection {
+    let Said { packet, payload, begins_stream } = *said;
+    let seq = match packet.proto {
+        proto::TCP => packet.seq.wrapping_add(u32::from(packet.flags.has(TcpFlags::SYN))),
+        _ => 0,
+    };
+    if heard.is_held() {
+        let app = beside.app_mut();
+        if let App::Inspecting(inspector) = app
+            && inspector.feed(packet.proto, key.resp_port, from, seq, payload) == Progress::NeedMore
+        {
+            return Inspection::GoesOn;
+        }
+        app.conclude(room);
+        return Inspection::Concluded;
+    }
+    if let Some(progress) =
+        Inspector::pass_over(heard.payloads(), begins_stream, packet.proto, key.resp_port, payload)
+    {
+        heard.set_payloads(heard.payloads() + 1);
+        return if progress == Progress::Done { Inspection::Fruitless } else { Inspection::GoesOn };
+    }
+    let mut inspector = Inspector::after(heard.payloads());
+    if inspector.feed(packet.proto, key.resp_port, from, seq, payload) == Progress::NeedMore {
+        if let Some(payloads) = inspector.blank() {
+            heard.set_payloads(payloads);
+            return Inspection::GoesOn;
+        }
+        // What follows a segment that was not captured whole lies behind a gap.
+        let is_cut = u32::from(packet.payload_captured) < packet.payload_len;
+        if !(is_cut && inspector.waits_for_the_next_byte()) && room.enter() {
+            heard.set_payloads(Heard::HELD);
+            *beside.app_mut() = App::Inspecting(Box::new(inspector));
+            return Inspection::GoesOn;
         }
     }
+    let info = inspector.into_info();
+    if info != AppInfo::default() {
+        *beside.app_mut() = App::Known(Arc::new(info));
+    }
+    Inspection::Concluded
 }
 
 /// Whether a flow carries DNS by its ports: no payload is needed to tell.

@@ -3,16 +3,20 @@
 use crate::decode::{Direction, Packet};
 use crate::flow::{Counters, History};
 
-/// What a side sent since the counters were last carried over.
+/// What a side sent since the counters were last carried over. Lengths are kept as what each is more than the one inside it, which is little. Packed,
+/// so that it fits its cache line.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C, packed(2))]
 struct Side {
-    pkts: u32,
-    ip_bytes: u32,
     payload: u32,
-    wire_bytes: u32,
+    pkts: u16,
+    /// Bytes of IP beyond the payload.
+    ip_extra: u16,
+    /// Bytes of frames beyond those of IP.
+    wire_extra: u16,
 }
 
-/// [`Counters`] in half the bytes. Whoever adds must carry what would not fit into counters of full width.
+/// [`Counters`] in a third of the bytes. Whoever adds must carry what does not fit into counters of full width.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tally {
     sides: [Side; 2],
@@ -21,44 +25,58 @@ pub(super) struct Tally {
 impl Tally {
     /// What stays behind when counters are carried over: enough to tell none, the first and more apart.
     const KEPT: u32 = 2;
-    /// Counters are carried over from here on. A packet adds at most 2^20.
-    const FULL: u32 = 1 << 31;
 
-    /// Counts one packet; whether the counters must be carried over before the next one.
+    /// Counts one packet; whether it fits. Where it does not it must be carried over.
     #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "what is too large is not stored")]
     pub(super) fn add(&mut self, from: Direction, packet: &Packet) -> bool {
         let side = self.side_mut(from);
-        side.pkts += 1;
-        side.ip_bytes = side.ip_bytes.saturating_add(packet.ip_len);
-        side.payload = side.payload.saturating_add(packet.payload_len);
-        side.wire_bytes = side.wire_bytes.saturating_add(packet.wire_len);
-        (side.pkts | side.ip_bytes | side.payload | side.wire_bytes) >= Self::FULL
+        let pkts = u32::from(side.pkts) + 1;
+        let ip_extra = u64::from(side.ip_extra) + u64::from(packet.ip_len.wrapping_sub(packet.payload_len));
+        let wire_extra = u64::from(side.wire_extra) + u64::from(packet.wire_len.wrapping_sub(packet.ip_len));
+        let payload = u64::from(side.payload) + u64::from(packet.payload_len);
+        let fits = (u64::from(pkts) | ip_extra | wire_extra | payload >> u16::BITS) >> u16::BITS == 0;
+        if fits {
+            *side = Side {
+                payload: payload as u32,
+                pkts: pkts as u16,
+                ip_extra: ip_extra as u16,
+                wire_extra: wire_extra as u16,
+            };
+        }
+        fits
     }
 
-    /// Moves all but the least into `base`.
-    pub(super) fn carry(&mut self, base: &mut Counters) {
-        let whole = self.on(&Counters::default());
-        for side in &mut self.sides {
-            for count in [&mut side.pkts, &mut side.ip_bytes, &mut side.payload, &mut side.wire_bytes] {
-                *count = (*count).min(Self::KEPT);
-            }
-        }
+    /// Moves all but the least into `base`, and counts a packet that did not fit.
+    pub(super) fn carry(&mut self, base: &mut Counters, from: Direction, packet: &Packet) {
+        let mut whole = self.on(&Counters::default());
+        whole.add(from, packet);
+        let kept = |pkts: u64, payload: u64| Side {
+            payload: u32::try_from(payload).map_or(Self::KEPT, |payload| payload.min(Self::KEPT)),
+            pkts: u16::try_from(pkts.min(Self::KEPT.into())).unwrap_or_default(),
+            ..Side::default()
+        };
+        self.sides = [kept(whole.orig_pkts, whole.orig_payload), kept(whole.resp_pkts, whole.resp_payload)];
         let moved = whole.since(&self.on(&Counters::default()));
         base.each_with(&moved, |base, moved| *base += moved);
     }
 
     /// The counters in full, on top of what was carried over.
     pub(super) fn on(&self, base: &Counters) -> Counters {
-        let [orig, resp] = &self.sides;
+        let [orig, resp] = self.sides.map(|side| {
+            let payload = u64::from(side.payload);
+            let ip_bytes = payload + u64::from(side.ip_extra);
+            (u64::from(side.pkts), payload, ip_bytes, ip_bytes + u64::from(side.wire_extra))
+        });
         Counters {
-            orig_pkts: base.orig_pkts + u64::from(orig.pkts),
-            resp_pkts: base.resp_pkts + u64::from(resp.pkts),
-            orig_ip_bytes: base.orig_ip_bytes + u64::from(orig.ip_bytes),
-            resp_ip_bytes: base.resp_ip_bytes + u64::from(resp.ip_bytes),
-            orig_payload: base.orig_payload + u64::from(orig.payload),
-            resp_payload: base.resp_payload + u64::from(resp.payload),
-            orig_wire_bytes: base.orig_wire_bytes + u64::from(orig.wire_bytes),
-            resp_wire_bytes: base.resp_wire_bytes + u64::from(resp.wire_bytes),
+            orig_pkts: base.orig_pkts + orig.0,
+            resp_pkts: base.resp_pkts + resp.0,
+            orig_payload: base.orig_payload + orig.1,
+            resp_payload: base.resp_payload + resp.1,
+            orig_ip_bytes: base.orig_ip_bytes + orig.2,
+            resp_ip_bytes: base.resp_ip_bytes + resp.2,
+            orig_wire_bytes: base.orig_wire_bytes + orig.3,
+            resp_wire_bytes: base.resp_wire_bytes + resp.3,
             orig_surge: base.orig_surge,
         }
     }
@@ -104,19 +122,29 @@ impl Tally {
 const ALPHABET: [u8; 25] = *b"^SHAFDRCTIQGWshafdrctiqgw";
 /// Bits of a letter.
 const BITS: u32 = 5;
-/// Letters that fit: as many as a [`History`] has.
-const LETTERS: u32 = 24;
+/// Letters that fit: half of those that a [`History`] has, and more than most flows give.
+const LETTERS: u32 = 12;
 
-/// A [`History`] in sixteen bytes: five bits a letter, the newest lowest.
+/// Twelve letters of a [`History`] in eight bytes: five bits a letter, the newest lowest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Letters(u128);
+pub(super) struct Letters(u64);
 
 impl Letters {
-    /// Adds a letter of the alphabet; letters past the bound are dropped.
+    /// Whether no letter fits any more.
+    #[inline]
+    pub(super) fn are_full(self) -> bool {
+        self.0 >> (BITS * (LETTERS - 1)) != 0
+    }
+
+    /// Whether there is none.
+    pub(super) fn are_none(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Adds a letter of the alphabet; those that do not fit are dropped.
     pub(super) fn push(&mut self, letter: u8) {
-        let is_full = self.0 >> (BITS * (LETTERS - 1)) != 0;
-        if let (Some(code), false) = (ALPHABET.iter().position(|known| *known == letter), is_full) {
-            self.0 = self.0 << BITS | (code as u128 + 1);
+        if let (Some(code), false) = (ALPHABET.iter().position(|known| *known == letter), self.are_full()) {
+            self.0 = self.0 << BITS | (code as u64 + 1);
         }
     }
 
@@ -128,14 +156,18 @@ impl Letters {
         });
     }
 
-    /// The letters in full.
-    pub(super) fn history(self) -> History {
+    /// The letters in full, behind those before them.
+    pub(super) fn history(self, earlier: Self) -> History {
         let mut history = History::default();
-        let letters = (u128::BITS - self.0.leading_zeros()).div_ceil(BITS);
-        for place in (0..letters).rev() {
-            let code = (self.0 >> (place * BITS)) as usize % (1 << BITS);
-            if let Some(letter) = code.checked_sub(1).and_then(|at| ALPHABET.get(at)) {
-                history.push(*letter);
+        for letters in [earlier.0, self.0] {
+            let len = (u64::BITS - letters.leading_zeros()).div_ceil(BITS);
+            for place in (0..len).rev() {
+                let code = (letters >> (place * BITS)) % (1 << BITS);
+                if let Some(letter) =
+                    usize::try_from(code).ok().and_then(|code| ALPHABET.get(code.checked_sub(1)?))
+                {
+                    history.push(*letter);
+                }
             }
         }
         history
@@ -153,15 +185,18 @@ mod tests {
 
         /// Against counters of full width; the largest packets make the small ones overflow within the test.
         #[test]
-        fn counts_as_counters_do(sizes in prop::collection::vec((any::<bool>(), 0_u32..1 << 20, any::<bool>()), 1..200)) {
+        fn counts_as_counters_do(
+            sizes in prop::collection::vec((any::<bool>(), 0_u32..1 << 15, any::<bool>(), 0_u32..3_000, 0_u32..3_000), 1..200),
+        ) {
             let (mut tally, mut base, mut expected) = (Tally::default(), Counters::default(), Counters::default());
-            for (back, len, huge) in sizes {
-                let len = if huge { (1 << 30) + len } else { len };
-                let packet = Packet { wire_len: len, ip_len: len, payload_len: len / 2, ..Packet::default() };
+            for (back, len, huge, ip_extra, wire_extra) in sizes {
+                let payload_len = if huge { (1 << 30) + len } else { len };
+                let ip_len = payload_len + ip_extra;
+                let packet = Packet { wire_len: ip_len + wire_extra, ip_len, payload_len, ..Packet::default() };
                 let from = if back { Direction::Resp } else { Direction::Orig };
                 expected.add(from, &packet);
-                if tally.add(from, &packet) {
-                    tally.carry(&mut base);
+                if !tally.add(from, &packet) {
+                    tally.carry(&mut base, from, &packet);
                 }
                 prop_assert_eq!(tally.on(&base), expected);
                 for from in [Direction::Orig, Direction::Resp] {
@@ -178,12 +213,15 @@ mod tests {
 
         #[test]
         fn letters_are_those_of_a_history(letters in prop::collection::vec(prop::sample::select(ALPHABET.to_vec()), 0..40)) {
-            let (mut small, mut history) = (Letters::default(), History::default());
+            let (mut small, mut earlier, mut history) = (Letters::default(), Letters::default(), History::default());
             for letter in letters {
+                if small.are_full() && earlier.are_none() {
+                    earlier = std::mem::take(&mut small);
+                }
                 small.push(letter);
                 history.push(letter);
             }
-            prop_assert_eq!(small.history(), history);
+            prop_assert_eq!(small.history(earlier), history);
         }
     }
 }

@@ -214,13 +214,19 @@ impl Endpoint {
     }
 
     /// Takes a segment of `end` without control flags that begins where the last one ended, and acknowledges no more of `peer` than
-    /// was seen; whether it is one, and whether it is the first of `end` with data, or without. No number may wrap.
+    /// was seen; whether it is one, and whether it is the first of `end` with data, or without, which `may_be_first`. No number may wrap.
     #[inline]
-    pub(super) fn go_on(end: &mut Self, peer: &mut Self, seq: u32, len: u32, ack: u32) -> Option<bool> {
+    pub(super) fn go_on(
+        end: &mut Self,
+        peer: &mut Self,
+        (seq, len, ack): (u32, u32, u32),
+        may_be_first: bool,
+    ) -> Option<bool> {
         let mask = if len > 0 { Self::SEEN_DATA } else { Self::SEEN_ACK };
         let acknowledges_seen = peer.ack <= ack && ack <= peer.last && peer.ack_wraps == peer.last_wraps;
         let last = end.last.checked_add(len)?;
-        (seq == end.last && acknowledges_seen).then(|| {
+        let goes_on = seq == end.last && acknowledges_seen && (may_be_first || end.seen & mask != 0);
+        goes_on.then(|| {
             end.last = last;
             peer.ack = ack;
             end.see(mask)

@@ -1,57 +1,60 @@
 //! Bursts of activity inside a flow.
 
-use crate::decode::{Direction, Packet};
-use crate::flow::Exchange;
+use crate::decode::Direction;
+use crate::flow::lines::{FlowMut, Hot};
+use crate::flow::{Counters, Exchange};
 use crate::time::Timestamp;
 
-/// The burst that is going on in a flow; without packets where none is. Who began it and whether it opens the flow is kept
-/// in the flags of the flow. Packed, so that it fits its cache line.
+/// Where a burst began that is not the first of its flow: what it has is what came since.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(C, packed(4))]
-pub(super) struct Burst {
+pub(super) struct Outset {
     start: Timestamp,
-    end: Timestamp,
-    /// Of the originator, then of the responder.
-    payload: [u32; 2],
-    packets: u32,
+    orig_payload: u64,
+    resp_payload: u64,
+    packets: u64,
 }
 
-impl Burst {
-    /// A burst before its first packet.
-    pub(super) fn new(start: Timestamp) -> Self {
-        Self { start, end: start, ..Self::default() }
+impl Outset {
+    fn new(start: Timestamp, counted: &Counters) -> Self {
+        Self {
+            start,
+            orig_payload: counted.orig_payload,
+            resp_payload: counted.resp_payload,
+            packets: counted.orig_pkts + counted.resp_pkts,
+        }
     }
+}
 
-    /// Whether a packet at `now` can no longer belong to this burst. Says the same of every later time, so that
-    /// it does not matter whether a sweep or the next packet asks.
-    #[inline]
-    pub(super) fn is_over(&self, flow_first: Timestamp, now: Timestamp) -> bool {
-        now - self.end >= Exchange::IDLE_GAP && now - flow_first >= Exchange::MIN_AGE
-    }
+/// Begins the next burst with a packet of a side that comes at `start` and is not counted yet.
+pub(super) fn begin(flow: &mut FlowMut<'_>, from: Direction, start: Timestamp) {
+    let counted = flow.counters();
+    flow.beside().set_outset(Outset::new(start, &counted));
+    flow.hot.set(Hot::BURST, true);
+    flow.hot.set(Hot::BURST_OPENS, false);
+    flow.hot.set(Hot::BURST_BY_RESP, from == Direction::Resp);
+}
 
-    /// Counts a packet.
-    #[inline]
-    pub(super) fn add(&mut self, from: Direction, packet: &Packet) {
-        let [orig, resp] = &mut self.payload;
-        let payload = if from == Direction::Orig { orig } else { resp };
-        *payload = payload.saturating_add(packet.payload_len);
-        self.packets = self.packets.saturating_add(1);
-        self.end = { self.end }.max(packet.ts);
+/// Ends the burst that is going on, if one is, and gives it as an exchange.
+pub(super) fn end(flow: &mut FlowMut<'_>) -> Option<Exchange> {
+    if !flow.hot.has(Hot::BURST) {
+        return None;
     }
-
-    /// Takes the burst, if it has packets, as the exchange that it makes with what `rest` says of its flow. A burst without
-    /// packets stays over.
-    pub(super) fn take(&mut self, rest: impl FnOnce() -> Exchange) -> Option<Exchange> {
-        let taken = *self;
-        let [orig_payload, resp_payload] = taken.payload;
-        self.packets = 0;
-        (taken.packets > 0).then(|| Exchange {
-            start: taken.start,
-            end: taken.end,
-            orig_payload,
-            resp_payload,
-            packets: taken.packets,
-            ..rest()
-        })
-    }
+    flow.hot.set(Hot::BURST, false);
+    let opens_flow = flow.hot.has(Hot::BURST_OPENS);
+    let first = Outset { start: flow.hot.first, ..Outset::default() };
+    let outset = if opens_flow { first } else { flow.cold().map_or(first, |cold| cold.outset) };
+    let now = Outset::new(outset.start, &flow.counters());
+    let since = |now: u64, then: u64| u32::try_from(now.saturating_sub(then)).unwrap_or(u32::MAX);
+    Some(Exchange {
+        key: flow.key(),
+        flow_first: flow.hot.first,
+        start: outset.start,
+        end: flow.hot.burst_end(),
+        opens_flow,
+        initiator: if flow.hot.has(Hot::BURST_BY_RESP) { Direction::Resp } else { Direction::Orig },
+        orig_payload: since(now.orig_payload, outset.orig_payload),
+        resp_payload: since(now.resp_payload, outset.resp_payload),
+        packets: since(now.packets, outset.packets),
+        answered: flow.is_answered(),
+    })
 }

@@ -2,6 +2,7 @@
 
 use crate::decode::Direction;
 use crate::flow::Counters;
+use crate::flow::cold::Beside;
 use crate::flow::compact::Letters;
 use crate::flow::endpoint::Endpoint;
 use crate::flow::gaps::Holes;
@@ -12,6 +13,8 @@ use crate::time::Timestamp;
 pub(super) struct Rare {
     /// What the counters of the record had no room for.
     pub(super) carried: Counters,
+    /// The first letters of a history that has too many for the record.
+    pub(super) earlier: Letters,
     /// When and with which counters the flow was reported last.
     pub(super) reported: Option<(Timestamp, Counters)>,
     /// Whether that report had what the payload told.
@@ -42,14 +45,14 @@ pub(super) enum Repeated {
 /// Where the history of one flow is written.
 pub(super) struct Notes<'a> {
     history: &'a mut Letters,
-    /// Whether `rare` has holes: where it has none it need not be read.
+    /// Whether [`Rare`] has holes: where it has none it need not be read.
     has_holes: bool,
-    rare: &'a mut Option<Box<Rare>>,
+    beside: Beside<'a>,
 }
 
 impl<'a> Notes<'a> {
-    pub(super) fn new(history: &'a mut Letters, has_holes: bool, rare: &'a mut Option<Box<Rare>>) -> Self {
-        Self { history, has_holes, rare }
+    pub(super) fn new(history: &'a mut Letters, has_holes: bool, beside: Beside<'a>) -> Self {
+        Self { history, has_holes, beside }
     }
 
     #[inline]
@@ -59,13 +62,19 @@ impl<'a> Notes<'a> {
 
     /// Changes the holes.
     pub(super) fn holes(&mut self, change: impl FnOnce(&mut Holes)) {
-        let holes = &mut self.rare.get_or_insert_default().holes;
+        let holes = &mut self.rare().holes;
         change(holes);
         self.has_holes = !holes.is_empty();
     }
 
     /// Adds a letter, given in upper case.
     pub(super) fn letter(&mut self, from: Direction, letter: u8) {
+        if self.history.are_full() {
+            let earlier = &mut self.beside.rare().earlier;
+            if earlier.are_none() {
+                *earlier = std::mem::take(self.history);
+            }
+        }
         self.history.push_of(from, letter);
     }
 
@@ -102,7 +111,7 @@ impl<'a> Notes<'a> {
 
     /// What most flows never need, made where it is not there yet.
     pub(super) fn rare(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_default()
+        self.beside.rare()
     }
 }
 
@@ -116,30 +125,47 @@ const fn is_power_of_ten(n: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::History;
+    use crate::flow::cold::{ColdId, Colds};
 
     #[test]
     fn repeated_letters_come_at_powers_of_ten() {
-        let (mut history, mut rare) = (Letters::default(), None);
-        let mut notes = Notes::new(&mut history, false, &mut rare);
+        let (mut history, mut id, mut colds) = (Letters::default(), ColdId::default(), Colds::default());
+        let mut notes = Notes::new(&mut history, false, Beside::new(&mut id, &mut colds));
         notes.letter(Direction::Resp, b'A');
         (0..100).for_each(|_| notes.repeated(Direction::Orig, Repeated::BadChecksum));
         (0..9).for_each(|_| notes.repeated(Direction::Resp, Repeated::BadChecksum));
         notes.repeated(Direction::Resp, Repeated::ZeroWindow);
         assert!(!notes.has_holes());
-        assert_eq!(history.history().as_str(), "aCCCcw");
+        assert_eq!(history.history(Letters::default()).as_str(), "aCCCcw");
+    }
+
+    #[test]
+    fn a_history_goes_on_beside_the_record() {
+        let (mut history, mut id, mut colds) = (Letters::default(), ColdId::default(), Colds::default());
+        let mut expected = History::default();
+        for letter in b"SADFCTIQGWRH".repeat(3) {
+            Notes::new(&mut history, false, Beside::new(&mut id, &mut colds)).letter(Direction::Orig, letter);
+            expected.push(letter);
+            let earlier = colds.get(id).and_then(|cold| cold.rare.as_ref()).map(|rare| rare.earlier);
+            assert_eq!(history.history(earlier.unwrap_or_default()), expected);
+        }
+        assert_eq!(expected.as_str().len(), 24);
     }
 
     #[test]
     fn retransmissions_have_letters_as_if_all_were_counted_in_one_place() {
-        let (mut history, mut rare, mut end) = (Letters::default(), None, Endpoint::default());
+        let (mut history, mut id, mut colds) = (Letters::default(), ColdId::default(), Colds::default());
+        let mut end = Endpoint::default();
         end.see_fin();
         let mut expected = String::new();
         for count in 1..=100_000 {
-            Notes::new(&mut history, false, &mut rare).retransmitted(Direction::Resp, &mut end);
+            let mut notes = Notes::new(&mut history, false, Beside::new(&mut id, &mut colds));
+            notes.retransmitted(Direction::Resp, &mut end);
             if is_power_of_ten(count) {
                 expected.push('t');
             }
-            assert_eq!(history.history().as_str(), expected, "{count}");
+            assert_eq!(history.history(Letters::default()).as_str(), expected, "{count}");
         }
         assert_eq!(expected.len(), 6);
     }

@@ -6,9 +6,11 @@
 //! of its sweeps, on its configuration and on the seed, never on how many threads drive the tables.
 
 mod app;
+mod cold;
 mod compact;
 mod config;
 mod endpoint;
+mod ends;
 mod event;
 mod events;
 mod exchange;
@@ -17,10 +19,12 @@ mod hash;
 mod history;
 mod icmp;
 mod ids;
+mod life;
+mod lines;
 mod orient;
 mod record;
 mod report;
-mod slab;
+mod slots;
 mod state;
 mod stats;
 mod surge;

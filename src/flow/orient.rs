@@ -28,23 +28,20 @@ pub(super) fn orient(packet: &Packet) -> (FlowKey, Direction) {
     }
 }
 
-/// The direction of a packet in a flow, nothing where it belongs to another flow.
-#[inline]
+/// The direction of a packet in a flow, nothing where it belongs to another flow: the plain form of what the records of flows are asked.
+#[cfg(test)]
 pub(super) fn direction(key: &FlowKey, packet: &Packet) -> Option<Direction> {
     let (orig, resp) = ((key.orig, key.orig_port), (key.resp, key.resp_port));
     let (src, dst) = ((packet.src, packet.src_port), (packet.dst, packet.dst_port));
-    // Without branches: which side sends cannot be foretold, and a wrong guess of the processor costs more.
-    let forth = are_equal(orig, src) & are_equal(resp, dst);
-    let back = are_equal(orig, dst) & are_equal(resp, src);
-    let belongs = (key.proto == packet.proto) & (forth | (back & !is_one_way(packet)));
-    let from = if forth { Direction::Orig } else { Direction::Resp };
-    belongs.then_some(from)
-}
-
-#[inline]
-fn are_equal((one, one_port): (Addr, u16), (other, other_port): (Addr, u16)) -> bool {
-    let ([a, b], [c, d]) = (one.words(), other.words());
-    (a ^ c) | (b ^ d) | u64::from(one_port ^ other_port) == 0
+    if key.proto != packet.proto {
+        None
+    } else if (orig, resp) == (src, dst) {
+        Some(Direction::Orig)
+    } else if (orig, resp) == (dst, src) && !is_one_way(packet) {
+        Some(Direction::Resp)
+    } else {
+        None
+    }
 }
 
 fn is_answer(packet: &Packet) -> bool {
@@ -63,7 +60,7 @@ fn is_answer(packet: &Packet) -> bool {
 }
 
 /// ICMP messages that have no answer: their two directions are two flows, as in Zeek.
-fn is_one_way(packet: &Packet) -> bool {
+pub(super) fn is_one_way(packet: &Packet) -> bool {
     matches!(packet.proto, proto::ICMP | proto::ICMPV6)
         && u8::try_from(packet.src_port).ok().and_then(|kind| icmp_counterpart(packet.proto, kind)).is_none()
 }

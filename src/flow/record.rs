@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use crate::addr::Addr;
 use crate::decode::app::AppInfo;
-use crate::decode::proto;
-#[cfg(test)]
-use crate::decode::{Direction, Packet};
+use crate::decode::{Direction, Packet, proto};
 use crate::time::Timestamp;
 
 /// The two ends and the protocol, originator first.
@@ -53,7 +51,6 @@ impl Counters {
     pub const LEAST_SURGE: u64 = 10_000;
 
     /// Counts one packet.
-    #[cfg(test)]
     pub(super) fn add(&mut self, from: Direction, packet: &Packet) {
         let (pkts, ip_bytes, payload, wire_bytes) = match from {
             Direction::Orig => (

@@ -1,6 +1,7 @@
 //! From the records of a flow to the report that the feature stage reads.
 
-use crate::flow::slab::{FlowMut, Hot, Transport};
+use crate::flow::compact::Letters;
+use crate::flow::lines::{FlowMut, Hot, Transport};
 use crate::flow::{FlowRecord, FlowReport, ReportPhase, ids, state};
 use crate::seed::Seed;
 use crate::time::Timestamp;
@@ -14,10 +15,11 @@ pub(super) fn of(
 ) -> FlowReport {
     let record = record(flow, seed);
     let (reported, app_reported) =
-        flow.cold.rare.as_ref().map_or((None, false), |rare| (rare.reported, rare.app_reported));
+        flow.rare().map_or((None, false), |rare| (rare.reported, rare.app_reported));
     let new = reported.map_or(record.counters, |(_, counters)| record.counters.since(&counters));
     if let Some(at) = at {
-        let rare = flow.rare();
+        let mut beside = flow.beside();
+        let rare = beside.rare();
         (rare.reported, rare.app_reported) = (Some((at, record.counters)), record.app.is_some());
         flow.hot.set(Hot::UNREPORTED, false);
         if let Transport::Icmp(echo) = &mut flow.stream.transport {
@@ -29,8 +31,9 @@ pub(super) fn of(
 }
 
 fn record(flow: &FlowMut<'_>, seed: Seed) -> FlowRecord {
-    let (hot, cold) = (&flow.hot, &flow.cold);
-    let (key, counters, history) = (hot.key(), flow.counters(), flow.stream.history.history());
+    let (hot, rare) = (&flow.hot, flow.rare());
+    let (key, counters) = (flow.key(), flow.counters());
+    let history = flow.stream.history.history(rare.map_or_else(Letters::default, |rare| rare.earlier));
     let mut record = FlowRecord {
         key,
         uid: ids::uid_of(seed, &key, hot.first),
@@ -39,10 +42,10 @@ fn record(flow: &FlowMut<'_>, seed: Seed) -> FlowRecord {
         counters,
         orig_bytes: counters.orig_payload,
         resp_bytes: counters.resp_payload,
-        missed_bytes: cold.rare.as_ref().map_or(0, |rare| rare.missed_bytes),
+        missed_bytes: rare.map_or(0, |rare| rare.missed_bytes),
         state: state::of_datagrams(key.proto, &counters),
         history,
-        app: cold.app.info().cloned(),
+        app: flow.cold().and_then(|cold| cold.app.info()).cloned(),
         first_speaker: hot.heard.first_speaker(),
         ..FlowRecord::default()
     };

@@ -19,7 +19,7 @@ impl Surge {
         let reached = self.bytes();
         let is_sent = from == Direction::Orig;
         self.0 = if is_sent { sent } else { answered };
-        if is_sent { 0 } else { reached }
+        if is_sent || payload_len == 0 { 0 } else { reached }
     }
 
     /// The bytes of the surge that goes on; 0 where they are too few to be one.

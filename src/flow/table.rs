@@ -4,11 +4,12 @@ use crate::decode::{Direction, Packet, TcpFlags};
 use crate::flow::app::WaitingRoom;
 use crate::flow::events::Emitter;
 use crate::flow::hash::{FlowHasher, SHARDS};
-use crate::flow::orient::direction;
-use crate::flow::slab::{FlowMut, Hot, Life, Slab, Timeouts, Transport};
+use crate::flow::life::{Life, Timeouts};
+use crate::flow::lines::{FlowMut, Hot, Transport};
+use crate::flow::slots::Slots;
 use crate::flow::update::{count, end_burst};
 use crate::flow::{Config, EndReason, Events, ReportPhase, Stats, report};
-use crate::memory::{Index, prefetch};
+use crate::memory::prefetch;
 use crate::seed::Seed;
 use crate::time::{Span, Timestamp};
 
@@ -45,20 +46,16 @@ pub(super) struct Due {
 
 /// The flows of one of [`SHARDS`] logical shards. One thread drives it; it holds no lock.
 ///
-/// To find a packet's flow costs two dependent cache misses: where it lies, and what lies there. So packets come in three steps, each
+/// To find a packet's flow costs two dependent cache misses, if the first is one: where it lies, and what lies there. So packets come in three steps, each
 /// for a batch of packets before the next: [`FlowTable::expect`], [`FlowTable::candidate`], [`FlowTable::update`].
 #[derive(Debug)]
 pub(super) struct FlowTable {
     interim: Span,
     timeouts: Timeouts,
     seed: Seed,
-    hasher: FlowHasher,
-    index: Index,
-    slab: Slab,
+    slots: Slots,
     room: WaitingRoom,
     hand: u32,
-    /// Slots that were free before the sweep that is going on.
-    free_before_sweep: usize,
     stats: Stats,
 }
 
@@ -69,24 +66,21 @@ impl FlowTable {
             interim: config.interim,
             timeouts: Timeouts::new(config),
             seed,
-            hasher: FlowHasher::new(seed),
-            index: Index::default(),
-            slab: Slab::new((config.max_flows / SHARDS).max(1)),
+            slots: Slots::new((config.max_flows / SHARDS).max(1), FlowHasher::new(seed)),
             room: WaitingRoom { places: WAITING_FLOWS, turned_away: 0 },
             hand: 0,
-            free_before_sweep: 0,
             stats: Stats::default(),
         }
     }
 
     /// Flows held.
     pub(super) fn len(&self) -> usize {
-        self.slab.len()
+        self.slots.len()
     }
 
     /// Slots, live or free.
     pub(super) fn slots(&self) -> usize {
-        self.slab.slots().len()
+        self.slots.all().len()
     }
 
     /// What was counted so far.
@@ -97,33 +91,33 @@ impl FlowTable {
     /// First step: a packet with this hash will come.
     #[inline]
     pub(super) fn expect(&self, hash: u64) {
-        self.index.prefetch(short(hash));
+        self.slots.expect(hash);
     }
 
     /// Second step: the slot in which its flow lies, most likely.
     #[inline]
     pub(super) fn candidate(&self, arrival: &Arrival<'_>) -> Option<u32> {
-        let slot = self.index.candidate(short(arrival.hash))?;
-        self.slab.prefetch(slot, arrival.packet.proto);
-        Some(slot)
+        self.slots.approach_flow_of(arrival.packet, arrival.hash)
     }
 
-    /// Between, for packets with payload: asks for that where something may be learnt from it, and where an inspector holds the flow's payload so far,
-    /// for what leads to it; whether one does.
+    /// Between, for packets with payload: asks for that where something may be learnt from it, and for what lies beside the record where that is needed too; whether
+    /// an inspector holds the flow's payload so far.
     #[inline]
     pub(super) fn expect_payload(&self, slot: u32, arrival: &Arrival<'_>) -> bool {
-        if !self.slab.hot(slot).is_some_and(Hot::wants_payload) {
+        let Some(hot) = self.slots.hot(slot) else { return false };
+        if !hot.wants_payload() & !hot.is_burst_over(arrival.packet.ts) {
             return false;
         }
         if let Some(payload) = arrival.data.get(arrival.packet.payload_offset as usize) {
             prefetch(payload, 1);
         }
-        self.slab.prefetch_app(slot)
+        self.slots.approach_beside(hot);
+        hot.heard.is_held()
     }
 
-    /// Between: asks for the inspector that [`FlowTable::expect_payload`] found.
+    /// Asks for the inspector that [`FlowTable::expect_payload`] found.
     pub(super) fn approach_inspector(&self, slot: u32) {
-        self.slab.prefetch_inspector(slot);
+        self.slots.prefetch_inspector(slot);
     }
 
     /// Third step: counts the packet to its flow, which may lie in `candidate`, or to the flow that it begins.
@@ -131,8 +125,8 @@ impl FlowTable {
     pub(super) fn update(&mut self, candidate: Option<u32>, arrival: &Arrival<'_>, out: &mut Emitter<'_>) {
         let packet = arrival.packet;
         // Earlier packets of the batch may have begun the flow, ended it, or given its slot to another.
-        if let Some(mut flow) = candidate.and_then(|slot| self.slab.get_mut(slot))
-            && let Some(from) = direction_of(flow.hot, packet)
+        if let Some(mut flow) = candidate.and_then(|slot| self.slots.get_mut(slot))
+            && let Some(from) = flow.direction(packet)
             && ended_before(&flow, packet, &self.timeouts).is_none()
         {
             return count(&mut flow, from, packet, arrival.data, &mut self.room, out);
@@ -143,42 +137,39 @@ impl FlowTable {
     /// Counts a packet that is not of the flow where it was expected, or whose flow ended before it.
     fn update_other(&mut self, arrival: &Arrival<'_>, out: &mut Emitter<'_>) {
         let packet = arrival.packet;
-        let found = self.find(arrival);
-        let (slot, from) = match found.map(|(slot, from)| (slot, from, self.ended_before(slot, packet))) {
-            Some((slot, from, None)) => (slot, from),
+        let found = self.slots.find(packet, arrival.hash);
+        let counted_to = match found.map(|(slot, from)| (slot, from, self.ended_before(slot, packet))) {
+            Some((slot, from, None)) => Some((slot, from)),
             Some((slot, _, Some(reason))) => {
                 self.end(slot, reason, out);
                 self.begin(arrival, out)
             }
             None => self.begin(arrival, out),
         };
-        if let Some(mut flow) = self.slab.get_mut(slot) {
+        if let Some((slot, from)) = counted_to
+            && let Some(mut flow) = self.slots.get_mut(slot)
+        {
             count(&mut flow, from, packet, arrival.data, &mut self.room, out);
         }
     }
 
     /// The flows for which something is to be done at `now`, or all at the end of the input. `number` is the table's.
-    pub(super) fn due(&mut self, now: Option<Timestamp>, number: u8) -> impl Iterator<Item = Due> {
-        self.free_before_sweep = self.slab.free();
-        let table = &*self;
-        table.slab.slots().filter_map(move |slot| {
-            let hot = table.slab.hot(slot).filter(|hot| hot.life != Life::Free)?;
-            let is_due =
-                now.is_none_or(|now| table.timeouts.is_over(hot, now) || table.is_to_refresh(slot, hot, now));
-            is_due.then_some(Due { ordinal: hot.ordinal, slot, table: number })
+    pub(super) fn due(&self, now: Option<Timestamp>, number: u8) -> impl Iterator<Item = Due> {
+        self.slots.live().filter_map(move |slot| {
+            let hot = self.slots.hot(slot)?;
+            let is_due = now.is_none_or(|now| self.is_idle(hot, now) || self.is_to_refresh(slot, hot, now));
+            if is_due { Some(Due { ordinal: self.slots.ordinal(slot)?, slot, table: number }) } else { None }
         })
     }
 
     /// The flow in a slot will be settled.
     pub(super) fn approach(&self, slot: u32) {
-        self.slab.prefetch_whole(slot);
+        self.slots.approach(slot);
     }
 
-    /// A flow that was approached will be settled soon: if that ends it, it leaves the index.
-    pub(super) fn expect_end(&self, slot: u32) {
-        if let Some(hot) = self.slab.hot(slot) {
-            self.expect(self.hasher.key(&hot.key()));
-        }
+    /// A flow that was approached will be settled soon.
+    pub(super) fn approach_rest(&self, slot: u32) {
+        self.slots.approach_rest(slot);
     }
 
     /// Ends a flow whose time is up at `now`, or reports what went on in it; without a time, the input is at its end.
@@ -187,97 +178,101 @@ impl FlowTable {
         let Some(now) = now else {
             return self.end(due.slot, EndReason::EndOfInput, &mut out);
         };
-        if self.slab.hot(due.slot).is_some_and(|hot| self.timeouts.is_over(hot, now)) {
+        if self.slots.hot(due.slot).is_some_and(|hot| self.is_idle(hot, now)) {
             self.end(due.slot, EndReason::Idle, &mut out);
         } else {
             self.refresh(due.slot, now, &mut out);
         }
     }
 
-    /// After the last of a sweep: which slots are taken next depends on the slots alone.
-    pub(super) fn end_sweep(&mut self) {
-        self.slab.sort_free(self.free_before_sweep);
-    }
-
     /// After the last flow has ended: gives the memory back, for scoring needs some.
     pub(super) fn release(&mut self) {
-        if self.index.is_empty() {
-            self.index.clear();
-            self.slab.release();
+        if self.len() == 0 {
+            self.slots.release();
         }
-    }
-
-    /// The slot of a packet's flow, and the packet's direction in it.
-    fn find(&self, arrival: &Arrival<'_>) -> Option<(u32, Direction)> {
-        let mut from = None;
-        let slot = self.index.find(short(arrival.hash), |slot| {
-            from = self.slab.hot(slot).and_then(|hot| direction_of(hot, arrival.packet));
-            from.is_some()
-        });
-        slot.zip(from)
     }
 
     /// Why the flow in a slot had ended before this packet came, if it had.
     fn ended_before(&mut self, slot: u32, packet: &Packet) -> Option<EndReason> {
-        ended_before(&self.slab.get_mut(slot)?, packet, &self.timeouts)
+        ended_before(&self.slots.get_mut(slot)?, packet, &self.timeouts)
     }
 
     /// Makes room for the flow that a packet begins; its slot, and the packet's direction in it.
-    fn begin(&mut self, arrival: &Arrival<'_>, out: &mut Emitter<'_>) -> (u32, Direction) {
-        if self.slab.is_full() {
-            let victim = self.victim();
+    fn begin(&mut self, arrival: &Arrival<'_>, out: &mut Emitter<'_>) -> Option<(u32, Direction)> {
+        if self.slots.is_full() {
+            let victim = self.victim(arrival.ordinal);
             self.end(victim, EndReason::Evicted, out);
         }
-        let (slot, from) = self.slab.insert(arrival.ordinal, arrival.packet);
-        self.index.insert(short(arrival.hash), slot);
         self.stats.created += 1;
-        (slot, from)
+        self.slots.insert(arrival.ordinal, arrival.packet, arrival.hash)
     }
 
-    /// The flow to give up (CLOCK): the first before the hand that is unanswered and was not seen since the hand passed; where there is
-    /// none in a window, the first of those that matter least, which are unanswered before answered, unseen before seen.
-    fn victim(&mut self) -> u32 {
-        let slots = self.slab.slots().end.max(1);
+    /// The flow to give up (CLOCK), where the packet with this ordinal needs room: the first before the hand that is worth nothing; where there is none in a
+    /// window, the first of those that are worth least.
+    fn victim(&mut self, ordinal: u64) -> u32 {
+        let slots = self.slots.all().end;
         let mut best = None;
-        for _ in 0..CLOCK_WINDOW.min(slots as usize) {
+        let mut looked_at = 0;
+        while looked_at < CLOCK_WINDOW.min(self.slots.len()) {
             self.hand = (self.hand + 1) % slots;
-            let Some(worth) = self.slab.worth(self.hand) else { continue };
-            if best.is_none_or(|(least, _)| worth < least) {
-                best = Some((worth, self.hand));
+            // In a flood each flow takes the place of the next: what will be needed soon is known.
+            let further = |steps: u32| self.slots.across((self.hand + steps) % slots);
+            self.slots.approach(further(CLOCK_AHEAD));
+            self.slots.approach_rest(further(CLOCK_AHEAD / 2));
+            let slot = further(0);
+            if !self.slots.is_live(slot) {
+                continue;
             }
+            let Some(worth) = self.worth(slot, ordinal) else { continue };
+            if best.is_none_or(|(least, _)| worth < least) {
+                best = Some((worth, slot));
+            }
+            looked_at += 1;
             if worth == (false, false) {
                 break;
             }
         }
-        // In a flood each flow takes the place of the next: what will be needed soon is known.
-        self.approach((self.hand + CLOCK_AHEAD) % slots);
-        self.expect_end((self.hand + CLOCK_AHEAD / 2) % slots);
-        best.map_or(self.hand, |(_, slot)| slot)
+        best.map_or(0, |(_, slot)| slot)
+    }
+
+    /// What a flow is worth, which must be more than what another one is to stay: whether it is answered, then whether it is young or was seen since the hand passed.
+    /// The hand meets flows in the order of their hashes: one that has just begun may still be answered, so it is young for as many packets as
+    /// half of all tables hold flows.
+    fn worth(&mut self, slot: u32, ordinal: u64) -> Option<(bool, bool)> {
+        let young = (self.slots.len() * SHARDS / 2) as u64;
+        let flow = self.slots.get_mut(slot).filter(|flow| flow.hot.life != Life::Free)?;
+        let is_attempt = matches!(flow.hot.life, Life::TcpAttempt | Life::TcpClosed)
+            || !flow.hot.tally.heard(Direction::Resp);
+        let is_wanted = flow.hot.has(Hot::REFERENCED) || ordinal.saturating_sub(flow.stream.ordinal) < young;
+        flow.hot.set(Hot::REFERENCED, false);
+        Some((!is_attempt, is_wanted))
     }
 
     /// Reports the end of the flow in a slot, if one is there, and frees the slot. A closed flow ends as closed,
     /// whatever found it.
     fn end(&mut self, slot: u32, reason: EndReason, out: &mut Emitter<'_>) {
-        let Some(mut flow) = self.slab.get_mut(slot).filter(|flow| flow.hot.life != Life::Free) else {
+        let Some(mut flow) = self.slots.get_mut(slot).filter(|flow| flow.hot.life != Life::Free) else {
             return;
         };
         let reason = match (flow.hot.life, reason) {
             (Life::TcpClosed, EndReason::Idle | EndReason::EndOfInput) => EndReason::Closed,
             _ => reason,
         };
-        let key = flow.hot.key();
+        let key = flow.key();
         end_burst(&mut flow, out);
-        flow.cold.app.conclude(&mut self.room);
+        flow.conclude(&mut self.room);
         out.report(report::of(&mut flow, ReportPhase::Final(reason), None, self.seed));
         self.stats.count_end(reason);
-        self.index.remove(short(self.hasher.key(&key)), slot);
-        self.slab.remove(slot);
+        self.slots.remove(slot, &key);
     }
 
     /// Whether an open flow has a burst that is over or a report that is due.
     fn is_to_refresh(&self, slot: u32, hot: &Hot, now: Timestamp) -> bool {
-        let burst_over = hot.has(Hot::BURST) && self.slab.is_burst_over(slot, now);
-        burst_over || self.is_report_due(slot, hot, now)
+        hot.has(Hot::BURST) && hot.is_burst_over(now) || self.is_report_due(slot, hot, now)
+    }
+
+    fn is_idle(&self, hot: &Hot, now: Timestamp) -> bool {
+        self.timeouts.is_over(hot.life, hot.last, now)
     }
 
     fn is_report_due(&self, slot: u32, hot: &Hot, now: Timestamp) -> bool {
@@ -285,14 +280,14 @@ impl FlowTable {
         hot.has(Hot::UNREPORTED)
             && hot.life != Life::TcpClosed
             && now - hot.first >= self.interim
-            && now - self.slab.reported(slot).unwrap_or(hot.first) >= self.interim
+            && now - self.slots.reported(slot).unwrap_or(hot.first) >= self.interim
     }
 
     /// Ends the burst of an open flow when it is over, and reports the flow when that is due.
     fn refresh(&mut self, slot: u32, now: Timestamp, out: &mut Emitter<'_>) {
-        let is_report_due = self.slab.hot(slot).is_some_and(|hot| self.is_report_due(slot, hot, now));
-        let Some(mut flow) = self.slab.get_mut(slot) else { return };
-        if flow.hot.has(Hot::BURST) && flow.warm.burst.is_over(flow.hot.first, now) {
+        let is_report_due = self.slots.hot(slot).is_some_and(|hot| self.is_report_due(slot, hot, now));
+        let Some(mut flow) = self.slots.get_mut(slot) else { return };
+        if flow.hot.is_burst_over(now) {
             end_burst(&mut flow, out);
         }
         if is_report_due {
@@ -302,26 +297,13 @@ impl FlowTable {
     }
 }
 
-/// The direction of a packet in the flow that lies in a slot, where it belongs to that.
-#[inline]
-fn direction_of(hot: &Hot, packet: &Packet) -> Option<Direction> {
-    direction(&hot.key(), packet).filter(|_| hot.life != Life::Free)
-}
-
 /// Why a flow had ended before this packet of it came, if it had.
 #[inline]
 fn ended_before(flow: &FlowMut<'_>, packet: &Packet, timeouts: &Timeouts) -> Option<EndReason> {
-    if timeouts.is_over(flow.hot, packet.ts) {
+    if timeouts.is_over(flow.hot.life, flow.hot.last, packet.ts) {
         return Some(EndReason::Idle);
     }
     let is_reused = packet.flags.has(TcpFlags::SYN)
         && matches!(&flow.stream.transport, Transport::Tcp(tcp) if tcp.is_reused_by(packet));
     is_reused.then_some(EndReason::Closed)
-}
-
-/// The part of a hash that the index goes by.
-#[inline]
-#[expect(clippy::cast_possible_truncation, reason = "the low half; the shard is told by a part of the other")]
-const fn short(hash: u64) -> u32 {
-    hash as u32
 }

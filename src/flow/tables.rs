@@ -163,7 +163,7 @@ impl FlowTables {
             // All that are there: growing would take half as much memory again, at the peak.
             self.due.reserve_exact(self.len());
         }
-        for (number, table) in (0..).zip(&mut self.tables) {
+        for (number, table) in (0..).zip(&self.tables) {
             self.due.extend(table.due(now, number));
         }
         // No two flows have their first packet in common.
@@ -179,12 +179,9 @@ impl FlowTables {
                 table.settle(due, self.now, events);
             }
         }
-        if self.due.is_empty() {
-            self.tables.iter_mut().for_each(FlowTable::end_sweep);
-            if self.now.is_none() {
-                self.tables.iter_mut().for_each(FlowTable::release);
-                self.due = Vec::new();
-            }
+        if self.due.is_empty() && self.now.is_none() {
+            self.tables.iter_mut().for_each(FlowTable::release);
+            self.due = Vec::new();
         }
     }
 
@@ -198,7 +195,7 @@ impl FlowTables {
             table.approach(due.slot);
         }
         if let Some((due, table)) = later(AHEAD / 2) {
-            table.expect_end(due.slot);
+            table.approach_rest(due.slot);
         }
     }
 

@@ -92,7 +92,8 @@ impl Tcp {
         if !may_go_on {
             return false;
         }
-        let Some(is_first) = Endpoint::go_on(end, peer, packet.seq, packet.payload_len, packet.ack) else {
+        let segment = (packet.seq, packet.payload_len, packet.ack);
+        let Some(is_first) = Endpoint::go_on(end, peer, segment, !history.are_full()) else {
             return false;
         };
         if is_first {
@@ -315,15 +316,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::flow::cold::{Beside, ColdId, Colds};
     use crate::flow::compact::Letters;
-    use crate::flow::slab::Life;
+    use crate::flow::life::Life;
 
     #[test]
     fn what_begins_a_stream_comes_right_behind_its_syn() {
         let packet = |flags, seq| Packet { flags: TcpFlags(flags), seq, payload_len: 9, ..Packet::default() };
-        let (mut history, mut rare) = (Letters::default(), None);
+        let (mut history, mut id, mut colds) = (Letters::default(), ColdId::default(), Colds::default());
         let mut tcp = Tcp::default();
-        let mut notes = Notes::new(&mut history, false, &mut rare);
+        let mut notes = Notes::new(&mut history, false, Beside::new(&mut id, &mut colds));
         tcp.update(Direction::Orig, &packet(TcpFlags::SYN, u32::MAX), &mut notes);
         tcp.update(Direction::Resp, &packet(TcpFlags::ACK, 70), &mut notes);
         let begins = |from, seq| tcp.is_begun_by(from, &packet(TcpFlags::ACK, seq));
@@ -363,7 +365,7 @@ mod tests {
             let [syn, ack] = [TcpFlags::SYN, TcpFlags::SYN | TcpFlags::ACK].map(|flags| (flags, 0, 0, 0, 512));
             let opening = [(true, syn), (false, ack)].map(|(orig, (flags, seq, len, ack, window))| (orig, flags, seq, len, ack, window));
             let (mut short, mut long) = (Tcp::default(), Tcp::default());
-            let (mut letters, mut rare) = ([Letters::default(); 2], [None, None]);
+            let (mut letters, mut beside) = ([Letters::default(); 2], [(); 2].map(|()| (ColdId::default(), Colds::default())));
             let mut next = starts;
             for (by_orig, flags, seq, len, ack, window) in opening.into_iter().chain(segments) {
                 let [mine, other] = if by_orig { [0, 1] } else { [1, 0] };
@@ -378,20 +380,18 @@ mod tests {
                 let controls = [TcpFlags::SYN, TcpFlags::FIN].map(|flag| u32::from(packet.flags.has(flag)));
                 next[mine] = packet.seq.wrapping_add(len + controls.iter().sum::<u32>());
                 let from = if by_orig { Direction::Orig } else { Direction::Resp };
-                let has_holes = |rare: &Option<Box<crate::flow::history::Rare>>| rare.as_ref().is_some_and(|rare| !rare.holes.is_empty());
-                let [ours, theirs] = &mut letters;
-                let [our_rare, their_rare] = &mut rare;
-                let holes = has_holes(our_rare);
-                let got = if !holes && short.go_on(from, &packet, ours) {
+                let has_holes = |(id, colds): &(ColdId, Colds)| colds.get(*id).and_then(|cold| cold.rare.as_ref()).is_some_and(|rare| !rare.holes.is_empty());
+                let holes = beside.each_ref().map(has_holes);
+                let ([ours, theirs], [(our_id, our_colds), (their_id, their_colds)]) = (&mut letters, &mut beside);
+                let got = if !holes[0] && short.go_on(from, &packet, ours) {
                     Payload::Fresh
                 } else {
-                    short.update(from, &packet, &mut Notes::new(ours, holes, our_rare))
+                    short.update(from, &packet, &mut Notes::new(ours, holes[0], Beside::new(our_id, our_colds)))
                 };
-                let holes = has_holes(their_rare);
-                let expected = long.update(from, &packet, &mut Notes::new(theirs, holes, their_rare));
+                let expected = long.update(from, &packet, &mut Notes::new(theirs, holes[1], Beside::new(their_id, their_colds)));
                 prop_assert_eq!(got, expected);
                 prop_assert_eq!(Life::of_tcp(&short), Life::of_tcp(&long));
-                prop_assert_eq!(format!("{short:?} {ours:?} {our_rare:?}"), format!("{long:?} {theirs:?} {their_rare:?}"));
+                prop_assert_eq!(format!("{short:?} {ours:?} {our_colds:?}"), format!("{long:?} {theirs:?} {their_colds:?}"));
             }
         }
     }

@@ -3,11 +3,11 @@
 use crate::decode::{Direction, Packet, TcpFlags, proto};
 use crate::flow::app::{Inspection, WaitingRoom};
 use crate::flow::events::Emitter;
-use crate::flow::exchange::Burst;
-use crate::flow::history::{Notes, Repeated};
-use crate::flow::slab::{FlowMut, Hot, Life, Transport};
+use crate::flow::history::Repeated;
+use crate::flow::life::Life;
+use crate::flow::lines::{FlowMut, Hot, Transport};
 use crate::flow::tcp::Payload;
-use crate::flow::{Exchange, app};
+use crate::flow::{app, exchange};
 
 /// Counts a packet that came from one side to its flow. Its payload lies in `data`.
 pub(super) fn count(
@@ -34,16 +34,17 @@ fn count_payload(
     room: &mut WaitingRoom,
     out: &mut Emitter<'_>,
 ) {
-    if packet.payload_len > 0 && payload == Payload::Fresh {
-        flow.hot.heard.speaks(from);
-        let ended = flow.warm.surge.add(from, packet.payload_len);
-        if ended > 0 {
-            let most = &mut flow.rare().carried.orig_surge;
-            *most = ended.max(*most);
-        }
-        if flow.hot.wants_payload() && matches!(packet.proto, proto::TCP | proto::UDP) {
-            read_payload(flow, from, packet, data, room, out);
-        }
+    // Which packets have payload cannot be foretold: what a packet without any changes of these is nothing.
+    let len = if payload == Payload::Fresh { packet.payload_len } else { 0 };
+    flow.hot.heard.speaks(from, len > 0);
+    let ended = flow.hot.surge.add(from, len);
+    if ended > 0 {
+        let mut beside = flow.beside();
+        let most = &mut beside.rare().carried.orig_surge;
+        *most = ended.max(*most);
+    }
+    if (len > 0) & flow.hot.wants_payload() && matches!(packet.proto, proto::TCP | proto::UDP) {
+        read_payload(flow, from, packet, data, room, out);
     }
 }
 
@@ -52,7 +53,7 @@ fn count_payload(
 #[inline]
 fn count_usual(flow: &mut FlowMut<'_>, from: Direction, packet: &Packet) -> bool {
     let is_odd = flow.hot.has(Hot::HOLES) | packet.headless | packet.bad_checksum;
-    if is_odd || flow.warm.burst.is_over(flow.hot.first, packet.ts) {
+    if is_odd || flow.hot.is_burst_over(packet.ts) {
         return false;
     }
     let goes_on = match flow.hot.life {
@@ -60,12 +61,11 @@ fn count_usual(flow: &mut FlowMut<'_>, from: Direction, packet: &Packet) -> bool
             Transport::Tcp(tcp) => tcp.go_on(from, packet, &mut flow.stream.history),
             Transport::Icmp(_) | Transport::Other => false,
         },
-        Life::Udp => flow.warm.tally.heard(from),
+        Life::Udp => flow.hot.tally.heard(from),
         Life::Free | Life::TcpAttempt | Life::TcpHalfClosed | Life::TcpClosed | Life::Icmp => false,
     };
     if goes_on {
-        flow.warm.burst.add(from, packet);
-        flow.hot.set(Hot::BURST | Hot::REFERENCED | Hot::UNREPORTED, true);
+        flow.hot.set(Hot::REFERENCED | Hot::UNREPORTED, true);
         flow.hot.last = flow.hot.last.max(packet.ts);
         count_bytes(flow, from, packet);
     }
@@ -78,11 +78,13 @@ fn count_any(flow: &mut FlowMut<'_>, from: Direction, packet: &Packet, out: &mut
     let was_closed = packet.proto == proto::TCP
         && matches!(&flow.stream.transport, Transport::Tcp(tcp) if tcp.both_closed());
     count_burst(flow, from, packet, out);
-    flow.hot.set(Hot::REFERENCED, !flow.warm.tally.is_empty());
+    flow.hot.set(Hot::REFERENCED, !flow.hot.tally.is_empty());
     flow.hot.set(Hot::UNREPORTED, true);
     count_bytes(flow, from, packet);
     // As in Zeek, what trails the close of both sides does not make a connection longer.
-    if !was_closed {
+    if was_closed {
+        flow.hot.trail(packet.ts);
+    } else {
         flow.hot.last = flow.hot.last.max(packet.ts);
     }
     count_transport(flow, from, packet)
@@ -90,30 +92,38 @@ fn count_any(flow: &mut FlowMut<'_>, from: Direction, packet: &Packet, out: &mut
 
 #[inline]
 fn count_bytes(flow: &mut FlowMut<'_>, from: Direction, packet: &Packet) {
-    if flow.warm.tally.add(from, packet) {
-        flow.warm.tally.carry(&mut flow.cold.rare.get_or_insert_default().carried);
+    if !flow.hot.tally.add(from, packet) {
+        carry_bytes(flow, from, packet);
     }
+}
+
+/// Counts the bytes of a packet for which the counters of the record have no room.
+#[cold]
+fn carry_bytes(flow: &mut FlowMut<'_>, from: Direction, packet: &Packet) {
+    let mut tally = flow.hot.tally;
+    tally.carry(&mut flow.beside().rare().carried, from, packet);
+    flow.hot.tally = tally;
 }
 
 /// Shows a packet to the state machine of its protocol.
 fn count_transport(flow: &mut FlowMut<'_>, from: Direction, packet: &Packet) -> Payload {
-    let (hot, tally) = (&mut *flow.hot, &flow.warm.tally);
-    let mut notes = Notes::new(&mut flow.stream.history, hot.has(Hot::HOLES), &mut flow.cold.rare);
+    let is_first = flow.hot.tally.is_first(from);
+    let (transport, life, mut notes) = flow.protocol();
     if packet.bad_checksum {
         notes.repeated(from, Repeated::BadChecksum);
     }
-    let payload = match (packet.proto, &mut flow.stream.transport) {
+    let payload = match (packet.proto, transport) {
         // A later fragment: bytes of the flow, but no header that would say which.
         _ if packet.headless => Payload::Stale,
         (proto::UDP, _) => {
-            if tally.is_first(from) {
+            if is_first {
                 notes.letter(from, b'D');
             }
             Payload::Fresh
         }
         (_, Transport::Tcp(tcp)) => {
             let payload = tcp.update(from, packet, &mut notes);
-            hot.life = Life::of_tcp(tcp);
+            *life = Life::of_tcp(tcp);
             payload
         }
         (_, Transport::Icmp(echo)) => {
@@ -122,44 +132,29 @@ fn count_transport(flow: &mut FlowMut<'_>, from: Direction, packet: &Packet) -> 
         }
         (_, Transport::Other) => Payload::Fresh,
     };
-    hot.set(Hot::HOLES, notes.has_holes());
+    let has_holes = notes.has_holes();
+    flow.hot.set(Hot::HOLES, has_holes);
     payload
 }
 
 /// Counts a packet to the burst of its flow, or ends that and begins the next one.
 fn count_burst(flow: &mut FlowMut<'_>, from: Direction, packet: &Packet, out: &mut Emitter<'_>) {
-    if flow.warm.burst.is_over(flow.hot.first, packet.ts) {
+    if flow.hot.is_burst_over(packet.ts) {
         end_burst(flow, out);
         let closes = packet.flags.has(TcpFlags::FIN) || packet.flags.has(TcpFlags::RST);
         let trails = packet.payload_len == 0
             && matches!(&flow.stream.transport, Transport::Tcp(tcp) if tcp.is_closing());
-        if packet.proto == proto::TCP && (closes || trails) {
-            return;
+        if packet.proto != proto::TCP || !(closes || trails) {
+            exchange::begin(flow, from, packet.ts);
         }
-        flow.warm.burst = Burst::new(packet.ts);
-        flow.hot.set(Hot::BURST_OPENS, false);
-        flow.hot.set(Hot::BURST_BY_RESP, from == Direction::Resp);
     }
-    flow.warm.burst.add(from, packet);
-    flow.hot.set(Hot::BURST, true);
 }
 
 /// Ends the burst that is going on, if one is.
 pub(super) fn end_burst(flow: &mut FlowMut<'_>, out: &mut Emitter<'_>) {
-    let mut burst = flow.warm.burst;
-    let exchange = burst.take(|| Exchange {
-        key: flow.hot.key(),
-        flow_first: flow.hot.first,
-        opens_flow: flow.hot.has(Hot::BURST_OPENS),
-        initiator: if flow.hot.has(Hot::BURST_BY_RESP) { Direction::Resp } else { Direction::Orig },
-        answered: flow.is_answered(),
-        ..Exchange::default()
-    });
-    if let Some(exchange) = exchange {
+    if let Some(exchange) = exchange::end(flow) {
         out.exchange(exchange);
     }
-    flow.warm.burst = burst;
-    flow.hot.set(Hot::BURST, false);
 }
 
 /// Looks at payload of TCP or UDP.
@@ -176,17 +171,18 @@ fn read_payload(
     if payload.is_empty() {
         return;
     }
-    let key = flow.hot.key();
+    let key = flow.key();
     if !flow.hot.has(Hot::INSPECTED) {
         let begins_stream = packet.proto == proto::TCP
             && matches!(&flow.stream.transport, Transport::Tcp(tcp) if tcp.is_begun_by(from, packet));
         let said = app::Said { packet, payload, begins_stream };
-        let (app, heard) = (&mut flow.cold.app, &mut flow.hot.heard);
-        let inspection = app.feed(heard, room, &key, from, &said);
+        let mut heard = flow.hot.heard;
+        let inspection = app::feed(flow.beside(), &mut heard, room, &key, from, &said);
+        flow.hot.heard = heard;
         flow.hot.set(Hot::INSPECTED, inspection != Inspection::GoesOn);
         let is_dns = inspection == Inspection::Concluded
-            && flow.cold.app.info().is_some_and(|info| app::is_dns(&key, info));
-        if is_dns || app::is_dns_by_port(&key) {
+            && flow.cold().and_then(|cold| cold.app.info()).is_some_and(|info| app::is_dns(&key, info));
+        if is_dns {
             flow.hot.set(Hot::DNS, true);
         }
     }
@@ -202,7 +198,9 @@ mod tests {
     use super::*;
     use crate::addr::Addr;
     use crate::flow::Events;
-    use crate::flow::slab::Slab;
+    use crate::flow::hash::FlowHasher;
+    use crate::flow::slots::Slots;
+    use crate::seed::Seed;
     use crate::time::{Span, Timestamp};
 
     /// A packet of one flow by its distance from what is expected next: most are usual ones.
@@ -230,7 +228,8 @@ mod tests {
             let opening = [(true, TcpFlags::SYN), (false, TcpFlags::SYN | TcpFlags::ACK)]
                 .map(|(orig, flags)| (orig, flags, 0, 0, 0, 1, 0));
             let (mut next, mut ts) = (starts, Timestamp::from_secs_nanos(1_000, 0));
-            let (mut ours, mut theirs) = (Slab::new(1), Slab::new(1));
+            let hasher = FlowHasher::new(Seed::REPLAY);
+            let (mut ours, mut theirs) = (Slots::new(1, hasher), Slots::new(1, hasher));
             let (mut our_events, mut their_events) = (Events::default(), Events::default());
             let mut room = WaitingRoom { places: 1, turned_away: 0 };
             for (nth, (by_orig, flags, seq, len, ack, gap, oddity)) in
@@ -257,13 +256,14 @@ mod tests {
                 let controls = [TcpFlags::SYN, TcpFlags::FIN].map(|flag| u32::from(packet.flags.has(flag)));
                 next[mine] = packet.seq.wrapping_add(len + controls.iter().sum::<u32>());
                 if nth == 0 {
-                    ours.insert(0, &packet);
-                    theirs.insert(0, &packet);
+                    ours.insert(0, &packet, 0);
+                    theirs.insert(0, &packet, 0);
                 }
-                let from = |slab: &Slab| crate::flow::orient::direction(&slab.hot(0).unwrap().key(), &packet).unwrap();
-                let (we, they) = (from(&ours), from(&theirs));
-                count(&mut ours.get_mut(0).unwrap(), we, &packet, &[], &mut room, &mut Emitter::new(&mut our_events, nth));
+                let mut flow = ours.get_mut(0).unwrap();
+                let we = flow.direction(&packet).unwrap();
+                count(&mut flow, we, &packet, &[], &mut room, &mut Emitter::new(&mut our_events, nth));
                 let mut flow = theirs.get_mut(0).unwrap();
+                let they = flow.direction(&packet).unwrap();
                 let payload = count_any(&mut flow, they, &packet, &mut Emitter::new(&mut their_events, nth));
                 count_payload(&mut flow, they, &packet, payload, &[], &mut room, &mut Emitter::new(&mut their_events, nth));
                 prop_assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));

@@ -1,0 +1,48 @@
+//! Pages of memory.
+
+/// Bytes of a huge page.
+const HUGE: usize = 2 << 20;
+
+/// Asks for huge pages under the memory that a vector has reserved and not yet touched. Records that are found by their hash lie all over their memory: with
+/// pages of 4 KiB nearly each costs a walk through the page tables too. Where the kernel has no such pages, nothing changes.
+#[cfg(target_os = "linux")]
+pub(crate) fn ask_for_huge_pages<T>(values: &mut Vec<T>) {
+    let (begin, bytes) = (values.as_mut_ptr(), values.capacity() * size_of::<T>());
+    let skipped = begin.addr().next_multiple_of(HUGE) - begin.addr();
+    let whole = bytes.saturating_sub(skipped) / HUGE * HUGE;
+    if whole > 0 {
+        #[expect(unsafe_code, reason = "no safe form of madvise(2)")]
+        // SAFETY: the pages are all of the vector's own memory, and advice changes nothing that lies in them.
+        unsafe {
+            libc::madvise(begin.wrapping_byte_add(skipped).cast(), whole, libc::MADV_HUGEPAGE);
+        }
+    }
+}
+
+/// Elsewhere, pages are what they are.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn ask_for_huge_pages<T>(_values: &mut Vec<T>) {}
+
+/// Whether a table of some bytes is large enough that huge pages serve it.
+pub(crate) const fn fills_huge_pages(bytes: usize) -> bool {
+    bytes >= HUGE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_in_the_pages_stays() {
+        for capacity in [0, 1, HUGE - 1, 3 * HUGE] {
+            let mut values = Vec::with_capacity(capacity);
+            values.resize(capacity / 2, 7_u8);
+            ask_for_huge_pages(&mut values);
+            values.resize(capacity, 9);
+            assert!(
+                values.iter().enumerate().all(|(at, value)| *value == if at < capacity / 2 { 7 } else { 9 })
+            );
+        }
+        assert!(fills_huge_pages(3 * HUGE) && !fills_huge_pages(HUGE - 1));
+    }
+}
