@@ -1,5 +1,6 @@
 //! The payload of a flow: read until its protocol and names are known; DNS messages always.
 
+use std::hint::select_unpredictable;
 use std::sync::Arc;
 
 use crate::decode::app::{AppInfo, DnsMessage, Inspector, Progress, Service, parse_dns};
@@ -60,7 +61,8 @@ impl Heard {
     #[inline]
     pub(super) fn speaks(&mut self, from: Direction, has_payload: bool) {
         let speaker = if from == Direction::Orig { 1 } else { 2 };
-        self.0 |= if has_payload & (self.first_speaker() == 0) { speaker } else { 0 };
+        let is_first = self.first_speaker() == 0;
+        self.0 |= select_unpredictable(has_payload & is_first, speaker, 0);
     }
 
     /// Whether the inspector of the flow holds something.

@@ -1,5 +1,7 @@
 //! How far the originator of a flow runs ahead of the responder: what tells an upload inside a connection that fetches far more.
 
+use std::hint::select_unpredictable;
+
 use crate::decode::Direction;
 use crate::flow::Counters;
 
@@ -10,16 +12,16 @@ use crate::flow::Counters;
 pub(super) struct Surge(u32);
 
 impl Surge {
-    /// Counts fresh payload. Gives the bytes of a surge of which an answer takes some away, 0 otherwise.
+    /// Counts fresh payload, of which there may be none. Gives the bytes of a surge of which an answer takes some away, 0 otherwise.
     #[inline]
     pub(super) fn add(&mut self, from: Direction, payload_len: u32) -> u64 {
-        // Both are worked out: which side sends cannot be foretold, and a wrong guess of the processor costs more.
+        // Both are worked out, and chosen from without branches: neither which side sends nor which packets have payload can be foretold.
         let (sent, answered) =
             (self.0.saturating_add(payload_len), self.0.saturating_sub(payload_len.saturating_mul(2)));
         let reached = self.bytes();
-        let is_sent = from == Direction::Orig;
-        self.0 = if is_sent { sent } else { answered };
-        if is_sent || payload_len == 0 { 0 } else { reached }
+        let (is_sent, has_payload) = (from == Direction::Orig, payload_len > 0);
+        self.0 = select_unpredictable(is_sent, sent, answered);
+        select_unpredictable(!is_sent & has_payload, reached, 0)
     }
 
     /// The bytes of the surge that goes on; 0 where they are too few to be one.

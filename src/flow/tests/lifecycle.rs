@@ -238,6 +238,31 @@ fn a_full_table_gives_up_unanswered_flows_first() {
 }
 
 #[test]
+fn a_full_table_keeps_a_flow_that_may_still_be_answered() {
+    let config = Config { max_flows: 256 * SHARDS, ..Config::default() };
+    let mut net = Net::new(&config);
+    let flow = |port, server_port, from| packet(from, proto::UDP, port, server_port, 1.0, 1);
+    let spoofed = |net: &mut Net, server_port, ports: std::ops::Range<u16>| {
+        for port in ports {
+            net.send(flow(port, server_port, Orig));
+        }
+    };
+    spoofed(&mut net, 4444, 1_024..9_000);
+    // Each is answered after as many packets of the flood as a quarter of the tables hold.
+    for port in 30_000..30_040 {
+        net.send(flow(port, 4444, Orig));
+        spoofed(&mut net, port, 1_024..1_024 + 512);
+        net.send(flow(port, 4444, Resp));
+    }
+    net.finish();
+    let answered = |report: &&&FlowReport| {
+        let key = report.record.key;
+        key.resp_port == 4444 && key.orig_port >= 30_000 && report.record.counters.resp_pkts == 1
+    };
+    assert_eq!(net.reports().iter().filter(answered).count(), 40);
+}
+
+#[test]
 fn time_that_runs_backwards_does_no_harm() {
     let mut net = Net::new(&Config::default());
     net.send(udp(Orig, 100.0, 1)).send(udp(Resp, 50.0, 1)).send(udp(Orig, -1e12, 1)).sweep(0.0).sweep(1e12);
