@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("flow", &["addr", "decode", "memory", "seed", "time"]),
     ("records", &["addr", "capture", "decode", "flow", "seed", "thread", "time"]),
     ("features", &["addr", "decode", "flow", "memory", "seed", "time"]),
-    ("model", &[]),
+    ("model", &["memory"]),
     ("detect", &["addr", "decode", "features", "memory", "model", "time"]),
     ("evaluate", &["addr", "decode", "detect", "features", "flow", "model", "records", "time"]),
     ("export", &["addr", "decode", "detect", "evaluate", "features", "flow", "seed", "time"]),

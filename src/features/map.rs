@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, Hash};
 use foldhash::quality::SeedableRandomState;
 
 use super::changes::Changes;
-use crate::memory::{Index, prefetch};
+use crate::memory::{Index, ask_for_huge_pages, is_worth_huge_pages, prefetch};
 use crate::seed::Seed;
 
 /// Entries for which room is reserved at once, at most; memory becomes resident as it is used.
@@ -22,6 +22,8 @@ const ASKED_BYTES: usize = 320;
 pub struct BoundedMap<K, V> {
     index: Index,
     entries: Vec<Option<(K, V)>>,
+    /// The capacity for which huge pages were asked for.
+    on_huge_pages: usize,
     free: Vec<u32>,
     hasher: SeedableRandomState,
     max_entries: usize,
@@ -39,6 +41,7 @@ impl<K: Hash + Ord, V> BoundedMap<K, V> {
         Self {
             index: Index::default(),
             entries: Vec::with_capacity(max_entries.min(RESERVED)),
+            on_huge_pages: 0,
             free: Vec::new(),
             hasher: seed.hasher(),
             max_entries,
@@ -236,10 +239,20 @@ impl<K: Hash + Ord, V> BoundedMap<K, V> {
         };
         match self.entries.get_mut(slot as usize) {
             Some(place) => *place = entry,
-            None => self.entries.push(entry),
+            None => self.push(entry),
         }
         self.index.insert(hash, slot);
         slot
+    }
+
+    fn push(&mut self, entry: Option<(K, V)>) {
+        // Once they are worth it, and wherever they have moved: huge pages from here on.
+        let is_large = is_worth_huge_pages(self.entries.len() * size_of::<Option<(K, V)>>());
+        if is_large && self.on_huge_pages != self.entries.capacity() {
+            ask_for_huge_pages(&mut self.entries);
+            self.on_huge_pages = self.entries.capacity();
+        }
+        self.entries.push(entry);
     }
 
     fn remove(&mut self, slot: u32) {

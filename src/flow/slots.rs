@@ -10,7 +10,7 @@ use crate::flow::ends::WideEnds;
 use crate::flow::hash::FlowHasher;
 use crate::flow::lines::{FlowMut, Hot, Lines};
 use crate::flow::orient::orient;
-use crate::memory::{LINE, Places, ask_for_huge_pages, fills_huge_pages, prefetch, prefetch_at};
+use crate::memory::{LINE, Places, ask_for_huge_pages, is_worth_huge_pages, make_ready, prefetch, prefetch_at};
 use crate::time::Timestamp;
 
 /// Groups of places of a new table.
@@ -193,9 +193,10 @@ impl Slots {
         let groups = groups.min(Places::groups_for(*capacity));
         let old = std::mem::replace(places, Places::new(groups));
         let slots = places.all().len();
-        if fills_huge_pages(slots * size_of::<Lines>()) {
+        if is_worth_huge_pages(slots * size_of::<Lines>()) {
             ask_for_huge_pages(lines);
         }
+        make_ready(lines, slots - lines.len());
         lines.resize(slots, Lines::default());
         places.take_over(
             old,

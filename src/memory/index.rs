@@ -1,6 +1,6 @@
 //! Slots by hash: where in a slab a key lies.
 
-use super::prefetch;
+use super::{ask_for_huge_pages, is_worth_huge_pages, make_ready, prefetch};
 
 /// Entries of a cache line.
 const WIDTH: usize = 8;
@@ -230,7 +230,13 @@ impl Index {
     }
 
     fn grow(&mut self) {
-        let larger = vec![Line::default(); self.lines.len() * 2];
+        let lines = self.lines.len() * 2;
+        let mut larger = Vec::with_capacity(lines);
+        if is_worth_huge_pages(lines * size_of::<Line>()) {
+            ask_for_huge_pages(&mut larger);
+        }
+        make_ready(&mut larger, lines);
+        larger.resize(lines, Line::default());
         for line in std::mem::replace(&mut self.lines, larger) {
             line.entries().for_each(|entry| self.place(entry));
         }

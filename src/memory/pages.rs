@@ -1,5 +1,7 @@
 //! Pages of memory.
 
+/// Bytes of a page, as small as they come.
+const PAGE: usize = 4 << 10;
 /// Bytes of a huge page.
 const HUGE: usize = 2 << 20;
 
@@ -19,13 +21,35 @@ pub(crate) fn ask_for_huge_pages<T>(values: &mut Vec<T>) {
     }
 }
 
+/// Has the kernel make memory ready for so many values more, as far as a vector has reserved it: it is going to be written right away, and page by page, as it is
+/// touched, that takes several times as long. Where the kernel cannot, nothing changes.
+#[cfg(target_os = "linux")]
+pub(crate) fn make_ready<T>(values: &mut Vec<T>, more: usize) {
+    let free = values.spare_capacity_mut();
+    let free = free.get_mut(..more).unwrap_or_default();
+    let (begin, bytes) = (free.as_mut_ptr(), size_of_val(free));
+    let skipped = begin.addr().next_multiple_of(PAGE) - begin.addr();
+    let whole = bytes.saturating_sub(skipped) / PAGE * PAGE;
+    if whole > 0 {
+        #[expect(unsafe_code, reason = "no safe form of madvise(2)")]
+        // SAFETY: the pages are all of the vector's own memory, and nothing lies in them yet.
+        unsafe {
+            libc::madvise(begin.wrapping_byte_add(skipped).cast(), whole, libc::MADV_POPULATE_WRITE);
+        }
+    }
+}
+
 /// Elsewhere, pages are what they are.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn ask_for_huge_pages<T>(_values: &mut Vec<T>) {}
 
-/// Whether a table of some bytes is large enough that huge pages serve it.
-pub(crate) const fn fills_huge_pages(bytes: usize) -> bool {
-    bytes >= HUGE
+/// And are ready when they are touched.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn make_ready<T>(_values: &mut Vec<T>, _more: usize) {}
+
+/// Whether a table of some bytes is so large that huge pages serve it, though it may not fill them yet.
+pub(crate) const fn is_worth_huge_pages(bytes: usize) -> bool {
+    bytes >= HUGE / 4
 }
 
 #[cfg(test)]
@@ -38,11 +62,13 @@ mod tests {
             let mut values = Vec::with_capacity(capacity);
             values.resize(capacity / 2, 7_u8);
             ask_for_huge_pages(&mut values);
+            make_ready(&mut values, capacity / 3);
+            make_ready(&mut values, capacity);
             values.resize(capacity, 9);
             assert!(
                 values.iter().enumerate().all(|(at, value)| *value == if at < capacity / 2 { 7 } else { 9 })
             );
         }
-        assert!(fills_huge_pages(3 * HUGE) && !fills_huge_pages(HUGE - 1));
+        assert!(is_worth_huge_pages(HUGE / 2) && !is_worth_huge_pages(HUGE / 8));
     }
 }

@@ -11,6 +11,13 @@ pub(crate) fn prefetch<T>(value: &T, bytes: usize) {
     }
 }
 
+/// Asks for the begin of a text, by which most are told apart.
+pub(crate) fn prefetch_text(text: &str) {
+    if let Some(first) = text.as_bytes().first() {
+        prefetch_at(first, 0);
+    }
+}
+
 /// Asks for the cache line `at` bytes behind the begin of a value.
 #[inline]
 #[cfg(target_arch = "x86_64")]

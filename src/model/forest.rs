@@ -3,6 +3,7 @@
 use super::average_path::AveragePath;
 use super::error::ModelError;
 use super::order::{rank, unrank};
+use crate::memory::make_ready;
 
 /// The most trees a forest may have.
 pub const MAX_TREES: usize = 4096;
@@ -89,7 +90,7 @@ impl Forest {
         check("number of trees", trees, 1, MAX_TREES)?;
         let slots = trees * sample.next_power_of_two();
         check("number of trees times sample size", slots, 2, MAX_SLOTS)?;
-        Ok(Self {
+        let mut forest = Self {
             features,
             sample: u16::try_from(sample).unwrap_or(u16::MAX),
             height: sample.next_power_of_two().trailing_zeros(),
@@ -97,7 +98,11 @@ impl Forest {
             splits: Vec::with_capacity(slots),
             leaves: Vec::with_capacity(slots),
             counts: Vec::with_capacity(2 * slots),
-        })
+        };
+        make_ready(&mut forest.splits, slots);
+        make_ready(&mut forest.leaves, slots);
+        make_ready(&mut forest.counts, 2 * slots);
+        Ok(forest)
     }
 
     /// Number of values of a row.
