@@ -1,8 +1,11 @@
 //! What few packets of few flows need, beside their records.
 
+use std::hint::select_unpredictable;
+
 use crate::flow::app::App;
 use crate::flow::exchange::Outset;
 use crate::flow::history::Rare;
+use crate::memory::prefetch_at;
 
 /// What is kept beside the record of a flow: one cache line.
 #[derive(Debug, Default)]
@@ -38,6 +41,16 @@ impl Colds {
     #[inline]
     pub(super) fn get(&self, id: ColdId) -> Option<&Cold> {
         self.kept.get((id.0 as usize).checked_sub(1)?)
+    }
+
+    /// Asks for what is kept of a flow, if it is needed: without a branch, for which flows need it cannot be foretold. For the others, something is asked for that
+    /// is there.
+    #[inline]
+    pub(super) fn prefetch(&self, id: ColdId, is_needed: bool) {
+        let at = select_unpredictable(is_needed, id.0.wrapping_sub(1), 0);
+        if let Some(cold) = self.kept.get(at as usize) {
+            prefetch_at(cold, 0);
+        }
     }
 
     /// What is kept of a flow, made where there is nothing yet.

@@ -86,6 +86,12 @@ impl Hot {
         !self.has(Self::BURST) | is_over
     }
 
+    /// Whether a packet at `now` may end a burst that is going on, or begin one: what is asked ahead of time, and takes less than [`Hot::is_burst_over`].
+    #[inline]
+    pub(super) fn may_end_burst(&self, now: Timestamp) -> bool {
+        now.as_nanos().wrapping_sub(self.last.as_nanos()) >= Exchange::IDLE_GAP.as_nanos()
+    }
+
     /// A packet came that trails the close of both sides.
     pub(super) fn trail(&mut self, at: Timestamp) {
         let trail = (at - self.last).as_nanos().clamp(0, u32::MAX.into());

@@ -10,7 +10,9 @@ use crate::flow::ends::WideEnds;
 use crate::flow::hash::FlowHasher;
 use crate::flow::lines::{FlowMut, Hot, Lines};
 use crate::flow::orient::orient;
-use crate::memory::{LINE, Places, ask_for_huge_pages, is_worth_huge_pages, make_ready, prefetch, prefetch_at};
+use crate::memory::{
+    LINE, Places, ask_for_huge_pages, is_worth_huge_pages, make_ready, prefetch, prefetch_at,
+};
 use crate::time::Timestamp;
 
 /// Groups of places of a new table.
@@ -18,6 +20,9 @@ const LEAST_GROUPS: usize = 2;
 
 /// Flows for which room is reserved at once, at most; memory becomes resident as it is used, so that growth copies nothing.
 const RESERVED: usize = 1 << 17;
+
+/// Slots between the one that a sweep looks at and the one that it asks for.
+const SWEPT_AHEAD: usize = 32;
 
 /// The slots of a table.
 #[derive(Debug)]
@@ -69,9 +74,13 @@ impl Slots {
         self.places.across(number)
     }
 
-    /// Those that hold a flow.
+    /// Those that hold a flow. Whoever goes through them reads what every packet reads: that of later ones is asked for.
     pub(super) fn live(&self) -> impl Iterator<Item = u32> {
-        self.places.all_taken()
+        self.places.all_taken().inspect(|slot| {
+            if let Some(later) = self.lines.get(*slot as usize + SWEPT_AHEAD) {
+                prefetch_at(later, 0);
+            }
+        })
     }
 
     /// A packet with this hash will come.
@@ -94,9 +103,9 @@ impl Slots {
         is_there.then_some(slot)
     }
 
-    /// Asks for the record in a slot, if one is there.
+    /// Asks for the record in a slot. Does not ask whether one is there, which it would have to wait for.
     pub(super) fn approach(&self, slot: u32) {
-        if let Some(lines) = self.lines.get(slot as usize).filter(|_| self.places.is_taken(slot)) {
+        if let Some(lines) = self.lines.get(slot as usize) {
             prefetch_at(lines, 0);
             prefetch_at(lines, LINE);
         }
@@ -107,24 +116,28 @@ impl Slots {
     pub(super) fn approach_rest(&self, slot: u32) {
         self.places.prefetch_place(slot);
         if let Some(hot) = self.hot(slot) {
-            self.approach_beside(hot);
+            self.approach_beside(hot, true);
         }
     }
 
-    /// Asks for what lies beside a record.
+    /// Asks for what lies beside a record, if it is needed.
     #[inline]
-    pub(super) fn approach_beside(&self, hot: &Hot) {
-        if let Some(cold) = self.colds.get(hot.cold) {
-            prefetch_at(cold, 0);
-        }
+    pub(super) fn approach_beside(&self, hot: &Hot, is_needed: bool) {
+        self.colds.prefetch(hot.cold, is_needed);
     }
 
-    /// Asks for the inspector that holds a flow's payload.
-    pub(super) fn prefetch_inspector(&self, slot: u32) {
-        if let Some(Cold { app: App::Inspecting(inspector), .. }) =
-            self.hot(slot).and_then(|hot| self.colds.get(hot.cold))
-        {
-            prefetch(&**inspector, size_of_val(&**inspector));
+    /// Asks for what that leads to.
+    pub(super) fn approach_behind(&self, slot: u32) {
+        let Some(Cold { app, rare, .. }) = self.hot(slot).and_then(|hot| self.colds.get(hot.cold)) else {
+            return;
+        };
+        match app {
+            App::Nothing => {}
+            App::Inspecting(inspector) => prefetch(&**inspector, size_of_val(&**inspector)),
+            App::Known(info) => prefetch(&**info, 1),
+        }
+        if let Some(rare) = rare {
+            prefetch(&**rare, size_of_val(&**rare));
         }
     }
 

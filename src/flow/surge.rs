@@ -1,6 +1,6 @@
 //! How far the originator of a flow runs ahead of the responder: what tells an upload inside a connection that fetches far more.
 
-use std::hint::select_unpredictable;
+use std::hint::{cold_path, select_unpredictable};
 
 use crate::decode::Direction;
 use crate::flow::Counters;
@@ -21,7 +21,12 @@ impl Surge {
         let reached = self.bytes();
         let (is_sent, has_payload) = (from == Direction::Orig, payload_len > 0);
         self.0 = select_unpredictable(is_sent, sent, answered);
-        select_unpredictable(!is_sent & has_payload, reached, 0)
+        // That a surge goes on is rare: asked first, it is guessed right.
+        if reached > 0 {
+            cold_path();
+            return select_unpredictable(!is_sent & has_payload, reached, 0);
+        }
+        0
     }
 
     /// The bytes of the surge that goes on; 0 where they are too few to be one.

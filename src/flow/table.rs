@@ -1,5 +1,7 @@
 //! The flow table of one logical shard.
 
+use std::hint::select_unpredictable;
+
 use crate::decode::{Direction, Packet, TcpFlags};
 use crate::flow::app::WaitingRoom;
 use crate::flow::events::Emitter;
@@ -8,10 +10,13 @@ use crate::flow::life::{Life, Timeouts};
 use crate::flow::lines::{FlowMut, Hot, Transport};
 use crate::flow::slots::Slots;
 use crate::flow::update::{count, end_burst};
-use crate::flow::{Config, EndReason, Events, ReportPhase, Stats, report};
-use crate::memory::prefetch;
+use crate::flow::{Config, EndReason, Events, ReportPhase, Segment, Stats, report};
+use crate::memory::{prefetch, prefetch_at};
 use crate::seed::Seed;
 use crate::time::{Span, Timestamp};
+
+/// Packets that are looked up together, so that their cache misses overlap.
+const BATCH: usize = 64;
 
 /// Slots that the hand of the clock looks at to find the flow to give up.
 const CLOCK_WINDOW: usize = 32;
@@ -46,8 +51,8 @@ pub(super) struct Due {
 
 /// The flows of one of [`SHARDS`] logical shards. One thread drives it; it holds no lock.
 ///
-/// To find a packet's flow costs two dependent cache misses, if the first is one: where it lies, and what lies there. So packets come in three steps, each
-/// for a batch of packets before the next: [`FlowTable::expect`], [`FlowTable::candidate`], [`FlowTable::update`].
+/// To find a packet's flow costs dependent cache misses: where it lies, what lies there, and what that leads to. So packets come in steps, each
+/// for a batch of packets before the next.
 #[derive(Debug)]
 pub(super) struct FlowTable {
     interim: Span,
@@ -88,41 +93,72 @@ impl FlowTable {
         Stats { inspections_cut: self.room.turned_away, ..self.stats }
     }
 
-    /// First step: a packet with this hash will come.
-    #[inline]
-    pub(super) fn expect(&self, hash: u64) {
-        self.slots.expect(hash);
-    }
-
-    /// Second step: the slot in which its flow lies, most likely.
-    #[inline]
-    pub(super) fn candidate(&self, arrival: &Arrival<'_>) -> Option<u32> {
-        self.slots.approach_flow_of(arrival.packet, arrival.hash)
-    }
-
-    /// Between, for packets with payload: asks for that where something may be learnt from it, and for what lies beside the record where that is needed too; whether
-    /// an inspector holds the flow's payload so far.
-    #[inline]
-    pub(super) fn expect_payload(&self, slot: u32, arrival: &Arrival<'_>) -> bool {
-        let Some(hot) = self.slots.hot(slot) else { return false };
-        if !hot.wants_payload() & !hot.is_burst_over(arrival.packet.ts) {
-            return false;
+    /// Takes the packets of a segment that have these numbers.
+    pub(super) fn process(&mut self, segment: &Segment<'_>, numbers: &[u32], events: &mut Events) {
+        let mut batches = numbers.chunks(BATCH);
+        let mut next = batches.next().inspect(|batch| self.expect(segment, batch));
+        while let Some(batch) = next {
+            next = batches.next().inspect(|batch| self.expect(segment, batch));
+            self.take(segment, batch, events);
         }
-        if let Some(payload) = arrival.data.get(arrival.packet.payload_offset as usize) {
-            prefetch(payload, 1);
+    }
+
+    /// First step: these packets will come.
+    fn expect(&self, segment: &Segment<'_>, batch: &[u32]) {
+        for arrival in batch.iter().filter_map(|nth| segment.arrival(*nth)) {
+            self.slots.expect(arrival.hash);
+            // Where another processor wrote it, it is not here yet.
+            prefetch(arrival.packet, size_of::<Packet>());
         }
-        self.slots.approach_beside(hot);
-        hot.heard.is_held()
     }
 
-    /// Asks for the inspector that [`FlowTable::expect_payload`] found.
-    pub(super) fn approach_inspector(&self, slot: u32) {
-        self.slots.prefetch_inspector(slot);
+    /// The other steps: asks for the flows in which the packets most likely belong, then for what else these will need, and counts the packets.
+    fn take(&mut self, segment: &Segment<'_>, batch: &[u32], events: &mut Events) {
+        let mut candidates = [None; BATCH];
+        for (candidate, nth) in candidates.iter_mut().zip(batch) {
+            *candidate = segment
+                .arrival(*nth)
+                .and_then(|arrival| self.slots.approach_flow_of(arrival.packet, arrival.hash));
+        }
+        // Which packets need more is counted, not branched at: it cannot be foretold.
+        let (mut needing_more, mut count) = ([0; BATCH], 0);
+        for (candidate, nth) in candidates.iter().zip(batch) {
+            if let (Some(slot), Some(arrival), Some(next)) =
+                (*candidate, segment.arrival(*nth), needing_more.get_mut(count))
+            {
+                *next = slot;
+                count += usize::from(self.approach_more(slot, &arrival));
+            }
+        }
+        needing_more.into_iter().take(count).for_each(|slot| self.slots.approach_behind(slot));
+        for (candidate, nth) in candidates.into_iter().zip(batch) {
+            if let Some(arrival) = segment.arrival(*nth) {
+                self.update(candidate, &arrival, &mut Emitter::new(events, arrival.ordinal));
+            }
+        }
     }
 
-    /// Third step: counts the packet to its flow, which may lie in `candidate`, or to the flow that it begins.
+    /// Asks for the payload where something may be learnt from it, and for what lies beside the record where that is needed too; whether
+    /// there is any, which may lead to more.
     #[inline]
-    pub(super) fn update(&mut self, candidate: Option<u32>, arrival: &Arrival<'_>, out: &mut Emitter<'_>) {
+    fn approach_more(&self, slot: u32, arrival: &Arrival<'_>) -> bool {
+        let (Some(hot), Some(data)) = (self.slots.hot(slot), arrival.data.first()) else { return false };
+        let packet = arrival.packet;
+        let (has_payload, wants_payload) = (packet.payload_captured > 0, hot.wants_payload());
+        let is_read = has_payload & wants_payload;
+        // Which payloads are read cannot be foretold: for the others, something is asked for that is there.
+        prefetch_at(data, select_unpredictable(is_read, packet.payload_offset, 0) as usize);
+        let (has_more, may_end_burst, is_ahead) =
+            (!hot.cold.is_none(), hot.may_end_burst(packet.ts), hot.surge.bytes() > 0);
+        let may_need_more = is_read | may_end_burst | is_ahead;
+        let needs_more = has_more & may_need_more;
+        self.slots.approach_beside(hot, needs_more);
+        needs_more
+    }
+
+    /// Counts a packet to its flow, which may lie in `candidate`, or to the flow that it begins.
+    #[inline]
+    fn update(&mut self, candidate: Option<u32>, arrival: &Arrival<'_>, out: &mut Emitter<'_>) {
         let packet = arrival.packet;
         // Earlier packets of the batch may have begun the flow, ended it, or given its slot to another.
         if let Some(mut flow) = candidate.and_then(|slot| self.slots.get_mut(slot))
@@ -157,7 +193,9 @@ impl FlowTable {
     pub(super) fn due(&self, now: Option<Timestamp>, number: u8) -> impl Iterator<Item = Due> {
         self.slots.live().filter_map(move |slot| {
             let hot = self.slots.hot(slot)?;
-            let is_due = now.is_none_or(|now| self.is_idle(hot, now) || self.is_to_refresh(slot, hot, now));
+            let is_due = now.is_none_or(|now| {
+                self.may_be_due(hot, now) && (self.is_idle(hot, now) || self.is_to_refresh(slot, hot, now))
+            });
             if is_due { Some(Due { ordinal: self.slots.ordinal(slot)?, slot, table: number }) } else { None }
         })
     }
@@ -170,6 +208,11 @@ impl FlowTable {
     /// A flow that was approached will be settled soon.
     pub(super) fn approach_rest(&self, slot: u32) {
         self.slots.approach_rest(slot);
+    }
+
+    /// Very soon.
+    pub(super) fn approach_behind(&self, slot: u32) {
+        self.slots.approach_behind(slot);
     }
 
     /// Ends a flow whose time is up at `now`, or reports what went on in it; without a time, the input is at its end.
@@ -269,6 +312,16 @@ impl FlowTable {
     /// Whether an open flow has a burst that is over or a report that is due.
     fn is_to_refresh(&self, slot: u32, hot: &Hot, now: Timestamp) -> bool {
         hot.has(Hot::BURST) && hot.is_burst_over(now) || self.is_report_due(slot, hot, now)
+    }
+
+    /// Whether something may be due, told by the record alone. Without branches: of what a sweep finds in one flow and the next, nothing can be foretold.
+    #[inline]
+    fn may_be_due(&self, hot: &Hot, now: Timestamp) -> bool {
+        let (in_burst, is_silent) = (hot.has(Hot::BURST), hot.may_end_burst(now));
+        let (has_news, is_old) = (hot.has(Hot::UNREPORTED), now - hot.first >= self.interim);
+        let (is_idle, may_end_burst, may_report) =
+            (self.is_idle(hot, now), in_burst & is_silent, has_news & is_old);
+        is_idle | may_end_burst | may_report
     }
 
     fn is_idle(&self, hot: &Hot, now: Timestamp) -> bool {

@@ -1,18 +1,11 @@
 //! The flow tables that one thread drives.
 
-use smallvec::SmallVec;
-
 use crate::decode::Packet;
-use crate::flow::events::Emitter;
 use crate::flow::hash::{SHARDS, shard};
 use crate::flow::table::{Arrival, Due, FlowTable};
 use crate::flow::{Config, Events, Stats};
-use crate::memory::prefetch;
 use crate::seed::Seed;
 use crate::time::Timestamp;
-
-/// Packets that are looked up together, so that their cache misses overlap.
-const BATCH: usize = 64;
 
 /// Flows of a sweep that are asked for ahead of the one that is settled.
 const AHEAD: usize = 24;
@@ -28,6 +21,16 @@ pub struct Segment<'a> {
     pub first_ordinal: u64,
     /// The bytes that the payloads lie in.
     pub data: &'a [u8],
+}
+
+impl<'a> Segment<'a> {
+    /// One of the packets.
+    #[inline]
+    pub(super) fn arrival(&self, nth: u32) -> Option<Arrival<'a>> {
+        let at = nth as usize;
+        let (packet, hash) = (self.packets.get(at)?, *self.hashes.get(at)?);
+        Some(Arrival { ordinal: self.first_ordinal + u64::from(nth), hash, packet, data: self.data })
+    }
 }
 
 /// The tables of some of [`SHARDS`] logical shards.
@@ -51,6 +54,8 @@ pub struct FlowTables {
     tables: Vec<FlowTable>,
     /// Where in `tables` the table of each shard is; behind its end where it is not here.
     places: [usize; SHARDS],
+    /// The packets of a segment that are each table's, by their numbers in it; none between segments.
+    dealt: Vec<Vec<u32>>,
     /// What the sweep that is going on has still to do, the last in order first.
     due: Vec<Due>,
     /// The time of the sweep; nothing at the end of the input.
@@ -69,7 +74,8 @@ impl FlowTables {
             *place = tables.len();
             tables.push(FlowTable::new(config, seed));
         }
-        Self { tables, places, due: Vec::new(), now: None }
+        let dealt = vec![Vec::new(); tables.len()];
+        Self { tables, places, dealt, due: Vec::new(), now: None }
     }
 
     /// Flows held.
@@ -101,56 +107,16 @@ impl FlowTables {
 
     /// Takes the packets of the tables' shards; leaves the others.
     pub fn process(&mut self, segment: &Segment<'_>, events: &mut Events) {
-        let Some(first) = segment.packets.first() else { return };
-        let arrival = |ordinal, hash, packet| Arrival { ordinal, hash, packet, data: segment.data };
-        let mut batch = [(SHARDS, arrival(0, 0, first)); BATCH];
-        let mut len = 0;
-        let packets = segment.packets.iter().zip(segment.hashes);
-        for (ordinal, (packet, &hash)) in (segment.first_ordinal..).zip(packets) {
-            let place = self.place(hash);
-            let Some(table) = self.tables.get(place) else { continue };
-            table.expect(hash);
-            // Where another processor wrote it, it is not here yet.
-            prefetch(packet, size_of::<Packet>());
-            if let Some(last) = batch.get_mut(len) {
-                *last = (place, arrival(ordinal, hash, packet));
-                len += 1;
-            }
-            if len == BATCH {
-                self.take(&batch, events);
-                len = 0;
+        let Self { tables, places, dealt, .. } = self;
+        for (nth, hash) in (0..).zip(segment.hashes) {
+            let place = places.get(shard(*hash)).copied().unwrap_or(SHARDS);
+            if let Some(dealt) = dealt.get_mut(place) {
+                dealt.push(nth);
             }
         }
-        self.take(batch.get(..len).unwrap_or_default(), events);
-    }
-
-    /// Takes packets whose places in the index were asked for, at most [`BATCH`], each with the place of its table.
-    fn take(&mut self, batch: &[(usize, Arrival<'_>)], events: &mut Events) {
-        let mut candidates = [None; BATCH];
-        // Those with payload are counted, not branched at: which have some cannot be foretold.
-        let mut speaking = [(0, 0); BATCH];
-        let mut speakers = 0;
-        for (nth, (candidate, (place, arrival))) in candidates.iter_mut().zip(batch).enumerate() {
-            *candidate = self.tables.get(*place).and_then(|table| table.candidate(arrival));
-            if let (Some(slot), Some(last)) = (*candidate, speaking.get_mut(speakers)) {
-                *last = (nth, slot);
-                speakers += usize::from(arrival.packet.payload_captured > 0);
-            }
-        }
-        let mut held = SmallVec::<[(&FlowTable, u32); BATCH]>::new();
-        for (nth, slot) in speaking.into_iter().take(speakers) {
-            if let Some((place, arrival)) = batch.get(nth)
-                && let Some(table) = self.tables.get(*place)
-                && table.expect_payload(slot, arrival)
-            {
-                held.push((table, slot));
-            }
-        }
-        held.into_iter().for_each(|(table, slot)| table.approach_inspector(slot));
-        for (candidate, (place, arrival)) in candidates.into_iter().zip(batch) {
-            if let Some(table) = self.tables.get_mut(*place) {
-                table.update(candidate, arrival, &mut Emitter::new(events, arrival.ordinal));
-            }
+        for (table, dealt) in tables.iter_mut().zip(dealt) {
+            table.process(segment, dealt, events);
+            dealt.clear();
         }
     }
 
@@ -194,13 +160,11 @@ impl FlowTables {
         if let Some((due, table)) = later(AHEAD) {
             table.approach(due.slot);
         }
-        if let Some((due, table)) = later(AHEAD / 2) {
+        if let Some((due, table)) = later(AHEAD * 2 / 3) {
             table.approach_rest(due.slot);
         }
-    }
-
-    #[inline]
-    fn place(&self, hash: u64) -> usize {
-        self.places.get(shard(hash)).copied().unwrap_or(SHARDS)
+        if let Some((due, table)) = later(AHEAD / 3) {
+            table.approach_behind(due.slot);
+        }
     }
 }
