@@ -100,6 +100,12 @@ impl RecentActivity {
         if let Some(newest) = self.bursts.last() {
             prefetch(newest, size_of::<Kept>());
         }
+        // Where there is no room, all move.
+        if self.bursts.len() == self.bursts.capacity()
+            && let Some(oldest) = self.bursts.first()
+        {
+            prefetch(oldest, size_of::<Kept>());
+        }
     }
 
     /// How many are held.

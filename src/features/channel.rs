@@ -285,6 +285,13 @@ impl Channel {
         }
     }
 
+    /// Asks for what most channels lack, where this one has it.
+    pub(super) fn approach_rare(&self) {
+        if let Some(rare) = &self.rare {
+            prefetch(&**rare, size_of::<Rare>());
+        }
+    }
+
     /// Takes a burst of activity.
     pub fn burst(&mut self, burst: Activity, end: Timestamp) {
         self.see(burst.start, end);

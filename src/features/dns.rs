@@ -4,8 +4,10 @@ use cardinality_estimator::CardinalityEstimator;
 use serde::{Deserialize, Serialize};
 use serde_big_array::BigArray;
 
+use crate::addr::Addr;
 use crate::decode::app::{DnsMessage, Service};
 use crate::flow::DnsEvent;
+use crate::memory::prefetch_text;
 use crate::time::Span;
 
 use super::channel::{ChannelKey, Peer};
@@ -163,12 +165,24 @@ impl FeatureStore {
             let (host_hash, name_hash) = (self.hosts.hash(&dns.client), self.seed.hash_of(&dns.message.name));
             self.hosts.expect(host_hash);
             self.domains.expect(name_hash);
-            if dns.message.is_response {
-                for addr in &dns.message.addresses {
-                    self.names.expect(dns.client, *addr);
-                }
+            for addr in names_told(dns) {
+                self.names.expect(dns.client, *addr);
             }
             steps.push(Step::Dns { dns, host_hash, name_hash, channel: None });
+        }
+    }
+
+    /// Asks for the names that the addresses of an answer had.
+    pub(super) fn approach_names(&self, dns: &DnsEvent) {
+        for addr in names_told(dns) {
+            self.names.approach(self.names.hash(dns.client, *addr));
+        }
+    }
+
+    /// Asks for their text, which is compared.
+    pub(super) fn follow_names(&self, dns: &DnsEvent) {
+        for addr in names_told(dns) {
+            self.names.follow_up(self.names.hash(dns.client, *addr));
         }
     }
 
@@ -176,6 +190,19 @@ impl FeatureStore {
     pub(super) fn approach_domain(&self, step: &Step<'_>) {
         if let Step::Dns { channel: Some((_, hash)), .. } = step {
             self.channels.approach(*hash);
+        }
+    }
+
+    /// Asks for what these lead to: the domain, which is compared, and what was asked under it.
+    pub(super) fn follow_domain(&self, step: &Step<'_>) {
+        if let Step::Dns { channel: Some((_, hash)), .. } = step
+            && let Some((key, channel)) = self.channels.likely(*hash)
+        {
+            if let Peer::Domain(domain) = &key.peer {
+                prefetch_text(domain);
+            }
+            channel.approach_rare();
+            channel.approach_bursts();
         }
     }
 
@@ -228,6 +255,11 @@ impl FeatureStore {
         let make = || Channel::new(dns.server, internal, dns.ts);
         self.channels.update(key, *hash, make, |channel| channel.dns_message(dns, labels, name_hash));
     }
+}
+
+/// The addresses for which a message tells the name.
+fn names_told(dns: &DnsEvent) -> &[Addr] {
+    if dns.message.is_response { &dns.message.addresses } else { &[] }
 }
 
 /// Reverse look-ups name addresses, not domains.

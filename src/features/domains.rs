@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::decode::app::registered_domain;
-use crate::memory::prefetch;
+use crate::memory::{prefetch, prefetch_text};
 
 /// Names that are remembered: more than wait for their answers at a time.
 const PLACES: usize = 1024;
@@ -30,11 +30,8 @@ impl DomainCache {
     /// Asks for what is remembered where a name that was expected belongs.
     pub(super) fn approach(&self, hash: u64) {
         if let Some(Some((name, domain))) = self.places.get(place_of(hash)) {
-            name.as_bytes()
-                .first()
-                .into_iter()
-                .chain(domain.as_bytes().first())
-                .for_each(|byte| prefetch(byte, 1));
+            prefetch_text(name);
+            prefetch_text(domain);
         }
     }
 

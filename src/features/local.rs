@@ -41,7 +41,8 @@ impl LocalNetworks {
     /// Whether the address is monitored.
     #[inline]
     pub fn contains(&self, addr: Addr) -> bool {
-        self.nets.iter().any(|net| net.contains(addr))
+        // All are asked: which one it is cannot be foretold, and a wrong guess of the processor costs more.
+        self.nets.iter().fold(false, |is_in, net| is_in | net.contains(addr))
     }
 }
 
@@ -59,7 +60,9 @@ impl Prefix {
     #[inline]
     fn contains(&self, addr: Addr) -> bool {
         let [high, low] = addr.words();
-        high & self.mask[0] == self.bits[0] && low & self.mask[1] == self.bits[1] && addr.is_v4() == self.v4
+        let differs = (high & self.mask[0]) ^ self.bits[0] | (low & self.mask[1]) ^ self.bits[1];
+        let is_alike = addr.is_v4() == self.v4;
+        (differs == 0) & is_alike
     }
 }
 

@@ -70,10 +70,10 @@ impl<K: Hash + Ord, V> BoundedMap<K, V> {
         }
     }
 
-    /// The value that [`BoundedMap::approach`] asked for, which need not be of the key that is meant: to ask for what it points to.
-    pub fn likely(&self, hash: u32) -> Option<&V> {
+    /// The entry that [`BoundedMap::approach`] asked for, which need not be of the key that is meant: to ask for what it points to.
+    pub fn likely(&self, hash: u32) -> Option<(&K, &V)> {
         let slot = self.index.candidate(hash)?;
-        self.entries.get(slot as usize)?.as_ref().map(|(_, value)| value)
+        self.entries.get(slot as usize)?.as_ref().map(|(key, value)| (key, value))
     }
 
     /// Updates the value of a key with this hash, made first where there is none. Gives what the closure gives, nothing where

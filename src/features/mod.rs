@@ -155,6 +155,9 @@ impl FeatureStore {
             for step in &steps {
                 self.approach_domain(step);
             }
+            for step in &steps {
+                self.follow_domain(step);
+            }
             for step in steps.drain(..) {
                 self.take(&step);
             }
@@ -230,9 +233,10 @@ impl FeatureStore {
                     self.names.approach(*hash);
                 }
             }
-            Step::Dns { host_hash, name_hash, .. } => {
+            Step::Dns { dns, host_hash, name_hash, .. } => {
                 self.hosts.approach(*host_hash);
                 self.domains.approach(*name_hash);
+                self.approach_names(dns);
             }
         }
     }
@@ -240,13 +244,17 @@ impl FeatureStore {
     /// Asks for what the entries lead to, which are there by now: the bursts of a channel, and the channel of the domain of a name.
     fn follow_up(&mut self, step: &mut Step<'_>) {
         match step {
-            Step::Flow { what: What::Exchange(_), channel: Some((_, hash)), .. } => {
-                if let Some(channel) = self.channels.likely(*hash) {
-                    channel.approach_bursts();
+            Step::Flow { what, channel: Some((_, hash)), .. } => {
+                if let Some((_, channel)) = self.channels.likely(*hash) {
+                    match what {
+                        What::Exchange(_) => channel.approach_bursts(),
+                        What::Report(_) => channel.approach_rare(),
+                    }
                 }
             }
             Step::Flow { .. } => {}
             Step::Dns { dns, name_hash, channel, .. } => {
+                self.follow_names(dns);
                 *channel = self.domain_channel(dns, *name_hash);
                 if let Some((_, hash)) = channel {
                     self.channels.expect(*hash);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::map::BoundedMap;
 use crate::addr::Addr;
+use crate::memory::prefetch_text;
 use crate::seed::Seed;
 
 type Generation = BoundedMap<(Addr, Addr), Arc<str>>;
@@ -28,14 +29,26 @@ impl NameTable {
 
     /// First step towards an update or a look-up, for many before the next step: gives the hash by which the other calls find a pair.
     pub(super) fn expect(&self, host: Addr, addr: Addr) -> u32 {
-        let hash = self.young.hash(&(host, addr));
+        let hash = self.hash(host, addr);
         self.young.expect(hash);
         hash
+    }
+
+    /// The hash by which the other calls find a pair.
+    pub(super) fn hash(&self, host: Addr, addr: Addr) -> u32 {
+        self.young.hash(&(host, addr))
     }
 
     /// Second step: asks for the entry that it most likely is.
     pub(super) fn approach(&self, hash: u32) {
         self.young.approach(hash);
+    }
+
+    /// Third step: asks for the text of its name.
+    pub(super) fn follow_up(&self, hash: u32) {
+        if let Some((_, name)) = self.young.likely(hash) {
+            prefetch_text(name);
+        }
     }
 
     /// DNS told `host` that `name` has the address `addr`.

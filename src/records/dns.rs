@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::column::Column;
 use super::row::{BadLine, Row};
 use crate::addr::Addr;
@@ -86,7 +88,7 @@ fn question_name(text: &str) -> Option<Arc<str>> {
 /// The answers of a line.
 #[derive(Default)]
 struct Answers {
-    addresses: Vec<Addr>,
+    addresses: SmallVec<[Addr; 2]>,
     /// Bytes of data that are no addresses.
     other_bytes: usize,
     /// Bytes of all records, at least.

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::addr::Addr;
 use crate::decode::app::dns_name::{Name, NameEnd, read_name, skip_name};
 use crate::decode::app::reader::Reader;
@@ -35,7 +37,7 @@ pub struct DnsMessage {
     /// Question type (IANA), 0 where there was no question or it was not captured.
     pub qtype: u16,
     /// Addresses of A and AAAA answers, at most 32.
-    pub addresses: Vec<Addr>,
+    pub addresses: SmallVec<[Addr; 2]>,
     /// Data bytes of answer records that are not addresses, as many as were captured.
     pub other_answer_bytes: u32,
     /// Whether the whole message was captured, well formed and looked at (at most 64 records are).
@@ -231,7 +233,7 @@ mod tests {
     #[test]
     fn reads_a_response() {
         let message = parse_dns(&response()).unwrap();
-        let addresses = vec![Addr::from_v4([192, 0, 2, 7]), Addr::from_v6([0x20; 16])];
+        let addresses = [Addr::from_v4([192, 0, 2, 7]), Addr::from_v6([0x20; 16])].into();
         let expected = DnsMessage {
             id: 0x1234,
             is_response: true,
