@@ -15,9 +15,11 @@ const VXLAN_LINUX: u16 = 8472;
 const GENEVE: u16 = 6081;
 
 /// Whether UDP between these ports may be a tunnel.
-pub(super) const fn is_tunnel(src_port: u16, dst_port: u16) -> bool {
-    matches!(dst_port, TEREDO | GTP_U | VXLAN | VXLAN_GPE | VXLAN_LINUX | GENEVE)
-        || matches!(src_port, TEREDO | GTP_U)
+pub(super) fn is_tunnel(src_port: u16, dst_port: u16) -> bool {
+    // Without branches: between which of them a port lies cannot be foretold.
+    let is_to = [TEREDO, GTP_U, VXLAN, VXLAN_GPE, VXLAN_LINUX, GENEVE].map(|port| dst_port == port);
+    let is_from = [TEREDO, GTP_U].map(|port| src_port == port);
+    is_to.into_iter().chain(is_from).fold(false, |is_any, is_this| is_any | is_this)
 }
 
 /// What a packet turned out to be.
