@@ -20,9 +20,9 @@ const QUEUE: usize = 8;
 /// Flows of a sweep that are settled together at most, a worker's marks more or less: bounds the events in memory.
 const SWEEP_MARKS: usize = 4;
 
-/// Shards that the calling thread keeps where there is one thread beside it. It reads, decodes and applies events too, which is about
-/// three fifths of the work that the flows are; with more threads that is its part.
-const SHARDS_KEPT: usize = SHARDS / 4;
+/// Shards that the calling thread keeps where there is one thread beside it. It reads, decodes and applies events too, which is nearly
+/// as much work as the flows are; with more threads that is its part.
+const SHARDS_KEPT: usize = SHARDS / 8;
 
 /// Packets, or flows to settle, that are worth waking other threads: fewer are done before those have begun.
 pub(super) const WORTH_WAKING: usize = 512;
