@@ -53,10 +53,8 @@ impl Events {
     /// The events of all parts in one order, which is the same however they came into parts.
     pub fn in_order(parts: &mut [Self]) -> impl Iterator<Item = FlowEvent<'_>> {
         for part in &mut *parts {
-            // Packets come in order; sweeps go by the slots of the tables.
-            if !part.places.is_sorted() {
-                part.places.sort_unstable();
-            }
+            // Each table tells its own in order, one behind the other: a stable sort is quick with such runs.
+            part.places.sort();
         }
         let mut rest: Vec<(&Self, &[Place])> =
             parts.iter().map(|part| (part, part.places.as_slice())).collect();
