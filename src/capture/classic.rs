@@ -55,6 +55,16 @@ impl Classic {
 
     /// Takes all whole records of `data` from `from` on.
     pub(super) fn walk(self, data: &[u8], from: usize, sink: &mut Sink<'_>) -> Walk {
+        match self.order {
+            ByteOrder::Little => self.walk_in(ByteOrder::Little, data, from, sink),
+            ByteOrder::Big => self.walk_in(ByteOrder::Big, data, from, sink),
+        }
+    }
+
+    /// The same in the order of the file.
+    #[expect(clippy::inline_always, reason = "a loop an order: no field asks which one it is")]
+    #[inline(always)]
+    fn walk_in(self, order: ByteOrder, data: &[u8], from: usize, sink: &mut Sink<'_>) -> Walk {
         let mut rest = data.get(from..).unwrap_or_default();
         let stop = loop {
             let Some((header, behind)) = rest.split_first_chunk::<RECORD_BYTES>() else {
@@ -63,7 +73,7 @@ impl Classic {
             let [secs, fraction, captured, wire] = header.as_chunks().0 else {
                 break Stop::Needs(RECORD_BYTES);
             };
-            let captured = self.order.u32(*captured);
+            let captured = order.u32(*captured);
             if captured > CAPTURED_MAX_BYTES {
                 break Stop::Damaged(Damage::new(
                     "oversized_record",
@@ -77,11 +87,11 @@ impl Classic {
             };
             // Programs that subtract times without a carry write negative fractions, and some write more than a
             // second: neither may move the frame further than that.
-            let fraction = i64::from(self.order.u32(*fraction).cast_signed());
+            let fraction = i64::from(order.u32(*fraction).cast_signed());
             let nanos = (fraction * self.nanos_per_unit).clamp(-NANOS_PER_SEC, NANOS_PER_SEC);
-            let ts = Timestamp::from_secs_nanos(i64::from(self.order.u32(*secs)), nanos);
+            let ts = Timestamp::from_secs_nanos(i64::from(order.u32(*secs)), nanos);
             let offset = data.len() - behind.len() + self.more_bytes;
-            sink.push(ts, offset, captured, self.order.u32(*wire), self.link);
+            sink.push(ts, offset, captured, order.u32(*wire), self.link);
             rest = next;
         };
         Walk { stopped_at: data.len() - rest.len(), stop }

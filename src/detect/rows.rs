@@ -31,6 +31,7 @@ struct Place<'a> {
     prefix: [u64; 4],
     key: &'a ChannelKey,
     channel: &'a Channel,
+    sends_out: bool,
 }
 
 /// What a view of a channel is made of.
@@ -55,11 +56,12 @@ pub(super) fn channels_of<'a>(
 ) -> Vec<Parts<'a>> {
     let Some(observed) = observed(store) else { return Vec::new() };
     let mut places = in_parts(store.channels().slots(), threads, LEAST_SLOTS, |slots| {
-        let wanted = slots
-            .iter()
-            .flatten()
-            .filter(|(key, channel)| is_wanted(key, channel) || sends_out(key, channel));
-        wanted.map(|(key, channel)| Place { prefix: key.prefix(), key, channel }).collect()
+        let place = |(key, channel): &'a (ChannelKey, Channel)| {
+            let sends_out = sends_out(key, channel);
+            let is_place = sends_out || is_wanted(key, channel);
+            is_place.then(|| Place { prefix: key.prefix(), key, channel, sends_out })
+        };
+        slots.iter().flatten().filter_map(place).collect()
     });
     places.sort_unstable_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| a.key.cmp(b.key)));
     let hosts_of_peers = hosts_of_peers(store, &places, threads);
@@ -71,12 +73,12 @@ pub(super) fn channels_of<'a>(
         let counted = Counted { hosts_of_peer, failed_of_host };
         Parts { key, channel, host, observed, counted, outflow: None, assets }
     };
-    let mut parts: Vec<Parts<'a>> = places.iter().zip(hosts_of_peers).map(of_place).collect();
+    let mut parts: Vec<Parts<'a>> = asked_ahead(&places).zip(hosts_of_peers).map(of_place).collect();
     let senders: Vec<_> = places
         .iter()
         .enumerate()
+        .filter(|(_, place)| place.sends_out && !known.covers_channel(place.key, place.channel))
         .map(|(at, place)| (at, place.key, place.channel))
-        .filter(|(_, key, channel)| sends_out(key, channel) && !known.covers_channel(key, channel))
         .collect();
     for (at, outflow) in outflows(&senders, observed) {
         if let Some(part) = parts.get_mut(at) {
@@ -92,6 +94,17 @@ impl<'a> Parts<'a> {
         let outflow = self.outflow.as_deref().copied().unwrap_or_default();
         ChannelView::new(key, channel, host, observed, counted, outflow, assets)
     }
+}
+
+/// The places in their order, which is not that in which they lie in the memory: later ones are asked for.
+fn asked_ahead<'a, 'p>(places: &'p [Place<'a>]) -> impl Iterator<Item = &'p Place<'a>> {
+    places.iter().enumerate().map(|(at, place)| {
+        if let Some(later) = places.get(at + AHEAD) {
+            prefetch(later.key, size_of::<ChannelKey>());
+            prefetch(later.channel, size_of::<Channel>());
+        }
+        place
+    })
 }
 
 /// The views of channels that `is_wanted` takes.
@@ -135,7 +148,7 @@ fn identity<'a>(key: &'a ChannelKey, channel: &'a Channel) -> Identity<'a> {
 fn hosts_of_peers(store: &FeatureStore, places: &[Place<'_>], threads: usize) -> Vec<usize> {
     let mut numbers = HashMap::with_hasher(store.seed().hasher());
     let mut peers = Vec::with_capacity(places.len());
-    for place in places {
+    for place in asked_ahead(places) {
         let next = numbers.len();
         peers.push(*numbers.entry(identity(place.key, place.channel)).or_insert(next));
     }

@@ -26,6 +26,8 @@ const BEGIN_SHARE: f64 = 1.0 / 32.0;
 const BEGIN_S: f64 = 3600.0;
 /// Share of a host's outflow that its largest channels carry between them; what is beside them is no part of it.
 const CARRIED: f64 = 0.9;
+/// Channels between the one that is looked at and the one whose volume is asked for.
+const AHEAD: usize = 8;
 
 /// What leaves a host, as far as a channel is part of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -97,9 +99,17 @@ pub fn sends_out(key: &ChannelKey, channel: &Channel) -> bool {
 }
 
 /// The outflows of channels that send out, by the place that each is given with.
-pub fn outflows(senders: &[(usize, &ChannelKey, &Channel)], observed: Observed) -> Vec<(usize, Outflow)> {
-    let mut uploads: Vec<Upload<'_>> =
-        senders.iter().map(|&(index, key, channel)| Upload::of(index, key, channel, observed)).collect();
+pub fn outflows<'a>(
+    senders: &[(usize, &'a ChannelKey, &'a Channel)],
+    observed: Observed,
+) -> Vec<(usize, Outflow)> {
+    let upload = |(nth, &(index, key, channel)): (usize, &(usize, &'a ChannelKey, &'a Channel))| {
+        if let Some((_, _, later)) = senders.get(nth + AHEAD) {
+            later.approach_rare();
+        }
+        Upload::of(index, key, channel, observed)
+    };
+    let mut uploads: Vec<Upload<'_>> = senders.iter().enumerate().map(upload).collect();
     uploads.sort_unstable_by_key(|upload| (upload.destination, upload.host, upload.index));
     let length = observed.last - observed.first;
     let begin_s = (length >= LEAST_OBSERVED).then(|| (length.as_secs_f64() * BEGIN_SHARE).max(BEGIN_S));
