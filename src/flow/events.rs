@@ -14,17 +14,16 @@ pub struct Events {
 }
 
 /// Where an event stands in the order of all, and where it lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 struct Place {
-    /// Ordinal, in the whole input, of the packet that caused the event; for events of a sweep, of the flow's first packet.
+    /// Ordinal, in the whole input, of the packet that caused the event; for events of a sweep, of the flow's first packet. Those of one packet, or of
+    /// one flow in a sweep, are told one after the other.
     order: u64,
-    /// Rank among events of one packet, or of one flow in a sweep.
-    sub: u16,
     kind: Kind,
     at: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 enum Kind {
     Report,
     Exchange,
@@ -54,14 +53,14 @@ impl Events {
     pub fn in_order(parts: &mut [Self]) -> impl Iterator<Item = FlowEvent<'_>> {
         for part in &mut *parts {
             // Each table tells its own in order, one behind the other: a stable sort is quick with such runs.
-            part.places.sort();
+            part.places.sort_by_key(|place| place.order);
         }
         let mut rest: Vec<(&Self, &[Place])> =
             parts.iter().map(|part| (part, part.places.as_slice())).collect();
         from_fn(move || {
             let (part, places) = rest.iter_mut().min_by_key(|(_, places)| {
                 // Parts that are at their end come last.
-                places.first().map_or((true, 0, 0), |place| (false, place.order, place.sub))
+                places.first().map_or((true, 0), |place| (false, place.order))
             })?;
             let (place, after) = places.split_first()?;
             *places = after;
@@ -79,17 +78,16 @@ impl Events {
     }
 }
 
-/// Where the events of one packet, or of one flow in a sweep, go: numbers them.
+/// Where the events of one packet, or of one flow in a sweep, go.
 pub(super) struct Emitter<'a> {
     events: &'a mut Events,
     order: u64,
-    sub: u16,
 }
 
 impl<'a> Emitter<'a> {
     #[inline]
     pub(super) fn new(events: &'a mut Events, order: u64) -> Self {
-        Self { events, order, sub: 0 }
+        Self { events, order }
     }
 
     pub(super) fn report(&mut self, report: FlowReport) {
@@ -109,8 +107,7 @@ impl<'a> Emitter<'a> {
 
     fn place(&mut self, kind: Kind, at: usize) {
         let at = u32::try_from(at).unwrap_or(u32::MAX);
-        self.events.places.push(Place { order: self.order, sub: self.sub, kind, at });
-        self.sub = self.sub.saturating_add(1);
+        self.events.places.push(Place { order: self.order, kind, at });
     }
 }
 
