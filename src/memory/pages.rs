@@ -1,6 +1,7 @@
 //! Pages of memory.
 
 /// Bytes of a page, as small as they come.
+#[cfg(target_os = "linux")]
 const PAGE: usize = 4 << 10;
 /// Bytes of a huge page.
 const HUGE: usize = 2 << 20;
@@ -9,16 +10,7 @@ const HUGE: usize = 2 << 20;
 /// pages of 4 KiB nearly each costs a walk through the page tables too. Where the kernel has no such pages, nothing changes.
 #[cfg(target_os = "linux")]
 pub(crate) fn ask_for_huge_pages<T>(values: &mut Vec<T>) {
-    let (begin, bytes) = (values.as_mut_ptr(), values.capacity() * size_of::<T>());
-    let skipped = begin.addr().next_multiple_of(HUGE) - begin.addr();
-    let whole = bytes.saturating_sub(skipped) / HUGE * HUGE;
-    if whole > 0 {
-        #[expect(unsafe_code, reason = "no safe form of madvise(2)")]
-        // SAFETY: the pages are all of the vector's own memory, and advice changes nothing that lies in them.
-        unsafe {
-            libc::madvise(begin.wrapping_byte_add(skipped).cast(), whole, libc::MADV_HUGEPAGE);
-        }
-    }
+    advise(values.as_mut_ptr(), values.capacity() * size_of::<T>(), HUGE, libc::MADV_HUGEPAGE);
 }
 
 /// Has the kernel make memory ready for so many values more, as far as a vector has reserved it: it is going to be written right away, and page by page, as it is
@@ -27,14 +19,19 @@ pub(crate) fn ask_for_huge_pages<T>(values: &mut Vec<T>) {
 pub(crate) fn make_ready<T>(values: &mut Vec<T>, more: usize) {
     let free = values.spare_capacity_mut();
     let free = free.get_mut(..more).unwrap_or_default();
-    let (begin, bytes) = (free.as_mut_ptr(), size_of_val(free));
-    let skipped = begin.addr().next_multiple_of(PAGE) - begin.addr();
-    let whole = bytes.saturating_sub(skipped) / PAGE * PAGE;
+    advise(free.as_mut_ptr(), size_of_val(free), PAGE, libc::MADV_POPULATE_WRITE);
+}
+
+/// Gives the kernel advice that changes nothing that lies in them on the whole pages of some memory, which is a vector's own.
+#[cfg(target_os = "linux")]
+fn advise<T>(begin: *mut T, bytes: usize, page: usize, advice: libc::c_int) {
+    let skipped = begin.addr().next_multiple_of(page) - begin.addr();
+    let whole = bytes.saturating_sub(skipped) / page * page;
     if whole > 0 {
         #[expect(unsafe_code, reason = "no safe form of madvise(2)")]
-        // SAFETY: the pages are all of the vector's own memory, and nothing lies in them yet.
+        // SAFETY: the pages are all of one vector's memory, which its caller has borrowed, and both kinds of advice leave what lies in them as it is.
         unsafe {
-            libc::madvise(begin.wrapping_byte_add(skipped).cast(), whole, libc::MADV_POPULATE_WRITE);
+            libc::madvise(begin.wrapping_byte_add(skipped).cast(), whole, advice);
         }
     }
 }
