@@ -215,7 +215,8 @@ impl Endpoint {
 
     /// Takes a segment of `end` without control flags that begins where the last one ended, and acknowledges no more of `peer` than
     /// was seen; whether it is one, and whether it is the first of `end` with data, or without, which `may_be_first`. No number may wrap.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "what most packets do")]
+    #[inline(always)]
     pub(super) fn go_on(
         end: &mut Self,
         peer: &mut Self,

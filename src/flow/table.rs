@@ -171,6 +171,7 @@ impl FlowTable {
     }
 
     /// Counts a packet that is not of the flow where it was expected, or whose flow ended before it.
+    #[inline(never)]
     fn update_other(&mut self, arrival: &Arrival<'_>, out: &mut Emitter<'_>) {
         let packet = arrival.packet;
         let found = self.slots.find(packet, arrival.hash);

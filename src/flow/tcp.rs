@@ -81,7 +81,7 @@ impl Tcp {
     /// Takes the next segment if it is the usual one, without flags but ACK and in order, from a side that is open to one that was heard: whether
     /// it did. Does what [`Tcp::update`] would do with it in a flow without holes, which is to move two numbers, and at the first of its kind
     /// to give a letter.
-    #[inline]
+    #[inline(always)]
     pub(super) fn go_on(&mut self, from: Direction, packet: &Packet, history: &mut Letters) -> bool {
         const CONTROLS: u8 = TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST | TcpFlags::ACK;
         let (end, peer) = self.sides(from);

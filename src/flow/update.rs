@@ -10,6 +10,8 @@ use crate::flow::tcp::Payload;
 use crate::flow::{app, exchange};
 
 /// Counts a packet that came from one side to its flow. Its payload lies in `data`.
+#[expect(clippy::inline_always, reason = "a call for every packet costs a tenth of what most of them do")]
+#[inline(always)]
 pub(super) fn count(
     flow: &mut FlowMut<'_>,
     from: Direction,
@@ -50,7 +52,8 @@ fn count_payload(
 
 /// Counts a packet of the usual kind, which goes on with what its flow is about and changes nothing but numbers; whether it is one. Does
 /// what [`count_any`] would do with it.
-#[inline]
+#[expect(clippy::inline_always, reason = "what most packets do")]
+#[inline(always)]
 fn count_usual(flow: &mut FlowMut<'_>, from: Direction, packet: &Packet) -> bool {
     let is_odd = flow.hot.has(Hot::HOLES) | packet.headless | packet.bad_checksum;
     if is_odd || flow.hot.is_burst_over(packet.ts) {
@@ -73,6 +76,7 @@ fn count_usual(flow: &mut FlowMut<'_>, from: Direction, packet: &Packet) -> bool
 }
 
 /// Counts any packet, but for its payload; says what that is worth.
+#[inline(never)]
 fn count_any(flow: &mut FlowMut<'_>, from: Direction, packet: &Packet, out: &mut Emitter<'_>) -> Payload {
     // Of UDP, the line of the stream is not asked for.
     let was_closed = packet.proto == proto::TCP
@@ -158,6 +162,7 @@ pub(super) fn end_burst(flow: &mut FlowMut<'_>, out: &mut Emitter<'_>) {
 }
 
 /// Looks at payload of TCP or UDP.
+#[inline(never)]
 fn read_payload(
     flow: &mut FlowMut<'_>,
     from: Direction,
