@@ -1,14 +1,25 @@
 //! IP addresses as they travel the data path: 16 bytes, IPv4 in its IPv6-mapped form.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
 /// An IPv4 or IPv6 address. IPv4 is held IPv4-mapped (RFC 4291, section 2.5.5.2), so that every
 /// address is compared and hashed as two machine words.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Addr([u64; 2]);
+
+/// Word by word: an array would be hashed as a slice of bytes of some length.
+impl Hash for Addr {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self([high, low]) = *self;
+        state.write_u64(high);
+        state.write_u64(low);
+    }
+}
 
 const V4_PREFIX: u64 = 0x0000_ffff_0000_0000;
 

@@ -19,7 +19,9 @@ const TEXT_MAX: usize = 21;
 
 /// 96 bits that name a flow: the same for the same seed, ends and start.
 pub fn uid_of(seed: Seed, key: &FlowKey, first: Timestamp) -> u128 {
-    let half = |n: u8| u128::from(seed.hash_of(&(key, first, n)));
+    // As arrays, whichever way addresses are hashed elsewhere: the names of flows stay.
+    let ends = (key.orig.words(), key.resp.words(), key.orig_port, key.resp_port, key.proto);
+    let half = |n: u8| u128::from(seed.hash_of(&(ends, first, n)));
     (half(0) << 32 | half(1) >> 32) & ((1 << 96) - 1)
 }
 
