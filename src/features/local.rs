@@ -1,5 +1,7 @@
 //! Which addresses are monitored.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 
 use crate::addr::Addr;
@@ -7,15 +9,15 @@ use crate::addr::Addr;
 /// The monitored networks (`--local`): hosts in them get rows, scores and findings.
 #[derive(Clone, Debug)]
 pub struct LocalNetworks {
-    nets: Vec<Prefix>,
+    v4: Vec<Prefix<u32>>,
+    v6: Vec<Prefix<u128>>,
 }
 
-/// A network as masks over the words of an address.
+/// A network as a mask over the bits of an address.
 #[derive(Clone, Copy, Debug)]
-struct Prefix {
-    v4: bool,
-    mask: [u64; 2],
-    bits: [u64; 2],
+struct Prefix<T> {
+    mask: T,
+    bits: T,
 }
 
 /// Private (RFC 1918), link-local (RFC 3927, RFC 4291) and unique-local (RFC 4193) ranges.
@@ -24,51 +26,44 @@ const DEFAULT: [&str; 6] =
 
 impl Default for LocalNetworks {
     fn default() -> Self {
-        Self { nets: DEFAULT.iter().filter_map(|net| net.parse().ok()).map(Prefix::of).collect() }
+        Self::of(DEFAULT.iter().filter_map(|net| net.parse().ok()))
     }
 }
 
 impl LocalNetworks {
     /// The given networks; the default ranges where there are none.
     pub fn new(nets: &[IpNet]) -> Self {
-        if nets.is_empty() {
-            Self::default()
-        } else {
-            Self { nets: nets.iter().copied().map(Prefix::of).collect() }
-        }
+        if nets.is_empty() { Self::default() } else { Self::of(nets.iter().copied()) }
     }
 
-    /// Whether the address is monitored.
+    fn of(nets: impl Iterator<Item = IpNet>) -> Self {
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for net in nets {
+            match net {
+                IpNet::V4(net) => {
+                    v4.push(Prefix { mask: net.netmask().to_bits(), bits: net.network().to_bits() });
+                }
+                IpNet::V6(net) => {
+                    v6.push(Prefix { mask: net.netmask().to_bits(), bits: net.network().to_bits() });
+                }
+            }
+        }
+        Self { v4, v6 }
+    }
+
+    /// Whether the address is monitored. IPv4-mapped addresses are those of IPv4, and in no network of IPv6.
     #[inline]
     pub fn contains(&self, addr: Addr) -> bool {
-        // All are asked: which one it is cannot be foretold, and a wrong guess of the processor costs more.
-        self.nets.iter().fold(false, |is_in, net| is_in | net.contains(addr))
+        // All networks are asked: which one it is cannot be foretold, and a wrong guess of the processor costs more.
+        match addr.to_ip() {
+            IpAddr::V4(ip) => {
+                self.v4.iter().fold(false, |is_in, net| is_in | (ip.to_bits() & net.mask == net.bits))
+            }
+            IpAddr::V6(ip) => {
+                self.v6.iter().fold(false, |is_in, net| is_in | (ip.to_bits() & net.mask == net.bits))
+            }
+        }
     }
-}
-
-impl Prefix {
-    fn of(net: IpNet) -> Self {
-        let v4 = matches!(net, IpNet::V4(_));
-        // IPv4 lies in the last 32 bits of the mapped form.
-        let len = u32::from(net.prefix_len()) + if v4 { 96 } else { 0 };
-        let mask = u128::MAX.checked_shl(128 - len).unwrap_or(0);
-        let [high, low] = Addr::from(net.network()).words();
-        let mask = words(mask);
-        Self { v4, mask, bits: [high & mask[0], low & mask[1]] }
-    }
-
-    #[inline]
-    fn contains(&self, addr: Addr) -> bool {
-        let [high, low] = addr.words();
-        let differs = (high & self.mask[0]) ^ self.bits[0] | (low & self.mask[1]) ^ self.bits[1];
-        let is_alike = addr.is_v4() == self.v4;
-        (differs == 0) & is_alike
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the two halves")]
-const fn words(n: u128) -> [u64; 2] {
-    [(n >> 64) as u64, n as u64]
 }
 
 /// Whether an address can be one host: not multicast, broadcast or unspecified.
@@ -85,8 +80,6 @@ pub fn is_unicast(addr: Addr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
-
     use super::*;
 
     use proptest::prelude::*;
