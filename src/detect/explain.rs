@@ -204,7 +204,7 @@ fn domain<'a>(view: &'a ChannelView<'_>) -> &'a str {
 fn rhythm(view: &ChannelView<'_>) -> String {
     let channel = view.channel;
     let inside = channel.inner_bursts * 2 > channel.activities;
-    match (inside, view.inner_regularity, view.regularity) {
+    match (inside, view.inner_regularity(), view.regularity) {
         (true, Some(r), _) => format!(
             "inside open connections a message every {} ± {:.0} %, {} times",
             duration(r.interval_s),

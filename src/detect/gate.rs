@@ -119,7 +119,7 @@ fn c2_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
         && channel.peer_driven * 10 >= channel.inner_bursts * 7
         && channel.traffic.payload_out > channel.traffic.payload_in;
     let long = answered && channel.longest.as_secs_f64() >= LONG_CONNECTION_S;
-    if drives && !(paced && view.inner_regularity.is_none()) {
+    if drives && !(paced && view.inner_regularity().is_none()) {
         Some(Behaviour::Interactive)
     } else if long && channel.flows <= 3 {
         Some(Behaviour::LongConnection)

@@ -39,7 +39,11 @@ pub(super) fn in_parts<'a, T: Sync, R: Send>(
         done
     });
     done.sort_unstable_by_key(|(number, _)| *number);
-    done.into_iter().flat_map(|(_, run)| run).collect()
+    let mut all = Vec::with_capacity(done.iter().map(|(_, run)| run.len()).sum());
+    for (_, run) in &mut done {
+        all.append(run);
+    }
+    all
 }
 
 #[cfg(test)]

@@ -1,5 +1,10 @@
 //! Statistics of points in time: how regular, and how sure. Pure functions over plain numbers.
 
+use smallvec::SmallVec;
+
+/// Numbers about the bursts that a channel keeps, or fewer: where there are not more, they take no allocation.
+type Numbers = SmallVec<[f64; 64]>;
+
 /// The median of the values; reorders them. Nothing where there are none.
 pub fn median(values: &mut [f64]) -> Option<f64> {
     quantile(values, 0.5)
@@ -18,7 +23,7 @@ pub fn quantile(values: &mut [f64], q: f64) -> Option<f64> {
 /// Median absolute deviation from the median, not scaled. Nothing where there are no values.
 pub fn median_absolute_deviation(values: &mut [f64]) -> Option<f64> {
     let centre = median(values)?;
-    let mut deviations: Vec<f64> = values.iter().map(|v| (v - centre).abs()).collect();
+    let mut deviations: Numbers = values.iter().map(|v| (v - centre).abs()).collect();
     median(&mut deviations)
 }
 
@@ -79,14 +84,14 @@ pub fn regularity(starts: &[f64]) -> Option<Regularity> {
     }
 }
 
-fn intervals_of(starts: &[f64]) -> Vec<f64> {
+fn intervals_of(starts: &[f64]) -> Numbers {
     starts.iter().zip(starts.iter().skip(1)).map(|(a, b)| b - a).filter(|d| *d > 0.0).collect()
 }
 
-fn merge_beats(starts: &[f64], intervals: &[f64]) -> Vec<f64> {
-    let Some(upper) = quantile(&mut intervals.to_vec(), 0.75) else { return Vec::new() };
+fn merge_beats(starts: &[f64], intervals: &[f64]) -> Numbers {
+    let Some(upper) = quantile(&mut Numbers::from_slice(intervals), 0.75) else { return Numbers::new() };
     let same_beat = BEAT_S.min(upper / 5.0);
-    let mut merged: Vec<f64> = Vec::with_capacity(starts.len());
+    let mut merged = Numbers::new();
     let mut previous = f64::NEG_INFINITY;
     for &start in starts {
         if start - previous > same_beat {
@@ -102,9 +107,9 @@ fn fit(intervals: &[f64]) -> Option<Regularity> {
     if intervals.len() < MIN_INTERVALS {
         return None;
     }
-    let median_s = median(&mut intervals.to_vec()).filter(|m| *m > 0.0)?;
+    let median_s = median(&mut Numbers::from_slice(intervals)).filter(|m| *m > 0.0)?;
     let kept = without_strays(intervals, median_s);
-    let logs: Vec<f64> = kept.iter().map(|d| d.ln()).collect();
+    let logs: Numbers = kept.iter().map(|d| d.ln()).collect();
     let whole = Fit::of(&kept, &logs, None);
     let thinned = beats_of(&kept, median_s).map(|beats| Fit::of(&kept, &logs, Some(&beats)));
     let best = thinned.filter(|thinned| thinned.evidence > whole.evidence).unwrap_or(whole);
@@ -115,11 +120,11 @@ fn fit(intervals: &[f64]) -> Option<Regularity> {
 
 /// How many beats each interval is long: the multiple of the mean beat that it is nearest to, starting from the median interval as the beat. Nothing
 /// where no beat was missed, or as many as were kept: then anything is a multiple of something.
-fn beats_of(intervals: &[f64], median_s: f64) -> Option<Vec<f64>> {
+fn beats_of(intervals: &[f64], median_s: f64) -> Option<Numbers> {
     const ROUNDS: usize = 2;
     let total: f64 = intervals.iter().sum();
     let mut beat_s = median_s;
-    let mut beats = Vec::new();
+    let mut beats = Numbers::new();
     for _ in 0..ROUNDS {
         beats = intervals.iter().map(|d| (d / beat_s).round().max(1.0)).collect();
         beat_s = total / beats.iter().sum::<f64>();
@@ -156,6 +161,10 @@ impl Fit {
         let (missed, mean_s) = (all_beats - n, total / all_beats);
         let spread = ((own_logs + all_beats * mean_s.ln() - beat_logs) / n).max(LEAST_SPREAD);
         let shape = (3.0 - spread + ((spread - 3.0).powi(2) + 24.0 * spread).sqrt()) / (12.0 * spread);
+        if shape <= 1.0 {
+            // No more regular than chance, as most channels are.
+            return Self { mean_s, shape, evidence: 0.0, missed: missed > 0.0 };
+        }
         let scale_s = mean_s / shape;
         // Most intervals are one beat.
         let ones = n - several(beats.unwrap_or_default()).count() as f64;
@@ -168,8 +177,7 @@ impl Fit {
         let of_chance = -n * (total / n).ln() - n;
         let fitted = if missed > 0.0 { 2.0 } else { 1.0 };
         let evidence = fitted_log + of_missing - of_chance - fitted * 0.5 * n.ln();
-        let evidence = if shape > 1.0 { evidence.max(0.0) } else { 0.0 };
-        Self { mean_s, shape, evidence, missed: missed > 0.0 }
+        Self { mean_s, shape, evidence: evidence.max(0.0), missed: missed > 0.0 }
     }
 }
 
@@ -180,13 +188,13 @@ fn several(beats: &[f64]) -> impl Iterator<Item = f64> {
 
 /// The intervals without those that are off the median by a factor of more than eight, where these are at most one in twenty, or one
 /// where there are fewer than twenty.
-fn without_strays(intervals: &[f64], median: f64) -> Vec<f64> {
+fn without_strays(intervals: &[f64], median: f64) -> Numbers {
     const FACTOR: f64 = 8.0;
     let usual = median / FACTOR..=median * FACTOR;
-    let kept: Vec<f64> = intervals.iter().copied().filter(|d| usual.contains(d)).collect();
+    let kept: Numbers = intervals.iter().copied().filter(|d| usual.contains(d)).collect();
     let strays = intervals.len() - kept.len();
     let few = strays * 20 <= intervals.len() || strays == 1;
-    if few && kept.len() >= MIN_INTERVALS { kept } else { intervals.to_vec() }
+    if few && kept.len() >= MIN_INTERVALS { kept } else { Numbers::from_slice(intervals) }
 }
 
 /// How alike sizes are: 1 when all are equal, 0 when their MAD reaches the median. Nothing for fewer than five values; 0 where

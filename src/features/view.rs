@@ -1,9 +1,11 @@
 //! What the features of a channel are computed from: its state, its host's, and the network's.
 
+use smallvec::SmallVec;
+
 use crate::decode::app::Service;
 use crate::decode::proto;
 use crate::features::periodicity::{MIN_INTERVALS, Regularity, regularity, size_regularity};
-use crate::features::{Assets, Channel, ChannelKey, DomainState, Host, Outflow, Peer};
+use crate::features::{Activity, Assets, Channel, ChannelKey, DomainState, Host, Outflow, Peer};
 use crate::flow::Unseen;
 use crate::time::{Span, Timestamp};
 
@@ -45,13 +47,22 @@ pub struct ChannelView<'a> {
     pub assets: &'a Assets,
     /// Regularity of all bursts.
     pub regularity: Option<Regularity>,
-    /// Regularity of bursts inside open connections.
-    pub inner_regularity: Option<Regularity>,
 }
 
 /// Whether there are bursts enough for a pace: most channels have too few.
 pub fn may_have_a_pace(channel: &Channel) -> bool {
     channel.recent.len() > MIN_INTERVALS
+}
+
+/// Regularity of those bursts that are to count.
+fn regularity_of(channel: &Channel, counts: impl Fn(&Activity) -> bool) -> Option<Regularity> {
+    if !may_have_a_pace(channel) {
+        return None;
+    }
+    let bursts = channel.recent.iter().filter(|burst| counts(burst));
+    let starts: SmallVec<[f64; 64]> =
+        bursts.map(|burst| (burst.start - channel.first_seen).as_secs_f64()).collect();
+    regularity(&starts)
 }
 
 impl<'a> ChannelView<'a> {
@@ -65,16 +76,6 @@ impl<'a> ChannelView<'a> {
         outflow: Outflow,
         assets: &'a Assets,
     ) -> Self {
-        let starts = |inner_only: bool| -> Vec<f64> {
-            let base = channel.first_seen;
-            let enough = may_have_a_pace(channel);
-            channel
-                .recent
-                .iter()
-                .filter(|b| enough && (!inner_only || !b.opens_flow))
-                .map(|b| (b.start - base).as_secs_f64())
-                .collect()
-        };
         Self {
             key,
             channel,
@@ -83,9 +84,13 @@ impl<'a> ChannelView<'a> {
             counted,
             outflow,
             assets,
-            regularity: regularity(&starts(false)),
-            inner_regularity: regularity(&starts(true)),
+            regularity: regularity_of(channel, |_| true),
         }
+    }
+
+    /// Regularity of bursts inside open connections: few ask for it.
+    pub fn inner_regularity(&self) -> Option<Regularity> {
+        regularity_of(self.channel, |burst| !burst.opens_flow)
     }
 
     fn span(&self) -> Span {
