@@ -78,6 +78,25 @@ impl FlowTables {
         Self { tables, places, dealt, due: Vec::new(), now: None }
     }
 
+    /// Moves one of the tables to others, if there is one; whether there was. No sweep may be going on.
+    pub fn give(&mut self, to: &mut Self) -> bool {
+        let (Some(table), Some(dealt)) = (self.tables.pop(), self.dealt.pop()) else { return false };
+        let place = self.tables.len();
+        for (here, there) in self.places.iter_mut().zip(&mut to.places) {
+            if *here == place {
+                (*here, *there) = (SHARDS, to.tables.len());
+            }
+        }
+        to.tables.push(table);
+        to.dealt.push(dealt);
+        true
+    }
+
+    /// Tables that are here.
+    pub fn tables(&self) -> usize {
+        self.tables.len()
+    }
+
     /// Flows held.
     pub fn len(&self) -> usize {
         self.tables.iter().map(FlowTable::len).sum()
@@ -108,6 +127,9 @@ impl FlowTables {
     /// Takes the packets of the tables' shards; leaves the others.
     pub fn process(&mut self, segment: &Segment<'_>, events: &mut Events) {
         let Self { tables, places, dealt, .. } = self;
+        if tables.is_empty() {
+            return;
+        }
         for (nth, hash) in (0..).zip(segment.hashes) {
             let place = places.get(shard(*hash)).copied().unwrap_or(SHARDS);
             if let Some(dealt) = dealt.get_mut(place) {

@@ -5,6 +5,7 @@
 //! the order of the input and is swept at the same ticks of packet time; events are sorted before they are applied. So the
 //! outcome does not depend on the number of threads.
 
+mod balance;
 mod batch;
 mod workers;
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -12,6 +13,7 @@ use crate::seed::Seed;
 use crate::thread::join;
 use crate::time::Timestamp;
 
+use super::balance::{Balance, Shift};
 use super::batch::Batch;
 
 /// Segments of packets that may wait for the slowest worker, or for their events to be applied: bounds the memory.
@@ -19,10 +21,6 @@ const QUEUE: usize = 8;
 
 /// Flows of a sweep that are settled together at most, a worker's marks more or less: bounds the events in memory.
 const SWEEP_MARKS: usize = 4;
-
-/// Shards that the calling thread keeps where there is one thread beside it. It reads, decodes and applies events too, which is nearly
-/// as much work as the flows are; with more threads that is its part.
-const SHARDS_KEPT: usize = SHARDS / 8;
 
 /// Packets, or flows to settle, that are worth waking other threads: fewer are done before those have begun.
 pub(super) const WORTH_WAKING: usize = 512;
@@ -56,10 +54,20 @@ struct Report {
     open: usize,
 }
 
+/// What there was of a request beside events, which are applied.
+#[derive(Debug, Default)]
+struct Received {
+    marks: Vec<u64>,
+    /// Whether the answers were not there yet.
+    waited: bool,
+}
+
 #[derive(Debug)]
 struct Worker {
     requests: Option<SyncSender<Request>>,
     reports: Receiver<Report>,
+    /// Whether it has found nothing to do since it was last asked whether it had.
+    idled: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -76,13 +84,15 @@ struct Pending {
 ///
 /// Every request is for all tables, and they take the requests in their order. The events of one request are applied together, so that
 /// their order does not depend on who answered. While nothing is pending all threads are idle, and the calling thread does by itself what
-/// is little work: between two ticks of a quiet link is less to do than it takes to wake another thread.
+/// is little work: between two ticks of a quiet link is less to do than it takes to wake another thread. It reads, decodes and applies events too,
+/// so it begins without tables where there are other threads, and takes some of theirs when it has to wait for them.
 #[derive(Debug)]
 pub(super) struct Workers {
-    /// The tables that are dealt to the threads, one after the other, and behind them those that the calling thread keeps, where it
-    /// keeps some. A lock is never waited for: they are the calling thread's while nothing is pending, and their worker's otherwise.
+    /// The tables of the threads, one after the other, and behind them those of the calling thread. A lock is never waited for: they are the
+    /// calling thread's while nothing is pending, and their worker's otherwise.
     tables: Vec<Arc<Mutex<FlowTables>>>,
     threads: Vec<Worker>,
+    balance: Balance,
     /// The oldest first.
     pending: VecDeque<Pending>,
     stats: Stats,
@@ -95,22 +105,18 @@ pub(super) struct Workers {
 pub(super) type Apply<'a> = &'a mut dyn FnMut(&mut [Events]);
 
 impl Workers {
-    /// With one thread all tables stay here. With more, their shards are dealt to threads beside, but for some where that is one.
+    /// With one thread all tables stay here. With more, they are dealt to the threads beside.
     pub(super) fn start(config: &Config, seed: Seed, threads: usize) -> Self {
         let beside = threads.saturating_sub(1).min(SHARDS);
-        let kept = match beside {
-            0 => SHARDS,
-            1 => SHARDS_KEPT,
-            _ => 0,
-        };
         let new = |mine: &dyn Fn(usize) -> bool| Arc::new(Mutex::new(FlowTables::new(config, seed, mine)));
-        let dealt = (0..beside).map(|worker| new(&|shard| shard >= kept && shard % beside == worker));
+        let dealt = (0..beside).map(|worker| new(&|shard| shard % beside == worker));
         let mut tables: Vec<_> = dealt.collect();
         let threads = tables.iter().map(|tables| Worker::start(Arc::clone(tables))).collect();
-        tables.extend((kept > 0).then(|| new(&|shard| shard < kept)));
+        tables.push(new(&|_| beside == 0));
         Self {
             tables,
             threads,
+            balance: Balance::default(),
             pending: VecDeque::new(),
             stats: Stats::default(),
             open: 0,
@@ -124,8 +130,27 @@ impl Workers {
         let packets = range.len();
         let beside = self.request(&Work::Process(Arc::clone(batch), range), packets);
         let ahead = if beside { QUEUE } else { 0 };
+        let mut waited = false;
         while self.pending.len() > ahead {
-            self.receive(apply);
+            waited |= self.receive(apply).waited;
+        }
+        let idled = self.threads.iter().fold(false, |idled, worker| idled | worker.has_idled());
+        if beside && let Some(shift) = self.balance.note(waited, idled) {
+            self.receive_all(apply);
+            self.shift(shift);
+        }
+    }
+
+    /// Moves a table, where there is one to be moved. Nothing is pending.
+    fn shift(&mut self, shift: Shift) {
+        let Some((own, others)) = self.tables.split_last() else { return };
+        let tables = |tables: &&Arc<Mutex<FlowTables>>| lock(tables).tables();
+        let moved = match shift {
+            Shift::Take => others.iter().max_by_key(tables).map(|from| lock(from).give(&mut lock(own))),
+            Shift::Give => others.iter().min_by_key(tables).map(|to| lock(own).give(&mut lock(to))),
+        };
+        if moved == Some(true) {
+            self.balance.shifted();
         }
     }
 
@@ -134,7 +159,7 @@ impl Workers {
         self.receive_all(apply);
         let slots = self.tables.iter().map(|tables| lock(tables).slots()).sum::<usize>();
         self.request(&Work::Sweep(now), slots / SLOTS_A_PACKET);
-        let mut marks = self.receive(apply);
+        let mut marks = self.receive(apply).marks;
         marks.sort_unstable();
         let due = self.tables.iter().map(|tables| lock(tables).due()).sum();
         let parts = marks.chunks_exact(SWEEP_MARKS).filter_map(|part| part.last().copied());
@@ -192,14 +217,19 @@ impl Workers {
         }
     }
 
-    /// Waits for the answers to the oldest pending request and applies their events. Gives their marks.
-    fn receive(&mut self, apply: Apply<'_>) -> Vec<u64> {
-        let Some(Pending { here, beside }) = self.pending.pop_front() else { return Vec::new() };
+    /// Waits for the answers to the oldest pending request and applies their events.
+    fn receive(&mut self, apply: Apply<'_>) -> Received {
+        let Some(Pending { here, beside }) = self.pending.pop_front() else { return Received::default() };
         (self.stats, self.open) = (Stats::default(), 0);
-        let (mut parts, mut marks) = (Vec::new(), Vec::new());
+        let (mut parts, mut marks, mut waited) = (Vec::new(), Vec::new(), false);
         let asked = if beside { self.threads.as_slice() } else { &[] };
-        // A worker that is gone has panicked; its panic is passed on when it is joined.
-        let others = asked.iter().map(|worker| worker.reports.recv().unwrap_or_default());
+        let others = asked.iter().map(|worker| {
+            worker.reports.try_recv().unwrap_or_else(|_| {
+                waited = true;
+                // A worker that is gone has panicked; its panic is passed on when it is joined.
+                worker.reports.recv().unwrap_or_default()
+            })
+        });
         for report in here.into_iter().chain(others) {
             self.stats += report.stats;
             self.open += report.open;
@@ -209,7 +239,7 @@ impl Workers {
         apply(&mut parts);
         parts.iter_mut().for_each(Events::clear);
         self.events.append(&mut parts);
-        marks
+        Received { marks, waited }
     }
 }
 
@@ -234,8 +264,16 @@ impl Worker {
     fn start(tables: Arc<Mutex<FlowTables>>) -> Self {
         let (requests, inbox) = sync_channel(QUEUE);
         let (outbox, reports) = channel();
+        let idled = Arc::new(AtomicBool::new(false));
+        let idles = Arc::clone(&idled);
+        let next = move || {
+            inbox.try_recv().ok().or_else(|| {
+                idles.store(true, Ordering::Relaxed);
+                inbox.recv().ok()
+            })
+        };
         let thread = std::thread::spawn(move || {
-            for request in inbox {
+            while let Some(request) = next() {
                 // The lock is given back before the answer is: whoever has it may take the tables.
                 let report = answer(&mut lock(&tables), request);
                 if outbox.send(report).is_err() {
@@ -243,7 +281,12 @@ impl Worker {
                 }
             }
         });
-        Self { requests: Some(requests), reports, thread: Some(thread) }
+        Self { requests: Some(requests), reports, idled, thread: Some(thread) }
+    }
+
+    /// Whether it has found nothing to do since this was last asked.
+    fn has_idled(&self) -> bool {
+        self.idled.swap(false, Ordering::Relaxed)
     }
 
     fn send(&self, request: Request) {

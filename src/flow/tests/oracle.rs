@@ -62,15 +62,17 @@ fn naive(packets: &[Packet]) -> Vec<(FlowKey, Timestamp, Timestamp, Counters)> {
     ended
 }
 
-/// How packets are run: by so many workers, in batches of so many packets, sweeps drained at so many ordinals.
+/// How packets are run: by so many workers, in batches of so many packets, sweeps drained at so many ordinals, and whether a table goes from one
+/// worker to another before each batch.
 #[derive(Clone, Copy, Debug)]
 struct Way {
     workers: usize,
     batch: usize,
     parts: usize,
+    moving: bool,
 }
 
-const PLAIN: Way = Way { workers: 1, batch: 64, parts: 1 };
+const PLAIN: Way = Way { workers: 1, batch: 64, parts: 1, moving: false };
 
 /// Runs packets with a sweep every 10 s; all events in order.
 fn run(packets: &[Packet], config: &Config, way: Way) -> Vec<Told> {
@@ -85,6 +87,12 @@ fn run(packets: &[Packet], config: &Config, way: Way) -> Vec<Told> {
         for packets in span.chunks(way.batch) {
             let hashes = &hashes[done..][..packets.len()];
             let segment = Segment { packets, hashes, first_ordinal: done as u64, data: &[] };
+            if way.moving
+                && let [from, .., to] = workers.as_mut_slice()
+            {
+                from.give(to);
+                workers.rotate_left(1);
+            }
             tell(&mut told, &mut workers, |tables, events| tables.process(&segment, events));
             done += packets.len();
         }
@@ -162,11 +170,17 @@ proptest! {
 
     /// Few flows fit, so that it also matters which slot a flow is in.
     #[test]
-    fn the_way_does_not_matter(draws in draws(), batch in 1_usize..100, workers in 1_usize..=SHARDS, parts in 1_usize..9) {
+    fn the_way_does_not_matter(
+        draws in draws(),
+        batch in 1_usize..100,
+        workers in 1_usize..=SHARDS,
+        parts in 1_usize..9,
+        moving: bool,
+    ) {
         let packets = packets(&draws);
         let config = Config { max_flows: 2 * SHARDS, ..Config::default() };
         let expected = format!("{:?}", run(&packets, &config, PLAIN));
-        prop_assert_eq!(format!("{:?}", run(&packets, &config, Way { workers, batch, parts })), expected);
+        prop_assert_eq!(format!("{:?}", run(&packets, &config, Way { workers, batch, parts, moving })), expected);
     }
 
     /// The steps in which the pipeline ends many flows change nothing.
