@@ -135,10 +135,18 @@ impl Workers {
             waited |= self.receive(apply).waited;
         }
         let idled = self.threads.iter().fold(false, |idled, worker| idled | worker.has_idled());
-        if beside && let Some(shift) = self.balance.note(waited, idled) {
+        if beside
+            && let Some(shift) = self.balance.note(waited, idled)
+            && (shift == Shift::Take || self.keeps_some())
+        {
             self.receive_all(apply);
             self.shift(shift);
         }
+    }
+
+    /// Whether the calling thread has tables.
+    fn keeps_some(&self) -> bool {
+        self.tables.last().is_some_and(|own| lock(own).tables() > 0)
     }
 
     /// Moves a table, where there is one to be moved. Nothing is pending.
