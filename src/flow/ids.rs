@@ -143,6 +143,10 @@ mod tests {
         assert_ne!(uid_1, uid_of(Seed(1), &flow, Timestamp::from_nanos(8)));
         let text = uid_text(uid_1);
         assert!(text.len() == 18 && text.starts_with('C') && text.chars().all(|c| c.is_ascii_alphanumeric()));
+        // What was written earlier is found again.
+        let flow = key("192.168.44.17", 60_554, "203.0.113.45", 443, 6);
+        let known = uid_of(Seed(1), &flow, Timestamp::from_nanos(1_773_129_641_232_635_000));
+        assert_eq!(uid_text(known), "C0c7dDITTyO5oiEwd4");
         assert_eq!(uid_text(0), "C00000000000000000");
         assert_eq!(uid_text(61 * 62 + 10), "C000000000000000zA");
     }

@@ -1,10 +1,13 @@
 //! What is known of one connection: Zeek's `conn.log` row before formatting.
 
+use std::num::NonZeroU128;
 use std::sync::Arc;
 
 use crate::addr::Addr;
 use crate::decode::app::AppInfo;
 use crate::decode::{Direction, Packet, proto};
+use crate::flow::uid_of;
+use crate::seed::Seed;
 use crate::time::Timestamp;
 
 /// The two ends and the protocol, originator first.
@@ -238,8 +241,8 @@ impl History {
 pub struct FlowRecord {
     /// The ends, originator first.
     pub key: FlowKey,
-    /// Zeek-style unique id: a hash of seed, key and start, or what a log says (text made on output by `uid_text`).
-    pub uid: u128,
+    /// The unique id that a log says. Of connections in packets few are asked for theirs, so it is made then: see [`FlowRecord::uid`].
+    pub told_uid: Option<NonZeroU128>,
     /// First packet.
     pub first: Timestamp,
     /// Last packet.
@@ -272,6 +275,11 @@ pub struct FlowRecord {
 }
 
 impl FlowRecord {
+    /// Zeek-style unique id: what a log says, or a hash of seed, key and start ([`uid_of`]). [`crate::flow::uid_text`] writes it.
+    pub fn uid(&self, seed: Seed) -> u128 {
+        self.told_uid.map_or_else(|| uid_of(seed, &self.key, self.first), NonZeroU128::get)
+    }
+
     /// Whether the connection began before our eyes: not one of TCP of which no SYN was seen. What it said at its begin (TLS server
     /// name, the DNS answer before it) is only known then.
     pub fn begin_seen(&self) -> bool {

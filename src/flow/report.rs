@@ -2,18 +2,12 @@
 
 use crate::flow::compact::Letters;
 use crate::flow::lines::{FlowMut, Hot, Transport};
-use crate::flow::{FlowRecord, FlowReport, ReportPhase, ids, state};
-use crate::seed::Seed;
+use crate::flow::{FlowRecord, FlowReport, ReportPhase, state};
 use crate::time::Timestamp;
 
 /// Reports a flow. Where the flow goes on, `at` is when, and the next report counts from here.
-pub(super) fn of(
-    flow: &mut FlowMut<'_>,
-    phase: ReportPhase,
-    at: Option<Timestamp>,
-    seed: Seed,
-) -> FlowReport {
-    let record = record(flow, seed);
+pub(super) fn of(flow: &mut FlowMut<'_>, phase: ReportPhase, at: Option<Timestamp>) -> FlowReport {
+    let record = record(flow);
     let (reported, app_reported) =
         flow.rare().map_or((None, false), |rare| (rare.reported, rare.app_reported));
     let new = reported.map_or(record.counters, |(_, counters)| record.counters.since(&counters));
@@ -30,13 +24,12 @@ pub(super) fn of(
     FlowReport { phase, first: reported.is_none(), record, app_is_new, new }
 }
 
-fn record(flow: &FlowMut<'_>, seed: Seed) -> FlowRecord {
+fn record(flow: &FlowMut<'_>) -> FlowRecord {
     let (hot, rare) = (&flow.hot, flow.rare());
     let (key, counters) = (flow.key(), flow.counters());
     let history = flow.stream.history.history(rare.map_or_else(Letters::default, |rare| rare.earlier));
     let mut record = FlowRecord {
         key,
-        uid: ids::uid_of(seed, &key, hot.first),
         first: hot.first,
         last: hot.last,
         counters,

@@ -57,7 +57,6 @@ pub(super) struct Due {
 pub(super) struct FlowTable {
     interim: Span,
     timeouts: Timeouts,
-    seed: Seed,
     slots: Slots,
     room: WaitingRoom,
     hand: u32,
@@ -70,7 +69,6 @@ impl FlowTable {
         Self {
             interim: config.interim,
             timeouts: Timeouts::new(config),
-            seed,
             slots: Slots::new((config.max_flows / SHARDS).max(1), FlowHasher::new(seed)),
             room: WaitingRoom { places: WAITING_FLOWS, turned_away: 0 },
             hand: 0,
@@ -305,7 +303,7 @@ impl FlowTable {
         let key = flow.key();
         end_burst(&mut flow, out);
         flow.conclude(&mut self.room);
-        out.report(report::of(&mut flow, ReportPhase::Final(reason), None, self.seed));
+        out.report(report::of(&mut flow, ReportPhase::Final(reason), None));
         self.stats.count_end(reason);
         self.slots.remove(slot, &key);
     }
@@ -345,7 +343,7 @@ impl FlowTable {
             end_burst(&mut flow, out);
         }
         if is_report_due {
-            out.report(report::of(&mut flow, ReportPhase::Interim, Some(now), self.seed));
+            out.report(report::of(&mut flow, ReportPhase::Interim, Some(now)));
             self.stats.interim_reports += 1;
         }
     }

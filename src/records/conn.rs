@@ -46,7 +46,7 @@ pub(super) fn flow(row: &Row<'_>, seed: Seed) -> Result<FlowRecord, BadLine> {
         // Zeek gives no bytes of payload for connections of no length, though it knows them.
         payload_expected: duration.is_some(),
     };
-    Ok(facts.flow(seed))
+    Ok(facts.flow())
 }
 
 fn key(row: &Row<'_>) -> Result<FlowKey, BadLine> {

@@ -1,8 +1,9 @@
 //! What a source tells of a connection, and the flow that this makes: what is not told is unseen, not zero.
 
+use std::num::NonZeroU128;
+
 use crate::decode::proto;
-use crate::flow::{ConnState, Counters, FlowKey, FlowRecord, History, Unseen, uid_of};
-use crate::seed::Seed;
+use crate::flow::{ConnState, Counters, FlowKey, FlowRecord, History, Unseen};
 use crate::time::Timestamp;
 
 /// Bytes of an Ethernet header.
@@ -41,7 +42,7 @@ pub(super) struct Side {
 
 impl Facts {
     /// The flow.
-    pub(super) fn flow(mut self, seed: Seed) -> FlowRecord {
+    pub(super) fn flow(mut self) -> FlowRecord {
         let untold = self.sides.iter().any(|side| side.packets.is_none());
         if let Some(total) = self.total_packets {
             share_packets(&mut self.sides, total);
@@ -70,7 +71,7 @@ impl Facts {
         };
         FlowRecord {
             key: self.key,
-            uid: self.uid.unwrap_or_else(|| uid_of(seed, &self.key, self.first)),
+            told_uid: self.uid.and_then(NonZeroU128::new),
             first: self.first,
             last: self.last,
             counters,

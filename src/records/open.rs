@@ -21,6 +21,7 @@ pub(super) struct OpenConnections {
     young: HashSet<u128, SeedableRandomState>,
     old: HashSet<u128, SeedableRandomState>,
     forgotten: u64,
+    seed: Seed,
 }
 
 /// A connection, and what the log says of its protocols.
@@ -29,12 +30,12 @@ type Told = (FlowRecord, Option<Arc<AppInfo>>);
 impl OpenConnections {
     pub(super) fn new(seed: Seed) -> Self {
         let ended = || HashSet::with_hasher(seed.hasher());
-        Self { of: HashMap::with_hasher(seed.hasher()), young: ended(), old: ended(), forgotten: 0 }
+        Self { of: HashMap::with_hasher(seed.hasher()), young: ended(), old: ended(), forgotten: 0, seed }
     }
 
     /// A connection is told of as open. What is told last of it stands.
     pub(super) fn take(&mut self, record: FlowRecord, service: Option<Arc<AppInfo>>) {
-        let uid = record.uid;
+        let uid = record.uid(self.seed);
         if self.young.contains(&uid) || self.old.contains(&uid) {
             return;
         }
@@ -61,7 +62,7 @@ impl OpenConnections {
     /// Those that are open still, in the order of their last packets.
     pub(super) fn rest(&mut self) -> Vec<Told> {
         let mut rest: Vec<Told> = self.of.drain().map(|(_, told)| told).collect();
-        rest.sort_unstable_by_key(|(record, _)| (record.last, record.uid));
+        rest.sort_unstable_by_key(|(record, _)| (record.last, record.uid(self.seed)));
         rest
     }
 
@@ -73,11 +74,17 @@ impl OpenConnections {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU128;
+
     use super::*;
     use crate::time::Timestamp;
 
     fn record(uid: u128, last: i64) -> FlowRecord {
-        FlowRecord { uid, last: Timestamp::from_nanos(last), ..FlowRecord::default() }
+        FlowRecord {
+            told_uid: NonZeroU128::new(uid),
+            last: Timestamp::from_nanos(last),
+            ..FlowRecord::default()
+        }
     }
 
     #[test]
@@ -90,7 +97,7 @@ mod tests {
         open.ended(4);
         open.take(record(4, 10), None);
         let rest: Vec<(u128, i64)> =
-            open.rest().iter().map(|(record, _)| (record.uid, record.last.as_nanos())).collect();
+            open.rest().iter().map(|(record, _)| (record.uid(Seed(1)), record.last.as_nanos())).collect();
         assert_eq!(rest, [(3, 5), (1, 30)]);
         assert!(open.rest().is_empty());
     }

@@ -61,7 +61,7 @@ fn flows(records: &[Record]) -> Vec<&FlowRecord> {
 }
 
 fn uids(records: &[Record]) -> Vec<String> {
-    flows(records).iter().map(|flow| uid_text(flow.uid)).collect()
+    flows(records).iter().map(|flow| uid_text(flow.uid(Seed(1)))).collect()
 }
 
 fn at(dir: &TempDir, name: &str) -> PathBuf {
@@ -185,7 +185,7 @@ fn names_of_other_logs_are_joined_by_uid() {
     let dir = folder(&[("conn.log", conn_log(&lines)), ("ssl.log", ssl_log(ssl))]);
     let (records, _) = read(&[dir.path().to_owned()]);
     let app = |uid: &str| {
-        let flow = *flows(&records).iter().find(|flow| uid_text(flow.uid) == uid).unwrap();
+        let flow = *flows(&records).iter().find(|flow| uid_text(flow.uid(Seed(1))) == uid).unwrap();
         assert!(!flow.unseen.has(Unseen::NAMES));
         let app = flow.app.as_deref();
         app.map(|app| (app.service.name(), app.name.as_deref().unwrap_or_default(), app.hello_without_sni))

@@ -174,7 +174,7 @@ impl RecordTimeline {
         match entry {
             Some(Entry::Flow(record, service)) => {
                 if let Some(open) = &mut self.open {
-                    open.ended(record.uid);
+                    open.ended(record.uid(self.seed));
                 }
                 self.reorder.push(record.last, Pending::Flow(record, service));
             }
@@ -233,7 +233,8 @@ impl RecordTimeline {
             Pending::Dns(event) => return Told::Dns(event),
             Pending::Flow(record, service) => (record, service),
         };
-        record.app = match self.names.take(record.uid).map(|named| self.over(record.key.proto, named)) {
+        let named = self.names.take(record.uid(self.seed));
+        record.app = match named.map(|named| self.over(record.key.proto, named)) {
             None if service.is_none() && is_ntp(&record) => {
                 let logged_service = (!record.unseen.has(Unseen::SERVICE)).then(Arc::default);
                 Some(self.names.share(AppInfo {

@@ -126,7 +126,7 @@ impl Replay<'_> {
         let scheduled = every.is_some() || history.is_some();
         let max_flows = settings.config.flow.max_flows;
         Ok(Watcher {
-            flows: FlowFile::create(outputs.flows.as_deref())?,
+            flows: FlowFile::create(outputs.flows.as_deref(), self.settings.seed)?,
             rita: (outputs.channels.is_some() || outputs.rita.is_some())
                 .then(|| RitaPairs::new(settings.config.pipeline().local)),
             hosts: outputs.hosts.is_some() || outputs.report.is_some(),

@@ -9,7 +9,6 @@ use crate::decode::{TcpFlags, proto};
 use crate::flow::{Config, ConnState, Counters, FlowKey, FlowRecord, History, Unseen, server_is_first};
 use crate::records::facts::{Facts, Side, is_ntp};
 use crate::records::flags;
-use crate::seed::Seed;
 use crate::time::{Span, Timestamp};
 
 /// Beyond the length of a piece, how long the next one may take to be told.
@@ -170,7 +169,7 @@ impl Conversation {
     }
 
     /// The flow so far. Who began it is decided with the first report.
-    pub(super) fn record(&mut self, seed: Seed) -> FlowRecord {
+    pub(super) fn record(&mut self) -> FlowRecord {
         let from_second = *self.from_second.get_or_insert(second_began(&self.key, &self.sides));
         let [mut orig, mut resp] = self.sides;
         if from_second {
@@ -195,7 +194,7 @@ impl Conversation {
             history: History::default(),
             payload_expected: true,
         };
-        let mut record = facts.flow(seed);
+        let mut record = facts.flow();
         record.unseen = record.unseen.or(Unseen::SERVICE).or(Unseen::NAMES);
         record.app =
             is_ntp(&record).then(|| Arc::new(AppInfo { service: Service::Ntp, ..AppInfo::default() }));

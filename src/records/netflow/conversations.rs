@@ -23,7 +23,6 @@ pub(super) struct Conversations {
     /// When something is due of each.
     due: BTreeSet<(Timestamp, FlowKey)>,
     config: Config,
-    seed: Seed,
     pub(super) most: usize,
     /// Latest time of any flow.
     now: Timestamp,
@@ -38,7 +37,6 @@ impl Conversations {
             of: HashMap::with_hasher(seed.hasher()),
             due: BTreeSet::new(),
             config,
-            seed,
             most: CONVERSATIONS_MAX,
             now: Timestamp::MIN,
             generation: 0,
@@ -149,7 +147,7 @@ impl Conversations {
     }
 
     fn report(&self, conversation: &mut Conversation, ended: bool, why: Option<EndReason>) -> Record {
-        let record = conversation.record(self.seed);
+        let record = conversation.record();
         let first = conversation.reported.is_none();
         let new = match &conversation.reported {
             Some((_, counters)) => record.counters.since(counters),
