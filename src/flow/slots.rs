@@ -10,9 +10,7 @@ use crate::flow::ends::WideEnds;
 use crate::flow::hash::FlowHasher;
 use crate::flow::lines::{FlowMut, Hot, Lines};
 use crate::flow::orient::orient;
-use crate::memory::{
-    LINE, Places, ask_for_huge_pages, is_worth_huge_pages, make_ready, prefetch, prefetch_at,
-};
+use crate::memory::{LINE, Places, make_ready_for_table, prefetch, prefetch_at};
 use crate::time::Timestamp;
 
 /// Groups of places of a new table.
@@ -206,10 +204,7 @@ impl Slots {
         let groups = groups.min(Places::groups_for(*capacity));
         let old = std::mem::replace(places, Places::new(groups));
         let slots = places.all().len();
-        if is_worth_huge_pages(slots * size_of::<Lines>()) {
-            ask_for_huge_pages(lines);
-        }
-        make_ready(lines, slots - lines.len());
+        make_ready_for_table(lines, slots);
         lines.resize(slots, Lines::default());
         places.take_over(
             old,

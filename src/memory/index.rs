@@ -1,6 +1,6 @@
 //! Slots by hash: where in a slab a key lies.
 
-use super::{ask_for_huge_pages, is_worth_huge_pages, make_ready, prefetch};
+use super::{make_ready_for_table, prefetch};
 
 /// Entries of a cache line.
 const WIDTH: usize = 8;
@@ -232,10 +232,7 @@ impl Index {
     fn grow(&mut self) {
         let lines = self.lines.len() * 2;
         let mut larger = Vec::with_capacity(lines);
-        if is_worth_huge_pages(lines * size_of::<Line>()) {
-            ask_for_huge_pages(&mut larger);
-        }
-        make_ready(&mut larger, lines);
+        make_ready_for_table(&mut larger, lines);
         larger.resize(lines, Line::default());
         for line in std::mem::replace(&mut self.lines, larger) {
             line.entries().for_each(|entry| self.place(entry));

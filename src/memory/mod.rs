@@ -10,6 +10,6 @@ mod places;
 mod prefetch;
 
 pub use index::Index;
-pub(crate) use pages::{ask_for_huge_pages, is_worth_huge_pages, make_ready};
+pub(crate) use pages::{ask_for_huge_pages, is_worth_huge_pages, make_ready, make_ready_for_table};
 pub use places::Places;
 pub(crate) use prefetch::{LINE, prefetch, prefetch_at, prefetch_text};

@@ -44,6 +44,14 @@ pub(crate) fn ask_for_huge_pages<T>(_values: &mut Vec<T>) {}
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn make_ready<T>(_values: &mut Vec<T>, _more: usize) {}
 
+/// Makes memory ready for a table of so many values in all, as far as a vector has reserved it, on huge pages where these serve it.
+pub(crate) fn make_ready_for_table<T>(values: &mut Vec<T>, all: usize) {
+    if is_worth_huge_pages(all * size_of::<T>()) {
+        ask_for_huge_pages(values);
+    }
+    make_ready(values, all.saturating_sub(values.len()));
+}
+
 /// Whether a table of some bytes is so large that huge pages serve it, though it may not fill them yet.
 pub(crate) const fn is_worth_huge_pages(bytes: usize) -> bool {
     bytes >= HUGE / 4
@@ -61,6 +69,7 @@ mod tests {
             ask_for_huge_pages(&mut values);
             make_ready(&mut values, capacity / 3);
             make_ready(&mut values, capacity);
+            make_ready_for_table(&mut values, capacity);
             values.resize(capacity, 9);
             assert!(
                 values.iter().enumerate().all(|(at, value)| *value == if at < capacity / 2 { 7 } else { 9 })
