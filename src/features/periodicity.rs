@@ -2,8 +2,10 @@
 
 use smallvec::SmallVec;
 
-/// Numbers about the bursts that a channel keeps, or fewer: where there are not more, they take no allocation.
-type Numbers = SmallVec<[f64; 64]>;
+use super::activity::RecentActivity;
+
+/// A number for each of the bursts that a channel keeps, or for fewer: they take no allocation.
+pub(super) type Numbers = SmallVec<[f64; RecentActivity::CAPACITY]>;
 
 /// The median of the values; reorders them. Nothing where there are none.
 pub fn median(values: &mut [f64]) -> Option<f64> {

@@ -1,10 +1,8 @@
 //! What the features of a channel are computed from: its state, its host's, and the network's.
 
-use smallvec::SmallVec;
-
 use crate::decode::app::Service;
 use crate::decode::proto;
-use crate::features::periodicity::{MIN_INTERVALS, Regularity, regularity, size_regularity};
+use crate::features::periodicity::{MIN_INTERVALS, Numbers, Regularity, regularity, size_regularity};
 use crate::features::{Activity, Assets, Channel, ChannelKey, DomainState, Host, Outflow, Peer};
 use crate::flow::Unseen;
 use crate::time::{Span, Timestamp};
@@ -60,8 +58,7 @@ fn regularity_of(channel: &Channel, counts: impl Fn(&Activity) -> bool) -> Optio
         return None;
     }
     let bursts = channel.recent.iter().filter(|burst| counts(burst));
-    let starts: SmallVec<[f64; 64]> =
-        bursts.map(|burst| (burst.start - channel.first_seen).as_secs_f64()).collect();
+    let starts: Numbers = bursts.map(|burst| (burst.start - channel.first_seen).as_secs_f64()).collect();
     regularity(&starts)
 }
 

@@ -134,6 +134,7 @@ impl Workers {
         while self.pending.len() > ahead {
             waited |= self.receive(apply).waited;
         }
+        // All are asked, since asking forgets.
         let idled = self.threads.iter().fold(false, |idled, worker| idled | worker.has_idled());
         if beside
             && let Some(shift) = self.balance.note(waited, idled)
