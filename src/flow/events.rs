@@ -3,11 +3,14 @@
 use std::iter::from_fn;
 
 use crate::flow::{DnsEvent, Exchange, FlowEvent, FlowReport};
+use crate::memory::sort_by_number;
 
 /// Events in lists by kind, whose memory serves the next stretch again: no allocation an event.
 #[derive(Debug, Default)]
 pub struct Events {
     places: Vec<Place>,
+    /// Memory to sort them with.
+    beside: Vec<Place>,
     reports: Vec<FlowReport>,
     exchanges: Vec<Exchange>,
     dns: Vec<DnsEvent>,
@@ -52,8 +55,8 @@ impl Events {
     /// The events of all parts in one order, which is the same however they came into parts.
     pub fn in_order(parts: &mut [Self]) -> impl Iterator<Item = FlowEvent<'_>> {
         for part in &mut *parts {
-            // Each table tells its own in order, one behind the other: a stable sort is quick with such runs.
-            part.places.sort_by_key(|place| place.order);
+            // Each table tells its own in order, one behind the other.
+            sort_by_number(&mut part.places, &mut part.beside, |place| place.order);
         }
         let mut rest: Vec<(&Self, &[Place])> =
             parts.iter().map(|part| (part, part.places.as_slice())).collect();

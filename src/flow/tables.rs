@@ -1,9 +1,12 @@
 //! The flow tables that one thread drives.
 
+use std::cmp::Reverse;
+
 use crate::decode::Packet;
 use crate::flow::hash::{SHARDS, shard};
 use crate::flow::table::{Arrival, Due, FlowTable};
 use crate::flow::{Config, Events, Stats};
+use crate::memory::sort_by_number;
 use crate::seed::Seed;
 use crate::time::Timestamp;
 
@@ -58,6 +61,8 @@ pub struct FlowTables {
     dealt: Vec<Vec<u32>>,
     /// What the sweep that is going on has still to do, the last in order first.
     due: Vec<Due>,
+    /// Memory to sort it with.
+    due_beside: Vec<Due>,
     /// The time of the sweep; nothing at the end of the input.
     now: Option<Timestamp>,
 }
@@ -75,7 +80,7 @@ impl FlowTables {
             tables.push(FlowTable::new(config, seed));
         }
         let dealt = vec![Vec::new(); tables.len()];
-        Self { tables, places, dealt, due: Vec::new(), now: None }
+        Self { tables, places, dealt, due: Vec::new(), due_beside: Vec::new(), now: None }
     }
 
     /// Moves one of the tables to others, if there is one; whether there was. No sweep may be going on.
@@ -155,7 +160,11 @@ impl FlowTables {
             self.due.extend(table.due(now, number));
         }
         // No two flows have their first packet in common.
-        self.due.sort_unstable_by_key(|due| std::cmp::Reverse(due.ordinal));
+        match now {
+            Some(_) => sort_by_number(&mut self.due, &mut self.due_beside, |due| !due.ordinal),
+            // As much memory again, for what is done once.
+            None => self.due.sort_unstable_by_key(|due| Reverse(due.ordinal)),
+        }
         self.due.rchunks_exact(Self::MARKED).filter_map(|part| part.first()).map(|due| due.ordinal).collect()
     }
 
