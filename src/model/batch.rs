@@ -2,6 +2,7 @@
 
 use super::forest::{Forest, Split};
 use super::order::rank;
+use super::wide::{Columns, TOGETHER, Wide};
 
 /// Rows that are taken through all trees before the next ones: few enough that they and one tree stay in the L1 cache.
 pub(super) const TILE: usize = 128;
@@ -23,6 +24,7 @@ pub(super) struct Tile<'a> {
     stride: usize,
     /// Path lengths of the known rows so far; lanes behind the last row hold no row.
     sums: Vec<[f64; LANES]>,
+    columns: Columns,
 }
 
 impl<'a> Tile<'a> {
@@ -47,7 +49,7 @@ impl<'a> Tile<'a> {
         }
         self.ranks.resize(known.next_multiple_of(LANES) * self.stride, 0);
         self.sums.clear();
-        self.sums.resize(known.div_ceil(LANES), [0.0; LANES]);
+        self.sums.resize(known.next_multiple_of(TOGETHER) / LANES, [0.0; LANES]);
     }
 
     /// Takes the known rows through all trees, in the order of the trees.
@@ -58,6 +60,11 @@ impl<'a> Tile<'a> {
             (USUAL_SLOTS, 64) => self.walk_usual::<64>(forest),
             _ => self.walk_any(forest),
         }
+    }
+
+    /// The same, many rows at once.
+    pub(super) fn walk_wide(&mut self, wide: &Wide<'_>) {
+        wide.walk(&mut self.columns, &self.ranks, self.stride, &mut self.sums);
     }
 
     /// The sum of a row's path lengths; nothing for a row with a gap.

@@ -28,6 +28,7 @@ mod score;
 mod tail;
 mod train;
 mod transform;
+mod wide;
 
 pub use artifact::{Answer, Manifest, ManifestFeature, Model, Provenance, Question, TrainingInput};
 pub use calibration::{Calibration, Calibrations};

@@ -2,6 +2,7 @@
 
 use super::batch::{TILE, Tile};
 use super::forest::{Forest, Tree};
+use super::wide::{LEAST_ROWS, Wide};
 
 impl Forest {
     /// The anomaly score of one row, in (0, 1): 2^(-E(h) / c(sample)), where h is the row's path length in a tree. About
@@ -19,11 +20,19 @@ impl Forest {
     /// nothing is known of the rest. Bit for bit the scores that [`Forest::score`] gives, whatever the number of
     /// rows: path lengths are added up in the order of the trees in both.
     pub fn score_rows(&self, rows: &[f32], out: &mut [f32]) {
+        let wide = if out.len() < LEAST_ROWS { None } else { Wide::of(self) };
+        self.score_rows_by(wide.as_ref(), rows, out);
+    }
+
+    fn score_rows_by(&self, wide: Option<&Wide<'_>>, rows: &[f32], out: &mut [f32]) {
         let mut tiles = rows.chunks(self.features() * TILE);
         let mut tile = Tile::default();
         for out in out.chunks_mut(TILE) {
             tile.fill(tiles.next().unwrap_or_default(), self.features(), out.len());
-            tile.walk(self);
+            match wide {
+                Some(wide) => tile.walk_wide(wide),
+                None => tile.walk(self),
+            }
             for (row, score) in out.iter_mut().enumerate() {
                 let sum = tile.path_sum(row).unwrap_or_else(|| self.path_sum(tile.row(row)));
                 *score = self.to_score(sum);
@@ -128,7 +137,7 @@ mod tests {
         #[test]
         fn fast_scores_are_the_naive_ones_bit_for_bit(
             // Few features and more than fit the kernels of fixed size; trees of the usual height and of others.
-            width in prop_oneof![1_usize..5, Just(32), Just(33), Just(64), Just(65)],
+            width in prop_oneof![1_usize..5, 5_usize..13, Just(32), Just(33), Just(64), Just(65)],
             sample in prop_oneof![2_usize..80, Just(200), Just(256), Just(300)],
             count in 0_usize..150,
             seed in any::<u64>(),
@@ -139,6 +148,11 @@ mod tests {
             let rows = rows(count * width, 20 * width, &mut rng);
             let mut fast = vec![-1.0; count];
             forest.score_rows(&rows, &mut fast);
+            if let Some(wide) = Wide::of(&forest) {
+                let mut many = vec![-1.0; count];
+                forest.score_rows_by(Some(&wide), &rows, &mut many);
+                prop_assert_eq!(&many, &fast);
+            }
             for (row, fast) in rows.chunks(width).zip(&fast) {
                 let naive = naive_score(&forest, row);
                 prop_assert_eq!(fast.to_bits(), naive.to_bits());
