@@ -16,7 +16,7 @@ use undercurrent::addr::Addr;
 use undercurrent::decode::app::DnsMessage;
 use undercurrent::decode::proto;
 use undercurrent::detect::{Allowlist, ChannelScore, Detector, Scores};
-use undercurrent::features::{Config, FeatureStore, LocalNetworks, RecentActivity};
+use undercurrent::features::{Config, FeatureStore, LocalNetworks, Peer, RecentActivity};
 use undercurrent::flow::{
     ConnState, Counters, DnsEvent, EndReason, Exchange, FlowEvent, FlowKey, FlowRecord, FlowReport,
     ReportPhase,
@@ -139,7 +139,7 @@ fn check(detector: &Detector, store: &FeatureStore, judged: std::ops::Range<usiz
     assert!(judged.contains(&scores.channels.len()), "{} judged", scores.channels.len());
     let clock = report(0, 0, MOST_BURSTS).record.key;
     let c2 = |row: &ChannelScore| row.verdicts.first().unwrap().score;
-    let is_clock = |row: &&ChannelScore| row.key.host == clock.orig && row.channel.address == clock.resp;
+    let is_clock = |row: &&ChannelScore| row.key.host == clock.orig && row.key.peer == Peer::Addr(clock.resp);
     let of_clock = c2(scores.channels.iter().find(is_clock).unwrap());
     let above = scores.channels.iter().filter(|row| c2(row) > of_clock).count();
     assert!(above * 1000 <= scores.channels.len(), "{above} channels above the clock");

@@ -203,7 +203,7 @@ mod tests {
         let beacon = Incident { destinations: 3, ..Incident::new(Behaviour::Beacon) };
         let flows = |incident: Incident| -> Vec<(u64, u64)> {
             let (channels, _) = alone(incident, 6);
-            let mut all: Vec<(u64, u64)> = channels.iter().map(|(_, c)| (c.flows, c.failed)).collect();
+            let mut all: Vec<(u64, u64)> = channels.iter().map(|(_, c)| (c.flows, c.failed())).collect();
             all.sort_unstable();
             all
         };

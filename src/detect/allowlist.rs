@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 
 use crate::addr::Addr;
-use crate::features::{Channel, ChannelKey, peer_name};
+use crate::features::{Channel, ChannelKey, peer_address, peer_name};
 
 /// An entry that could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +103,7 @@ impl Allowlist {
     /// Whether a channel is known to be fine.
     pub fn covers_channel(&self, key: &ChannelKey, channel: &Channel) -> bool {
         let name = peer_name(key, channel).map(|name| &**name);
-        self.covers(key.host, Some(channel.address), name, key.port)
+        self.covers(key.host, Some(peer_address(key, channel)), name, key.port)
     }
 
     /// Whether an entry covers this traffic.

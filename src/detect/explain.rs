@@ -203,22 +203,22 @@ fn domain<'a>(view: &'a ChannelView<'_>) -> &'a str {
 /// The pace of a channel: inside its connections where most of its bursts are there, else from one to the next.
 fn rhythm(view: &ChannelView<'_>) -> String {
     let channel = view.channel;
-    let inside = channel.inner_bursts * 2 > channel.activities;
+    let inside = channel.inner_bursts() * 2 > channel.activities();
     match (inside, view.inner_regularity(), view.regularity) {
         (true, Some(r), _) => format!(
             "inside open connections a message every {} ± {:.0} %, {} times",
             duration(r.interval_s),
             100.0 * r.dispersion(),
-            channel.inner_bursts
+            channel.inner_bursts()
         ),
         (_, _, Some(r)) => format!(
             "active every {} ± {:.0} %, {} times{}",
             duration(r.interval_s),
             100.0 * r.dispersion(),
-            channel.activities,
+            channel.activities(),
             if channel.traffic.payload_in == 0 && view.mostly_fails() { ", in vain" } else { "" }
         ),
-        _ => format!("active {} times, too few to tell a pace", channel.activities),
+        _ => format!("active {} times, too few to tell a pace", channel.activities()),
     }
 }
 

@@ -75,7 +75,7 @@ fn is_enough(kind: Kind, key: &ChannelKey, channel: &Channel, has_pace: bool) ->
 fn is_conversation(channel: &Channel, has_pace: bool) -> bool {
     has_pace
         || channel.longest.as_secs_f64() >= LONG_CONNECTION_S / 2.0
-        || channel.inner_bursts >= SESSION_BURSTS / 2
+        || channel.inner_bursts() >= SESSION_BURSTS / 2
 }
 
 /// Services whose very job is to repeat: a resolver is judged by the domains that are asked for, the others say too little
@@ -115,8 +115,8 @@ fn c2_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
     let paced = view.regularity.is_some_and(|r| {
         r.intervals + 1 >= BEACON_BURSTS && r.evidence() >= BEACON_EVIDENCE && r.score() >= BEACON_REGULARITY
     });
-    let drives = channel.inner_bursts >= SESSION_BURSTS
-        && channel.peer_driven * 10 >= channel.inner_bursts * 7
+    let drives = channel.inner_bursts() >= SESSION_BURSTS
+        && channel.peer_driven() * 10 >= channel.inner_bursts() * 7
         && channel.traffic.payload_out > channel.traffic.payload_in;
     let long = answered && channel.longest.as_secs_f64() >= LONG_CONNECTION_S;
     if drives && !(paced && view.inner_regularity().is_none()) {
@@ -137,10 +137,10 @@ fn c2_behaviour(view: &ChannelView<'_>) -> Option<Behaviour> {
 /// send it, and what is built to be moved from server to server does not care.
 fn is_unnamed(view: &ChannelView<'_>) -> bool {
     let channel = view.channel;
-    let comes_back = channel.activities >= UNNAMED_BURSTS && !channel.names_unseen();
-    let names_nobody = channel.hello_without_sni > 0 || channel.service == Service::Http;
+    let comes_back = channel.activities() >= UNNAMED_BURSTS && !channel.names_unseen();
+    let names_nobody = channel.hello_without_sni() > 0 || channel.service == Service::Http;
     let keeps_name_back = channel.service == Service::Tls
-        && channel.hello_without_sni * 2 > channel.flows
+        && channel.hello_without_sni() * 2 > channel.flows
         && view.port_mismatch() >= 1.0;
     comes_back && (channel.name.is_none() && names_nobody || keeps_name_back)
 }

@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 
 use crate::decode::proto;
 use crate::features::{
-    Channel, ChannelKey, ChannelView, FeatureStore, Peer as ChannelPeer, observed_range, peer_name, vector_of,
+    Channel, ChannelKey, ChannelView, FeatureStore, Peer as ChannelPeer, observed_range, peer_address,
+    peer_name, vector_of,
 };
 use crate::model::{Calibrations, Model, ModelError};
 
@@ -238,7 +239,7 @@ impl Detector {
             kind,
             host: key.host,
             peer: Peer {
-                ip: Some(channel.address),
+                ip: Some(peer_address(key, channel)),
                 name: peer_name(key, channel).map(std::string::ToString::to_string),
                 port: (key.port != 0).then_some(key.port),
                 proto: proto::name(key.proto),
@@ -287,7 +288,7 @@ fn activity_of(kind: Kind, channel: &Channel) -> Vec<u32> {
     if let (Kind::Exfil, Some(volume)) = (kind, channel.volume_out()) {
         return volume.sums().iter().map(|&sum| u32::try_from(sum).unwrap_or(u32::MAX)).collect();
     }
-    let (Kind::C2, Some(life)) = (kind, &channel.life) else { return Vec::new() };
+    let (Kind::C2, Some(life)) = (kind, channel.life()) else { return Vec::new() };
     let bins = (channel.last_seen - channel.first_seen).as_nanos() / life.bin_width().as_nanos() + 1;
     let bins = usize::try_from(bins).unwrap_or(usize::MAX);
     life.counts().iter().take(bins).map(|count| u32::from(*count)).collect()

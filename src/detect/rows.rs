@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use crate::addr::Addr;
 use crate::features::{
     Assets, Channel, ChannelKey, ChannelView, Counted, FeatureStore, Host, Observed, Outflow, observed_range,
-    outflows, peer_name, sends_out,
+    outflows, peer_address, peer_name, sends_out,
 };
 use crate::memory::prefetch;
 use crate::time::Span;
@@ -141,7 +141,7 @@ fn observed(store: &FeatureStore) -> Option<Observed> {
 }
 
 fn identity<'a>(key: &'a ChannelKey, channel: &'a Channel) -> Identity<'a> {
-    peer_name(key, channel).map_or(Identity::Addr(channel.address), |name| Identity::Name(name))
+    peer_name(key, channel).map_or(Identity::Addr(peer_address(key, channel)), |name| Identity::Name(name))
 }
 
 /// For each of some channels how many hosts talk to its peer, on whatever channel.
@@ -175,8 +175,8 @@ fn hosts_of_peers(store: &FeatureStore, places: &[Place<'_>], threads: usize) ->
 /// How many attempts of each host to reach peers outside failed, of the hosts that have such.
 fn failed_of_hosts(store: &FeatureStore, threads: usize) -> HashMap<Addr, u64> {
     let failed = in_parts(store.channels().slots(), threads, LEAST_SLOTS, |slots| {
-        let failing = slots.iter().flatten().filter(|(_, channel)| channel.failed > 0 && !channel.internal);
-        failing.map(|(key, channel)| (key.host, channel.failed)).collect()
+        let failing = slots.iter().flatten().filter(|(_, channel)| channel.failed() > 0 && !channel.internal);
+        failing.map(|(key, channel)| (key.host, channel.failed())).collect()
     });
     let mut of_hosts = HashMap::new();
     for (host, count) in failed {

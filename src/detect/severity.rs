@@ -160,13 +160,13 @@ fn corroboration(behaviour: Behaviour, view: &ChannelView<'_>) -> usize {
         );
     let cleartext = channel.service == Service::Http;
     let sends_more = !tells_as_telemetry && channel.traffic.payload_out > channel.traffic.payload_in;
-    let driven = channel.inner_bursts >= 5 && channel.peer_driven * 2 > channel.inner_bursts;
+    let driven = channel.inner_bursts() >= 5 && channel.peer_driven() * 2 > channel.inner_bursts();
     [
-        of_flows(channel.unresolved) || channel.name.is_none() && channel.begin_seen,
+        of_flows(channel.unresolved()) || channel.name.is_none() && channel.begin_seen,
         foreign_protocol || odd_port,
-        of_flows(channel.hello_without_sni) || cleartext,
+        of_flows(channel.hello_without_sni()) || cleartext,
         sends_more,
-        driven || of_flows(channel.failed),
+        driven || of_flows(channel.failed()),
     ]
     .into_iter()
     .filter(|holds| *holds)

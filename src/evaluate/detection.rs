@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Label;
 use crate::detect::Scores;
+use crate::features::Channel;
 use crate::time::{Span, Timestamp};
 
 /// The first pass that found a label.
@@ -62,7 +63,7 @@ fn detection(label: &Label, at: Timestamp, scores: &Scores) -> Detection {
     Detection {
         after_s: (at - begin).max(Span::ZERO).as_secs_f64(),
         bytes_out: named().map(|channel| channel.traffic.bytes_out).sum(),
-        bursts: named().map(|channel| channel.activities).sum(),
+        bursts: named().map(Channel::activities).sum(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::addr::Addr;
 use crate::decode::app::registered_domain;
 use crate::detect::Finding;
-use crate::features::{Channel, ChannelKey, peer_name};
+use crate::features::{Channel, ChannelKey, peer_address, peer_name};
 
 /// One peer of a label: `ip`, `ip:port`, `[v6]:port` or a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl PeerPattern {
 
     /// Whether a channel leads to this peer. An address also stands for the DNS channels through it.
     pub fn is_of_channel(&self, key: &ChannelKey, channel: &Channel) -> bool {
-        self.is(Some(channel.address), Some(key.port), peer_name(key, channel).map(|name| &**name))
+        self.is(Some(peer_address(key, channel)), Some(key.port), peer_name(key, channel).map(|name| &**name))
     }
 
     /// Whether a finding is about this peer.

@@ -7,7 +7,7 @@ use super::scorers::{Facts, ScoreSet, Scorer, detector_score, narrow, rule_score
 use super::{Label, OtherAttack};
 use crate::addr::Addr;
 use crate::detect::{ChannelScore, Finding, Kind, Scores, Severity};
-use crate::features::{Peer, peer_name};
+use crate::features::{Peer, peer_address, peer_name};
 
 /// Hosts from which their share that talks to a peer says something.
 const FEWEST_HOSTS: usize = 4;
@@ -109,7 +109,7 @@ struct Context<'a> {
 type PeerIdentity<'a> = Result<&'a str, Addr>;
 
 fn identity(row: &ChannelScore) -> PeerIdentity<'_> {
-    peer_name(&row.key, &row.channel).map(|name| &**name).ok_or(row.channel.address)
+    peer_name(&row.key, &row.channel).map(|name| &**name).ok_or_else(|| peer_address(&row.key, &row.channel))
 }
 
 /// How many monitored hosts talk to each peer.

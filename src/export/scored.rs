@@ -5,7 +5,7 @@ use super::table::{Column, ColumnKind, Schema, Value};
 use crate::decode::proto;
 use crate::detect::{ChannelScore, HostScore, Kind, Scores, features_of};
 use crate::features::rita::RitaPair;
-use crate::features::{Feature, peer_name};
+use crate::features::{Feature, peer_address, peer_name};
 
 type Fixed = (&'static str, ColumnKind, &'static str, &'static str);
 
@@ -108,7 +108,7 @@ pub fn channel_row(scored: &ChannelScore, rita: Option<RitaPair>) -> Vec<Value<'
     let traffic = &channel.traffic;
     let mut row: Vec<Value<'_>> = vec![
         key.host.into(),
-        channel.address.into(),
+        peer_address(key, channel).into(),
         peer_name(key, channel).map(|name| &**name).into(),
         key.port.into(),
         proto::name(key.proto).into(),

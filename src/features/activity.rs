@@ -1,5 +1,7 @@
 //! When a channel was active: the recent bursts one by one, and its whole life at falling resolution.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_big_array::BigArray;
 use smallvec::SmallVec;
@@ -144,6 +146,13 @@ impl LifeHistogram {
         Self { origin, log2_width: 0, counts: [0; Self::BINS] }
     }
 
+    /// Of bursts since `origin`.
+    fn of(origin: Timestamp, recent: &RecentActivity) -> Self {
+        let mut life = Self::new(origin);
+        recent.iter().for_each(|burst| life.add(burst.start));
+        life
+    }
+
     /// Counts one burst. A time before the origin counts in the first bin.
     pub fn add(&mut self, at: Timestamp) {
         let bin = self.bin_of(at);
@@ -215,6 +224,68 @@ impl LifeHistogram {
     }
 }
 
+/// When a channel was active: as long as few bursts tell it, these, and of most channels they are all there ever are.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) enum Life {
+    /// No second burst yet.
+    #[default]
+    Unknown,
+    /// Since then; the bursts that are kept tell the rest.
+    Since(Timestamp),
+    /// More bursts than [`Life::FEW`], or connections that were open for long.
+    Long(Box<LifeHistogram>),
+}
+
+impl Life {
+    /// Bursts that tell a life by themselves.
+    const FEW: usize = 8;
+
+    /// Counts a burst, which is one of the recent ones by now. `first_seen` is where a life begins that had not begun.
+    pub(super) fn add(&mut self, first_seen: Timestamp, recent: &RecentActivity, start: Timestamp) {
+        match self {
+            Self::Unknown if recent.len() > 1 => *self = Self::Since(first_seen),
+            Self::Since(origin) if recent.len() > Self::FEW => {
+                *self = Self::Long(Box::new(LifeHistogram::of(*origin, recent)));
+            }
+            Self::Unknown | Self::Since(_) => {}
+            Self::Long(life) => life.add(start),
+        }
+    }
+
+    /// Marks an open connection.
+    pub(super) fn mark(
+        &mut self,
+        first_seen: Timestamp,
+        recent: &RecentActivity,
+        from: Timestamp,
+        to: Timestamp,
+    ) {
+        let mut life = match std::mem::take(self) {
+            Self::Unknown => Box::new(LifeHistogram::new(first_seen)),
+            Self::Since(origin) => Box::new(LifeHistogram::of(origin, recent)),
+            Self::Long(life) => life,
+        };
+        life.mark(from, to);
+        *self = Self::Long(life);
+    }
+
+    /// The whole of it, where there is any.
+    pub(super) fn histogram(&self, recent: &RecentActivity) -> Option<Cow<'_, LifeHistogram>> {
+        match self {
+            Self::Unknown => None,
+            Self::Since(origin) => Some(Cow::Owned(LifeHistogram::of(*origin, recent))),
+            Self::Long(life) => Some(Cow::Borrowed(life)),
+        }
+    }
+
+    /// Asks for what [`Life::add`] will change, where it lies apart.
+    pub(super) fn approach(&self) {
+        if let Self::Long(life) = self {
+            prefetch(&**life, size_of::<LifeHistogram>());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,6 +350,30 @@ mod tests {
         let (fine, coarse) = (Span::ZERO, Span::from_secs(3600));
         assert!(life.share_active(at(23 * 3600), fine) < 0.7);
         assert!(life.share_active(at(23 * 3600), coarse) > 0.95);
+    }
+
+    #[test]
+    fn few_bursts_tell_a_life_as_its_histogram_does() {
+        let (mut recent, mut life, mut plain) = (RecentActivity::default(), Life::default(), None);
+        for (nth, secs) in
+            [7, 900, 3, 40, 5_000, 5_001, 6_000, 6_100, 6_200, 9_000, 9_500].into_iter().enumerate()
+        {
+            recent.insert(burst(secs));
+            // The fourth comes of a connection that was open for long as well.
+            life.add(at(7), &recent, at(secs));
+            let told = plain.get_or_insert_with(|| LifeHistogram::new(at(7)));
+            told.add(at(secs));
+            if nth == 9 {
+                life.mark(at(7), &recent, at(8_000), at(9_000));
+                told.mark(at(8_000), at(9_000));
+            }
+            let counts = life.histogram(&recent).map(|life| *life.counts());
+            assert_eq!(counts, (nth > 0).then_some(*told.counts()), "after {nth}");
+            assert_eq!(matches!(life, Life::Long(_)), nth >= Life::FEW, "after {nth}");
+        }
+        let mut open = Life::default();
+        open.mark(at(7), &RecentActivity::default(), at(8_000), at(9_000));
+        assert!(open.histogram(&recent).unwrap().share_active(at(9_000), Span::ZERO) < 0.2);
     }
 
     #[test]

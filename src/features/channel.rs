@@ -1,5 +1,6 @@
 //! What is remembered of one channel: a monitored host, a peer and a service.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::addr::Addr;
 use crate::decode::app::{AppInfo, Service};
 use crate::decode::proto;
-use crate::features::activity::{Activity, LifeHistogram, RecentActivity};
+use crate::features::activity::{Activity, Life, LifeHistogram, RecentActivity};
 use crate::features::dns::DomainState;
 use crate::features::volume::VolumeHistogram;
 use crate::features::{PeakBucket, Traffic};
@@ -67,6 +68,14 @@ pub fn peer_name<'a>(key: &'a ChannelKey, channel: &'a Channel) -> Option<&'a Ar
     }
 }
 
+/// The address of a peer: for a domain, where its last query went.
+pub fn peer_address(key: &ChannelKey, channel: &Channel) -> Addr {
+    match &key.peer {
+        Peer::Addr(addr) => *addr,
+        Peer::Domain(_) => channel.dns().map_or_else(Addr::default, |dns| dns.server),
+    }
+}
+
 /// ICMP echo facts, summed over the flows of the channel.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct IcmpState {
@@ -94,8 +103,6 @@ impl IcmpState {
 pub struct Channel {
     /// Name of the peer, where SNI, Host or DNS told one.
     pub name: Option<Arc<str>>,
-    /// Where the queries of a domain channel went; the address itself for others.
-    pub address: Addr,
     /// Whether the peer is monitored too.
     pub internal: bool,
     /// Whether a flow began before our eyes: a name that is missing was not said then.
@@ -110,30 +117,24 @@ pub struct Channel {
     pub traffic: Traffic,
     /// Flows reported.
     pub flows: u64,
-    /// Flows that the host began and nobody answered, or that were refused.
-    pub failed: u64,
-    /// Flows to an address for which the host had no DNS answer, while it does use DNS that is seen.
-    pub unresolved: u64,
-    /// Flows whose TLS ClientHello named no server.
-    pub hello_without_sni: u64,
     /// Sum of the durations of ended flows.
     pub total_duration: Span,
     /// The longest flow, open ones included.
     pub longest: Span,
-    /// Bursts so far, those forgotten included.
-    pub activities: u64,
-    /// Bursts inside open connections that the peer began.
-    pub peer_driven: u64,
-    /// Bursts inside open connections.
-    pub inner_bursts: u64,
     /// The most recent bursts.
     pub recent: RecentActivity,
-    /// When it was active, from the second burst on.
-    pub life: Option<Box<LifeHistogram>>,
     /// IP bytes out, the most in five minutes.
     pub peak_out: PeakBucket,
     /// What the sources of some of its flows could not see.
     pub unseen: Unseen,
+    // Counts that stop at the largest number.
+    failed: u32,
+    unresolved: u32,
+    hello_without_sni: u32,
+    activities: u32,
+    inner_bursts: u32,
+    peer_driven: u32,
+    life: Life,
     rare: Option<Box<Rare>>,
 }
 
@@ -148,10 +149,9 @@ struct Rare {
 
 impl Channel {
     /// A channel first seen at `at`.
-    pub fn new(address: Addr, internal: bool, at: Timestamp) -> Self {
+    pub fn new(internal: bool, at: Timestamp) -> Self {
         Self {
             name: None,
-            address,
             internal,
             begin_seen: false,
             service: Service::Unknown,
@@ -159,20 +159,55 @@ impl Channel {
             last_seen: at,
             traffic: Traffic::default(),
             flows: 0,
+            total_duration: Span::ZERO,
+            longest: Span::ZERO,
+            recent: RecentActivity::default(),
+            peak_out: PeakBucket::default(),
+            unseen: Unseen::NOTHING,
             failed: 0,
             unresolved: 0,
             hello_without_sni: 0,
-            total_duration: Span::ZERO,
-            longest: Span::ZERO,
             activities: 0,
-            peer_driven: 0,
             inner_bursts: 0,
-            recent: RecentActivity::default(),
-            life: None,
-            peak_out: PeakBucket::default(),
-            unseen: Unseen::NOTHING,
+            peer_driven: 0,
+            life: Life::default(),
             rare: None,
         }
+    }
+
+    /// Flows that the host began and nobody answered, or that were refused.
+    pub fn failed(&self) -> u64 {
+        self.failed.into()
+    }
+
+    /// Flows to an address for which the host had no DNS answer, while it does use DNS that is seen.
+    pub fn unresolved(&self) -> u64 {
+        self.unresolved.into()
+    }
+
+    /// Flows whose TLS ClientHello named no server.
+    pub fn hello_without_sni(&self) -> u64 {
+        self.hello_without_sni.into()
+    }
+
+    /// Bursts so far, those forgotten included.
+    pub fn activities(&self) -> u64 {
+        self.activities.into()
+    }
+
+    /// Bursts inside open connections.
+    pub fn inner_bursts(&self) -> u64 {
+        self.inner_bursts.into()
+    }
+
+    /// Bursts inside open connections that the peer began.
+    pub fn peer_driven(&self) -> u64 {
+        self.peer_driven.into()
+    }
+
+    /// When it was active, from the second burst on.
+    pub fn life(&self) -> Option<Cow<'_, LifeHistogram>> {
+        self.life.histogram(&self.recent)
     }
 
     /// IP bytes out over its life, once they are worth a chart.
@@ -243,7 +278,7 @@ impl Channel {
         let duration = record.last - record.first;
         self.longest = self.longest.max(duration);
         if duration >= LifeHistogram::open_worth_marking() {
-            self.life_mut().mark(record.first, record.last);
+            self.life.mark(self.first_seen, &self.recent, record.first, record.last);
         }
         // What is open may stay so for weeks.
         if let Some(app) = &record.app {
@@ -257,7 +292,13 @@ impl Channel {
         }
         self.total_duration =
             Span::from_nanos(self.total_duration.as_nanos().saturating_add(duration.as_nanos()));
-        self.failed += u64::from(outbound && is_failure(record));
+        self.failed = self.failed.saturating_add((outbound && is_failure(record)).into());
+    }
+
+    /// Takes how a flow met the names that DNS and TLS tell: whether none led to its address, and whether its hello kept one back.
+    pub(super) fn flow_without_name(&mut self, unresolved: bool, hello_without_sni: bool) {
+        self.unresolved = self.unresolved.saturating_add(unresolved.into());
+        self.hello_without_sni = self.hello_without_sni.saturating_add(hello_without_sni.into());
     }
 
     /// Takes by how much more the host has run ahead of the peer in a connection.
@@ -280,9 +321,7 @@ impl Channel {
     /// Asks for the bursts that are kept, where they lie apart: [`Channel::burst`] will change them.
     pub(super) fn approach_bursts(&self) {
         self.recent.approach();
-        if let Some(life) = &self.life {
-            prefetch(&**life, size_of::<LifeHistogram>());
-        }
+        self.life.approach();
     }
 
     /// Asks for what most channels lack, where this one has it.
@@ -295,19 +334,11 @@ impl Channel {
     /// Takes a burst of activity.
     pub fn burst(&mut self, burst: Activity, end: Timestamp) {
         self.see(burst.start, end);
-        self.activities += 1;
-        self.inner_bursts += u64::from(!burst.opens_flow);
-        self.peer_driven += u64::from(burst.peer_driven);
+        self.activities = self.activities.saturating_add(1);
+        self.inner_bursts = self.inner_bursts.saturating_add((!burst.opens_flow).into());
+        self.peer_driven = self.peer_driven.saturating_add(burst.peer_driven.into());
         self.recent.insert(burst);
-        if let Some(life) = &mut self.life {
-            life.add(burst.start);
-        } else if self.recent.len() > 1 {
-            // The histogram is made with the second burst: most channels never have one.
-            let starts: Vec<Timestamp> = self.recent.iter().map(|b| b.start).collect();
-            for start in starts {
-                self.life_mut().add(start);
-            }
-        }
+        self.life.add(self.first_seen, &self.recent, burst.start);
     }
 
     /// Counts bytes that were sent between two times. The histogram is made when the first of them are worth it.
@@ -336,11 +367,6 @@ impl Channel {
     fn see(&mut self, first: Timestamp, last: Timestamp) {
         self.first_seen = self.first_seen.min(first);
         self.last_seen = self.last_seen.max(last);
-    }
-
-    fn life_mut(&mut self) -> &mut LifeHistogram {
-        let origin = self.first_seen;
-        self.life.get_or_insert_with(|| Box::new(LifeHistogram::new(origin)))
     }
 }
 
@@ -375,12 +401,12 @@ mod tests {
 
     #[test]
     fn reports_add_up_and_failures_are_told() {
-        let mut channel = Channel::new(Addr::default(), false, at(100));
+        let mut channel = Channel::new(false, at(100));
         let new = Traffic { bytes_out: 50, packets_out: 1, ..Traffic::default() };
         channel.report(&record(100, 160, ConnState::S1), &new, true, false, true);
         channel.report(&record(100, 400, ConnState::SF), &new, false, true, true);
         channel.report(&record(500, 500, ConnState::S0), &new, true, true, true);
-        assert_eq!((channel.flows, channel.failed, channel.traffic.bytes_out), (2, 1, 150));
+        assert_eq!((channel.flows, channel.failed(), channel.traffic.bytes_out), (2, 1, 150));
         assert_eq!(channel.longest, Span::from_secs(300));
         assert_eq!(channel.total_duration, Span::from_secs(300));
         assert_eq!((channel.first_seen, channel.last_seen), (at(100), at(500)));
@@ -388,7 +414,7 @@ mod tests {
 
     #[test]
     fn echoes_are_counted_while_their_flow_goes_on() {
-        let mut channel = Channel::new(Addr::default(), false, at(100));
+        let mut channel = Channel::new(false, at(100));
         for (icmp_payload_changes, icmp_payload_max, ended) in [(20, 900, false), (3, 900, true)] {
             let key = FlowKey { proto: proto::ICMP, ..FlowKey::default() };
             let record = FlowRecord { key, icmp_payload_changes, icmp_payload_max, ..FlowRecord::default() };
@@ -401,7 +427,7 @@ mod tests {
 
     #[test]
     fn an_open_flow_tells_what_it_speaks() {
-        let mut channel = Channel::new(Addr::default(), false, at(100));
+        let mut channel = Channel::new(false, at(100));
         let app = AppInfo { service: Service::Tls, name: Some("a.example".into()), ..AppInfo::default() };
         let open = FlowRecord { app: Some(Arc::new(app)), ..record(100, 160, ConnState::S1) };
         channel.report(&open, &Traffic::default(), true, false, true);
@@ -411,7 +437,7 @@ mod tests {
     #[test]
     fn what_was_fetched_does_not_excuse_what_left() {
         let check = |(payload_out, payload_in), surges: &[u64], left, runs_ahead| {
-            let mut channel = Channel::new(Addr::default(), false, at(0));
+            let mut channel = Channel::new(false, at(0));
             channel.traffic = Traffic { payload_out, payload_in, ..Traffic::default() };
             for bytes in surges {
                 channel.surge(*bytes);
@@ -425,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_takes_four_cache_lines() {
-        assert!(size_of::<Channel>() <= 256, "{}", size_of::<Channel>());
+    fn a_channel_and_its_key_take_256_bytes() {
+        assert_eq!(size_of::<Option<(ChannelKey, Channel)>>(), 256);
     }
 }

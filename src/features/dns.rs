@@ -26,6 +26,8 @@ const LETTERS: usize = 26;
 /// Questions and answers under one registered domain, in a bounded number of bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DomainState {
+    /// The server that was asked or answered last.
+    pub server: Addr,
     /// Questions.
     pub queries: u64,
     /// Responses.
@@ -44,6 +46,7 @@ pub struct DomainState {
 impl Default for DomainState {
     fn default() -> Self {
         Self {
+            server: Addr::default(),
             queries: 0,
             responses: 0,
             unusual_types: 0,
@@ -130,8 +133,9 @@ impl Channel {
     pub(super) fn dns_message(&mut self, dns: &DnsEvent, labels: &str, name_hash: u64) {
         const SAME_BURST: Span = Span::from_secs(1);
         self.service = Service::Dns;
-        self.address = dns.server;
-        self.dns_mut().add(&dns.message, labels, name_hash);
+        let state = self.dns_mut();
+        state.server = dns.server;
+        state.add(&dns.message, labels, name_hash);
         let bytes = u64::from(dns.message_len);
         let mut traffic = Traffic::default();
         if dns.message.is_response {
@@ -252,7 +256,7 @@ impl FeatureStore {
         let Peer::Domain(domain) = &key.peer else { return };
         let labels = message.name.strip_suffix(&**domain).unwrap_or_default().trim_end_matches('.');
         let internal = false;
-        let make = || Channel::new(dns.server, internal, dns.ts);
+        let make = || Channel::new(internal, dns.ts);
         self.channels.update(key, *hash, make, |channel| channel.dns_message(dns, labels, name_hash));
     }
 }

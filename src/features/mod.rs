@@ -34,7 +34,7 @@ use smallvec::SmallVec;
 
 pub use activity::{Activity, LifeHistogram, RecentActivity};
 pub use asset::{Asset, Assets, Holding};
-pub use channel::{Channel, ChannelKey, IcmpState, Peer, peer_name};
+pub use channel::{Channel, ChannelKey, IcmpState, Peer, peer_address, peer_name};
 pub use dns::DomainState;
 pub use host::Host;
 pub use local::{LocalNetworks, is_unicast};
@@ -166,7 +166,7 @@ impl FeatureStore {
 
     /// Makes room where a map is nearly full: channels with the fewest bursts and the longest silence go first.
     pub fn trim(&mut self) {
-        self.channels.trim(|_, c| (c.activities.min(16), c.last_seen));
+        self.channels.trim(|_, c| (c.activities().min(16), c.last_seen));
         self.hosts.trim(|_, h| h.last_seen);
     }
 
@@ -305,12 +305,11 @@ impl FeatureStore {
             end.outbound && ended && uses_dns == Some(true) && name.is_none() && record.begin_seen();
         let keeps_name_back =
             report.app_is_new && record.app.as_ref().is_some_and(|app| app.hello_without_sni);
-        let make = || Channel::new(end.peer, end.internal, record.first);
+        let make = || Channel::new(end.internal, record.first);
         self.channels.update(key, *hash, make, |channel| {
             channel.report(record, &new, report.first, ended, end.outbound);
             channel.surge(if end.outbound { report.new.orig_surge } else { 0 });
-            channel.unresolved += u64::from(unresolved);
-            channel.hello_without_sni += u64::from(keeps_name_back);
+            channel.flow_without_name(unresolved, keeps_name_back);
             if channel.name.is_none() {
                 channel.name = name.cloned();
             }
@@ -346,7 +345,7 @@ impl FeatureStore {
             opens_flow: exchange.opens_flow,
             peer_driven: !exchange.opens_flow && exchange.initiator == peer_direction,
         };
-        let make = || Channel::new(end.peer, end.internal, exchange.start);
+        let make = || Channel::new(end.internal, exchange.start);
         self.channels.update(key, *hash, make, |channel| channel.burst(burst, exchange.end));
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::addr::Addr;
 use crate::decode::app::registered_domain;
-use crate::features::{Channel, ChannelKey, Observed, peer_name};
+use crate::features::{Channel, ChannelKey, Observed, peer_address, peer_name};
 use crate::time::Span;
 
 /// Payload left from which a channel can be part of an outflow.
@@ -138,7 +138,9 @@ pub fn outflows<'a>(
 impl<'a> Upload<'a> {
     fn of(index: usize, key: &'a ChannelKey, channel: &'a Channel, observed: Observed) -> Self {
         let destination = peer_name(key, channel)
-            .map_or(Destination::Addr(channel.address), |name| Destination::Domain(registered_domain(name)));
+            .map_or(Destination::Addr(peer_address(key, channel)), |name| {
+                Destination::Domain(registered_domain(name))
+            });
         let bytes = channel.payload_left() as f64;
         let parts = parts_of(channel, observed);
         let begins_s = (channel.first_seen - observed.first).as_secs_f64();
@@ -261,7 +263,7 @@ mod tests {
         let key =
             ChannelKey { host, peer: Peer::Addr(address), port: 443, proto: proto::TCP, outbound: true };
         let first = sent.first().map_or(0, |(second, _)| *second);
-        let mut channel = Channel::new(address, false, at(first));
+        let mut channel = Channel::new(false, at(first));
         for &(second, bytes) in sent {
             let record = FlowRecord { first: at(second), last: at(second), ..FlowRecord::default() };
             let new = Traffic { payload_out: bytes, bytes_out: bytes, ..Traffic::default() };

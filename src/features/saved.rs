@@ -63,8 +63,8 @@ impl FeatureStore {
         }
         for (key, channel) in saved.channels {
             let hash = self.channels.hash(&key);
-            let (address, internal, first) = (channel.address, channel.internal, channel.first_seen);
-            let make = || Channel::new(address, internal, first);
+            let (internal, first) = (channel.internal, channel.first_seen);
+            let make = || Channel::new(internal, first);
             self.channels.update(&key, hash, make, |place| *place = channel);
         }
         for ((host, addr), name) in saved.names {

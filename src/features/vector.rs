@@ -351,7 +351,7 @@ mod tests {
                 proto: proto::ICMP,
                 outbound: true,
             },
-            Channel::new(Addr::default(), false, at),
+            Channel::new(false, at),
             Host::default(),
         );
         let observed = Observed { first: at, last: at, hosts: 1 };

@@ -104,7 +104,7 @@ impl<'a> ChannelView<'a> {
         }
         let alive = (self.span().as_secs_f64() / observed).min(1.0);
         let pace = self.regularity.map_or(Span::ZERO, |r| Span::from_secs_f64(r.interval_s));
-        let life = self.channel.life.as_ref();
+        let life = self.channel.life();
         let active = life.map_or(0.0, |life| life.share_active(self.channel.last_seen, pace));
         alive * active
     }
@@ -149,7 +149,7 @@ impl<'a> ChannelView<'a> {
 
     /// Whether more than half of the connections failed.
     pub fn mostly_fails(&self) -> bool {
-        self.channel.failed * 2 > self.channel.flows
+        self.channel.failed() * 2 > self.channel.flows
     }
 
     /// Whether the host calls, for long and over TCP, one peer that hardly ever answers, as an implant does whose server is gone or
@@ -159,9 +159,9 @@ impl<'a> ChannelView<'a> {
         let channel = self.channel;
         self.key.proto == proto::TCP
             && self.mostly_fails()
-            && channel.failed * 2 > self.counted.failed_of_host
+            && channel.failed() * 2 > self.counted.failed_of_host
             && self.span() >= KNOCKING
-            && (channel.unresolved * 2 > channel.flows || !self.is_usual_port())
+            && (channel.unresolved() * 2 > channel.flows || !self.is_usual_port())
     }
 
     fn is_domain(&self) -> bool {
@@ -211,7 +211,7 @@ impl<'a> ChannelView<'a> {
             return flag(nameless);
         }
         let nameless = nameless && self.channel.service == Service::Http;
-        let no_sni = self.channel.hello_without_sni as f64 / self.channel.flows.max(1) as f64;
+        let no_sni = self.channel.hello_without_sni() as f64 / self.channel.flows.max(1) as f64;
         self.if_seen(Unseen::NAMES.or(Unseen::SERVICE), no_sni.min(1.0).max(flag(nameless)))
     }
 
@@ -234,15 +234,16 @@ impl<'a> ChannelView<'a> {
     /// Share of the bursts inside open connections that the peer began.
     pub(super) fn peer_driven(&self) -> f64 {
         const FEWEST_BURSTS: u64 = 5;
-        let inner = self.channel.inner_bursts;
-        let share = if inner >= FEWEST_BURSTS { self.channel.peer_driven as f64 / inner as f64 } else { 0.0 };
+        let inner = self.channel.inner_bursts();
+        let share =
+            if inner >= FEWEST_BURSTS { self.channel.peer_driven() as f64 / inner as f64 } else { 0.0 };
         self.if_seen(Unseen::PACING, share)
     }
 
     fn failed_share(&self) -> f64 {
         const FEWEST_FLOWS: u64 = 3;
         let flows = self.channel.flows;
-        if flows >= FEWEST_FLOWS { self.channel.failed as f64 / flows as f64 } else { 0.0 }
+        if flows >= FEWEST_FLOWS { self.channel.failed() as f64 / flows as f64 } else { 0.0 }
     }
 
     /// Share of the echo messages whose payload is new, or was not returned as sent.
@@ -271,7 +272,7 @@ impl<'a> ChannelView<'a> {
         if no_dns_seen || self.is_domain() || !self.key.outbound {
             return f64::NAN;
         }
-        self.channel.unresolved as f64 / self.channel.flows.max(1) as f64
+        self.channel.unresolved() as f64 / self.channel.flows.max(1) as f64
     }
 
     /// How few of the monitored hosts talk to this peer, on a logarithmic scale: 1 where it is this host alone, 0 where all do;

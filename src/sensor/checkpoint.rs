@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 /// What the file begins with.
 pub const MAGIC: [u8; 8] = *b"UCSTATE\n";
 /// Version of the body: another one for every change of a type in it.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// Bytes before the body.
 const HEADER_BYTES: usize = 8 + 4 + 8 + 32;
 /// Longest body that is read: bounds memory.

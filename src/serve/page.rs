@@ -184,7 +184,10 @@ fn channels(page: &mut Page, served: &Served, addr: Addr) {
         let channel = &scored.channel;
         let [c2, exfil] = scored.verdicts.each_ref().map(|v| score_text(v.score, v.judged));
         let name = crate::features::peer_name(&scored.key, channel);
-        let peer = name.map_or_else(|| channel.address.to_string(), ToString::to_string);
+        let peer = name.map_or_else(
+            || crate::features::peer_address(&scored.key, channel).to_string(),
+            ToString::to_string,
+        );
         let lasted: Span = channel.last_seen - channel.first_seen;
         let cells = [
             c2,

@@ -46,7 +46,7 @@ fn sums(store: &FeatureStore) -> [u64; 6] {
         store.hosts().iter().map(|(_, host)| host.flows).sum(),
         channels().map(|channel| channel.traffic.bytes_out + channel.traffic.bytes_in).sum(),
         channels().filter_map(|channel| channel.dns()).map(|dns| dns.distinct_names() + dns.queries).sum(),
-        channels().map(|channel| channel.recent.len() as u64 + channel.activities).sum(),
+        channels().map(|channel| channel.recent.len() as u64 + channel.activities()).sum(),
     ]
 }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::addr::Addr;
 use crate::decode::proto;
 use crate::detect::{Finding, Kind, Peer, Scores, finding_id};
-use crate::features::{Activity, Channel, ChannelKey, FeatureStore, Peer as ChannelPeer, peer_name};
+use crate::features::{
+    Activity, Channel, ChannelKey, FeatureStore, Peer as ChannelPeer, peer_address, peer_name,
+};
 use crate::time::{Span, Timestamp};
 
 /// Peers of the host that are shown.
@@ -72,9 +74,9 @@ pub fn details_of(findings: &[Finding], scores: &Scores, store: &FeatureStore) -
 }
 
 fn of_channel(channel: &Channel) -> Detail {
-    let life = channel.life.as_ref();
+    let life = channel.life();
     Detail {
-        life: life.map_or_else(Vec::new, |life| {
+        life: life.as_ref().map_or_else(Vec::new, |life| {
             life.bins().take_while(|(begin, _)| *begin <= channel.last_seen).collect()
         }),
         part: life.map_or(Span::ZERO, |life| life.bin_width()),
@@ -127,7 +129,7 @@ impl<'a> Surroundings<'a> {
 fn neighbour(key: &ChannelKey, channel: &Channel) -> Neighbour {
     Neighbour {
         peer: Peer {
-            ip: Some(channel.address),
+            ip: Some(peer_address(key, channel)),
             name: peer_name(key, channel).map(Arc::clone).map(|name| name.to_string()),
             port: (key.port != 0).then_some(key.port),
             proto: proto::name(key.proto),

@@ -299,7 +299,7 @@ mod tests {
             proto: proto::TCP,
             outbound: true,
         };
-        let mut channel = Channel::new(peer, false, Timestamp::default());
+        let mut channel = Channel::new(false, Timestamp::default());
         channel.name = name.map(Into::into);
         channel.service = Service::Tls;
         pairs.scores(&key, &channel).map(|scores| scores.beacon)
@@ -404,7 +404,7 @@ mod tests {
             proto: proto::TCP,
             outbound: true,
         };
-        let pair = pairs.pair(&key, &Channel::new(peer, false, Timestamp::default())).unwrap();
+        let pair = pairs.pair(&key, &Channel::new(false, Timestamp::default())).unwrap();
         assert_eq!((pair.connections, pair.bytes, pair.duration), (3, 1800, Span::from_secs(6)));
         assert_eq!(pair.scores, None, "three starts");
     }
@@ -429,7 +429,7 @@ mod tests {
             proto: proto::TCP,
             outbound: true,
         };
-        let pair = pairs.pair(&key, &Channel::new(peer, false, Timestamp::default())).unwrap();
+        let pair = pairs.pair(&key, &Channel::new(false, Timestamp::default())).unwrap();
         assert_eq!((pair.connections, pair.bytes, pair.duration), (10, 5500, Span::from_secs(7200)));
         assert_eq!(pair.scores.map(|scores| scores.beacon), before);
     }
@@ -447,7 +447,7 @@ mod tests {
             proto: proto::TCP,
             outbound: false,
         };
-        let channel = Channel::new(Addr::from_v4([10, 0, 0, 1]), false, Timestamp::default());
+        let channel = Channel::new(false, Timestamp::default());
         assert_eq!(pairs.scores(&key, &channel).map(|scores| scores.beacon), Some(1.0));
     }
 }
