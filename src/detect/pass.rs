@@ -25,6 +25,8 @@ use super::{
 
 /// Rows that are worth the start of a thread.
 const LEAST_ROWS: usize = 1024;
+/// Rows that are scored together.
+const ROWS_AT_ONCE: usize = 4096;
 /// Findings that are, since each is explained.
 const LEAST_FINDINGS: usize = 64;
 
@@ -136,9 +138,24 @@ impl Detector {
         scores
     }
 
-    /// The verdicts on rows; those that are not asked for are left blank.
+    /// The verdicts on rows; those that are not asked for are left blank. Rows are taken so many at a time that what they are scored by stays in the cache.
     fn verdicts(&self, kind: Kind, rows: &[ChannelView<'_>], scope: Scope) -> Vec<Verdict> {
         let benign = self.benign(kind, rows);
+        let mut verdicts = Vec::with_capacity(rows.len());
+        for rows in rows.chunks(ROWS_AT_ONCE) {
+            verdicts.extend(self.verdicts_beside(benign, kind, rows, scope));
+        }
+        verdicts
+    }
+
+    /// The verdicts on a few thousand rows, beside benign ones.
+    fn verdicts_beside(
+        &self,
+        benign: &Calibrations,
+        kind: Kind,
+        rows: &[ChannelView<'_>],
+        scope: Scope,
+    ) -> Vec<Verdict> {
         let features = features_of(kind);
         let mut verdicts: Vec<Verdict> = rows
             .iter()

@@ -55,15 +55,19 @@ pub(super) fn channels_of<'a>(
     is_wanted: impl Fn(&ChannelKey, &Channel) -> bool + Sync,
 ) -> Vec<Parts<'a>> {
     let Some(observed) = observed(store) else { return Vec::new() };
+    let by_key = |a: &Place<'_>, b: &Place<'_>| a.prefix.cmp(&b.prefix).then_with(|| a.key.cmp(b.key));
     let mut places = in_parts(store.channels().slots(), threads, LEAST_SLOTS, |slots| {
         let place = |(key, channel): &'a (ChannelKey, Channel)| {
             let sends_out = sends_out(key, channel);
             let is_place = sends_out || is_wanted(key, channel);
             is_place.then(|| Place { prefix: key.prefix(), key, channel, sends_out })
         };
-        slots.iter().flatten().filter_map(place).collect()
+        let mut places: Vec<Place<'a>> = slots.iter().flatten().filter_map(place).collect();
+        places.sort_unstable_by(by_key);
+        places
     });
-    places.sort_unstable_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| a.key.cmp(b.key)));
+    // Sorted by part: to sort the whole is then to merge.
+    places.sort_by(by_key);
     let hosts_of_peers = hosts_of_peers(store, &places, threads);
     let failed_of_hosts = failed_of_hosts(store, threads);
     let assets = store.assets();
@@ -152,7 +156,7 @@ fn hosts_of_peers(store: &FeatureStore, places: &[Place<'_>], threads: usize) ->
         let next = numbers.len();
         peers.push(*numbers.entry(identity(place.key, place.channel)).or_insert(next));
     }
-    // Sorted by part: to sort the whole is then to merge.
+    // Sorted by part, as above.
     let mut talks = in_parts(store.channels().slots(), threads, LEAST_SLOTS, |slots| {
         let talk =
             |(key, channel): &(ChannelKey, Channel)| Some((*numbers.get(&identity(key, channel))?, key.host));

@@ -63,8 +63,8 @@ impl<'a> Tile<'a> {
     }
 
     /// The same, many rows at once.
-    pub(super) fn walk_wide(&mut self, wide: &Wide<'_>) {
-        wide.walk(&mut self.columns, &self.ranks, self.stride, &mut self.sums);
+    pub(super) fn walk_wide(&mut self, forest: &Forest, wide: &Wide) {
+        wide.walk(forest, &mut self.columns, &self.ranks, self.stride, &mut self.sums);
     }
 
     /// The sum of a row's path lengths; nothing for a row with a gap.

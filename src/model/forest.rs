@@ -3,6 +3,7 @@
 use super::average_path::AveragePath;
 use super::error::ModelError;
 use super::order::{rank, unrank};
+use super::wide::{Laid, Wide};
 use crate::memory::make_ready;
 
 /// The most trees a forest may have.
@@ -31,6 +32,7 @@ pub struct Forest {
     leaves: Vec<f32>,
     /// `2 << height` slots a tree: the training rows under each.
     counts: Vec<u16>,
+    laid: Laid,
 }
 
 /// Rows with a larger value than the threshold go to the right.
@@ -98,6 +100,7 @@ impl Forest {
             splits: Vec::with_capacity(slots),
             leaves: Vec::with_capacity(slots),
             counts: Vec::with_capacity(2 * slots),
+            laid: Laid::default(),
         };
         make_ready(&mut forest.splits, slots);
         make_ready(&mut forest.leaves, slots);
@@ -139,6 +142,7 @@ impl Forest {
         self.splits.append(&mut tree.splits);
         self.leaves.append(&mut tree.leaves);
         self.counts.append(&mut tree.counts);
+        self.laid = Laid::default();
         Ok(())
     }
 
@@ -160,6 +164,11 @@ impl Forest {
     /// The path lengths of all trees, `1 << height` each.
     pub(super) fn leaves(&self) -> &[f32] {
         &self.leaves
+    }
+
+    /// The forest laid out for many rows, where that can be.
+    pub(super) fn laid_out(&self) -> Option<&Wide> {
+        self.laid.0.get_or_init(|| Wide::of(self)).as_ref()
     }
 
     /// Steps from the root to the lowest level.

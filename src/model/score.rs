@@ -20,17 +20,17 @@ impl Forest {
     /// nothing is known of the rest. Bit for bit the scores that [`Forest::score`] gives, whatever the number of
     /// rows: path lengths are added up in the order of the trees in both.
     pub fn score_rows(&self, rows: &[f32], out: &mut [f32]) {
-        let wide = if out.len() < LEAST_ROWS { None } else { Wide::of(self) };
-        self.score_rows_by(wide.as_ref(), rows, out);
+        let wide = if out.len() < LEAST_ROWS { None } else { self.laid_out() };
+        self.score_rows_by(wide, rows, out);
     }
 
-    fn score_rows_by(&self, wide: Option<&Wide<'_>>, rows: &[f32], out: &mut [f32]) {
+    fn score_rows_by(&self, wide: Option<&Wide>, rows: &[f32], out: &mut [f32]) {
         let mut tiles = rows.chunks(self.features() * TILE);
         let mut tile = Tile::default();
         for out in out.chunks_mut(TILE) {
             tile.fill(tiles.next().unwrap_or_default(), self.features(), out.len());
             match wide {
-                Some(wide) => tile.walk_wide(wide),
+                Some(wide) => tile.walk_wide(self, wide),
                 None => tile.walk(self),
             }
             for (row, score) in out.iter_mut().enumerate() {

@@ -4,6 +4,7 @@
 //! splits a few more; each step of a walk waits for the one before it, so two registers of rows go side by side. To count the thresholds below every value, and to lay the splits out, is worth it for many rows.
 
 use std::hint::select_unpredictable;
+use std::sync::OnceLock;
 
 use super::forest::Forest;
 use crate::memory::sort_by_number;
@@ -16,25 +17,41 @@ const SIDES: usize = 2;
 pub(super) const TOGETHER: usize = SIDES * ROWS;
 /// Rows whose path lengths lie together.
 const LANES: usize = 8;
-/// Features of a forest, at most: a level chooses from the first sixteen by their bits, from further ones one by one.
+/// Features that a forest looks at, at most: a level chooses from the first sixteen by their bits, from further ones one by one.
 const FEATURES_MOST: usize = 32;
-/// Rows from which on laying out a forest is worth it.
-pub(super) const LEAST_ROWS: usize = 4096;
+/// Rows from which on laying out a forest is worth it, which is done once.
+pub(super) const LEAST_ROWS: usize = 1024;
 
 /// Words of 32 slots, or of 32 rows.
 type Words = [u16; ROWS];
 
 /// A forest, laid out for registers.
-pub(super) struct Wide<'a> {
-    /// Of each feature the ranks of its thresholds, rising.
-    thresholds: Vec<Vec<u32>>,
+#[derive(Debug)]
+pub(super) struct Wide {
+    /// The features that the forest looks at, and of each the ranks of its thresholds, rising.
+    asked: Vec<(usize, Vec<u32>)>,
     /// Of each slot of each tree how many thresholds of its feature are smaller than its own.
     ordinals: Vec<Words>,
-    /// Of each slot its feature.
+    /// Of each slot the place of its feature among those that are looked at.
     features: Vec<Words>,
-    leaves: &'a [f32],
     /// Slots of a tree.
     slots: usize,
+}
+
+/// How a forest is laid out, once that was worth it: nothing that forests differ by.
+#[derive(Debug, Default)]
+pub(super) struct Laid(pub(super) OnceLock<Option<Wide>>);
+
+impl Clone for Laid {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Laid {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// Rows on their way through the forest.
@@ -44,12 +61,12 @@ pub(super) struct Columns {
     ordinals: Vec<Words>,
 }
 
-impl<'a> Wide<'a> {
+impl Wide {
     /// Lays a forest out; nothing where the processor or the forest is not made for it: trees of 512 or 256 slots, few features, and less than 65,536
     /// thresholds of each.
-    pub(super) fn of(forest: &'a Forest) -> Option<Self> {
+    pub(super) fn of(forest: &Forest) -> Option<Self> {
         let slots = 1 << forest.height();
-        if !is_available() || !matches!(slots, 256 | 512) || forest.features() > FEATURES_MOST {
+        if !is_available() || !matches!(slots, 256 | 512) {
             return None;
         }
         let mut of_features = vec![Vec::new(); forest.features()];
@@ -59,8 +76,11 @@ impl<'a> Wide<'a> {
         // Nothing is above the ordinal of a split that everything passes.
         let mut ordinals = vec![[u16::MAX; ROWS]; forest.splits().len() / ROWS];
         let mut features = vec![[0; ROWS]; ordinals.len()];
-        let (mut thresholds, mut beside) = (Vec::new(), Vec::new());
-        for (feature, mut splits) in (0_u16..).zip(of_features) {
+        let (mut asked, mut beside) = (Vec::new(), Vec::new());
+        for (feature, mut splits) in
+            of_features.into_iter().enumerate().filter(|(_, splits)| !splits.is_empty())
+        {
+            let column = u16::try_from(asked.len()).ok()?;
             sort_by_number(&mut splits, &mut beside, |(rank, _)| u64::from(*rank));
             let mut ranks: Vec<u32> = Vec::with_capacity(splits.len());
             for (rank, place) in splits {
@@ -69,54 +89,56 @@ impl<'a> Wide<'a> {
                 }
                 let (block, lane) = (place as usize / ROWS, place as usize % ROWS);
                 *ordinals.get_mut(block)?.get_mut(lane)? = u16::try_from(ranks.len() - 1).ok()?;
-                *features.get_mut(block)?.get_mut(lane)? = feature;
+                *features.get_mut(block)?.get_mut(lane)? = column;
             }
             // A value above all of them is as many.
             u16::try_from(ranks.len()).ok()?;
-            thresholds.push(ranks);
+            asked.push((feature, ranks));
         }
-        Some(Self { thresholds, ordinals, features, leaves: forest.leaves(), slots })
+        (1..=FEATURES_MOST).contains(&asked.len()).then_some(Self { asked, ordinals, features, slots })
     }
 
     /// Adds the path lengths of rows in all trees to their sums, in the order of the trees. `ranks` has `stride` ranks of values a row; there are sums for
     /// whole multiples of [`TOGETHER`] rows.
     pub(super) fn walk(
         &self,
+        forest: &Forest,
         columns: &mut Columns,
         ranks: &[u32],
         stride: usize,
         sums: &mut [[f64; LANES]],
     ) {
-        let features = self.thresholds.len();
+        let features = self.asked.len();
         columns.ordinals.clear();
         columns.ordinals.resize(sums.len() * LANES / ROWS * features, [0; ROWS]);
         let of_registers = columns.ordinals.chunks_exact_mut(features);
         for (columns, rows) in of_registers.zip(ranks.chunks(stride * ROWS)) {
-            for (feature, (column, thresholds)) in columns.iter_mut().zip(&self.thresholds).enumerate() {
+            for (column, (feature, thresholds)) in columns.iter_mut().zip(&self.asked) {
                 let mut values = [0; ROWS];
                 for (value, row) in values.iter_mut().zip(rows.chunks(stride)) {
-                    *value = row.get(feature).copied().unwrap_or(0);
+                    *value = row.get(*feature).copied().unwrap_or(0);
                 }
                 *column = smaller(thresholds, &values);
             }
         }
         match self.slots {
-            512 => self.walk_trees::<16, 512>(columns, sums),
-            _ => self.walk_trees::<8, 256>(columns, sums),
+            512 => self.walk_trees::<16, 512>(forest.leaves(), columns, sums),
+            _ => self.walk_trees::<8, 256>(forest.leaves(), columns, sums),
         }
     }
 
     fn walk_trees<const BLOCKS: usize, const SLOTS: usize>(
         &self,
+        leaves: &[f32],
         columns: &Columns,
         sums: &mut [[f64; LANES]],
     ) {
         let (ordinals, _) = self.ordinals.as_chunks::<BLOCKS>();
         let (features, _) = self.features.as_chunks::<BLOCKS>();
-        let (leaves, _) = self.leaves.as_chunks::<SLOTS>();
+        let (leaves, _) = leaves.as_chunks::<SLOTS>();
         let (sums, _) = sums.as_chunks_mut::<{ TOGETHER / LANES }>();
         for ((ordinals, features), leaves) in ordinals.iter().zip(features).zip(leaves) {
-            let of_sides = columns.ordinals.chunks_exact(SIDES * self.thresholds.len());
+            let of_sides = columns.ordinals.chunks_exact(SIDES * self.asked.len());
             for (columns, sums) in of_sides.zip(&mut *sums) {
                 let ends = descend(ordinals, features, columns);
                 add_leaves(leaves, &ends, sums);
