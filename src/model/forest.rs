@@ -166,9 +166,9 @@ impl Forest {
         &self.leaves
     }
 
-    /// The forest laid out for many rows, where that can be.
-    pub(super) fn laid_out(&self) -> Option<&Wide> {
-        self.laid.0.get_or_init(|| Wide::of(self)).as_ref()
+    /// The forest laid out for many rows, where it can be and so many more make it worth it.
+    pub(super) fn laid_out_for(&self, rows: usize) -> Option<&Wide> {
+        self.laid.out_for(self, rows)
     }
 
     /// Steps from the root to the lowest level.

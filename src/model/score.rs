@@ -2,7 +2,7 @@
 
 use super::batch::{TILE, Tile};
 use super::forest::{Forest, Tree};
-use super::wide::{LEAST_ROWS, Wide};
+use super::wide::Wide;
 
 impl Forest {
     /// The anomaly score of one row, in (0, 1): 2^(-E(h) / c(sample)), where h is the row's path length in a tree. About
@@ -20,8 +20,7 @@ impl Forest {
     /// nothing is known of the rest. Bit for bit the scores that [`Forest::score`] gives, whatever the number of
     /// rows: path lengths are added up in the order of the trees in both.
     pub fn score_rows(&self, rows: &[f32], out: &mut [f32]) {
-        let wide = if out.len() < LEAST_ROWS { None } else { self.laid_out() };
-        self.score_rows_by(wide, rows, out);
+        self.score_rows_by(self.laid_out_for(out.len()), rows, out);
     }
 
     fn score_rows_by(&self, wide: Option<&Wide>, rows: &[f32], out: &mut [f32]) {

@@ -5,6 +5,7 @@
 
 use std::hint::select_unpredictable;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::forest::Forest;
 use crate::memory::sort_by_number;
@@ -17,10 +18,10 @@ const SIDES: usize = 2;
 pub(super) const TOGETHER: usize = SIDES * ROWS;
 /// Rows whose path lengths lie together.
 const LANES: usize = 8;
-/// Features that a forest looks at, at most: a level chooses from the first sixteen by their bits, from further ones one by one.
+/// Values of a row, at most: a level chooses from the first sixteen that are looked at by their bits, from further ones one by one.
 const FEATURES_MOST: usize = 32;
-/// Rows from which on laying out a forest is worth it, which is done once.
-pub(super) const LEAST_ROWS: usize = 1024;
+/// Rows from which on laying out a forest is worth it: in one call, or in all calls so far. It takes as long as to score some thousand rows, and is done once.
+const WORTH_IT: usize = 8192;
 
 /// Words of 32 slots, or of 32 rows.
 type Words = [u16; ROWS];
@@ -38,9 +39,27 @@ pub(super) struct Wide {
     slots: usize,
 }
 
-/// How a forest is laid out, once that was worth it: nothing that forests differ by.
+/// How a forest is laid out, once that is worth it: nothing that forests differ by.
 #[derive(Debug, Default)]
-pub(super) struct Laid(pub(super) OnceLock<Option<Wide>>);
+pub(super) struct Laid {
+    wide: OnceLock<Option<Wide>>,
+    /// Rows that were scored without.
+    scored: AtomicUsize,
+}
+
+impl Laid {
+    /// How the forest that this is a part of is laid out, where so many rows more make it worth it.
+    pub(super) fn out_for(&self, forest: &Forest, rows: usize) -> Option<&Wide> {
+        if let Some(wide) = self.wide.get() {
+            return wide.as_ref();
+        }
+        let scored = self.scored.fetch_add(rows, Ordering::Relaxed);
+        if rows.max(scored) < WORTH_IT {
+            return None;
+        }
+        self.wide.get_or_init(|| Wide::of(forest)).as_ref()
+    }
+}
 
 impl Clone for Laid {
     fn clone(&self) -> Self {
@@ -66,24 +85,29 @@ impl Wide {
     /// thresholds of each.
     pub(super) fn of(forest: &Forest) -> Option<Self> {
         let slots = 1 << forest.height();
-        if !is_available() || !matches!(slots, 256 | 512) {
+        if !is_available() || !matches!(slots, 256 | 512) || forest.features() > FEATURES_MOST {
             return None;
         }
-        let mut of_features = vec![Vec::new(); forest.features()];
-        for (place, split) in forest.splits().iter().enumerate().filter(|(_, split)| !split.is_pass()) {
-            of_features.get_mut(split.feature as usize)?.push((split.rank, u32::try_from(place).ok()?));
-        }
+        // Of one feature after the other, its memory used again for the next.
+        let (mut splits, mut beside) = (Vec::new(), Vec::new());
+        let mut asked: Vec<(usize, Vec<u32>)> = Vec::new();
         // Nothing is above the ordinal of a split that everything passes.
         let mut ordinals = vec![[u16::MAX; ROWS]; forest.splits().len() / ROWS];
         let mut features = vec![[0; ROWS]; ordinals.len()];
-        let (mut asked, mut beside) = (Vec::new(), Vec::new());
-        for (feature, mut splits) in
-            of_features.into_iter().enumerate().filter(|(_, splits)| !splits.is_empty())
-        {
+        for feature in 0..forest.features() {
+            splits.clear();
+            for (place, split) in (0_u32..).zip(forest.splits()) {
+                if split.feature as usize == feature && !split.is_pass() {
+                    splits.push((split.rank, place));
+                }
+            }
+            if splits.is_empty() {
+                continue;
+            }
             let column = u16::try_from(asked.len()).ok()?;
             sort_by_number(&mut splits, &mut beside, |(rank, _)| u64::from(*rank));
             let mut ranks: Vec<u32> = Vec::with_capacity(splits.len());
-            for (rank, place) in splits {
+            for &(rank, place) in &splits {
                 if ranks.last() != Some(&rank) {
                     ranks.push(rank);
                 }
@@ -95,7 +119,8 @@ impl Wide {
             u16::try_from(ranks.len()).ok()?;
             asked.push((feature, ranks));
         }
-        (1..=FEATURES_MOST).contains(&asked.len()).then_some(Self { asked, ordinals, features, slots })
+        // One that looks at nothing has nothing to be laid out.
+        (!asked.is_empty()).then_some(Self { asked, ordinals, features, slots })
     }
 
     /// Adds the path lengths of rows in all trees to their sums, in the order of the trees. `ranks` has `stride` ranks of values a row; there are sums for
