@@ -1,7 +1,7 @@
 //! Trains a forest on the rows of a CSV file without a header and prints the score of each row: the counterpart of
 //! `scripts/compare_sklearn.py`.
 //!
-//! `score_rows FILE.csv [TREES [SEED [REPEATS]]]`. More repeats score the rows again, to be timed.
+//! `score_rows FILE.csv [TREES [SEED [REPEATS [SAMPLE]]]]`. More repeats score the rows again, to be timed; each tree is grown on SAMPLE rows (256).
 
 use std::io::Write;
 
@@ -10,10 +10,12 @@ use undercurrent::model::{Forest, Params};
 
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
-    let Some(path) = args.next() else { bail!("usage: score_rows FILE.csv [TREES [SEED [REPEATS]]]") };
+    let Some(path) = args.next() else {
+        bail!("usage: score_rows FILE.csv [TREES [SEED [REPEATS [SAMPLE]]]]")
+    };
     let mut number = |default: u64| args.next().map_or(Ok(default), |text| text.parse());
-    let params = Params { trees: usize::try_from(number(300)?)?, sample: 256, seed: number(1)? };
-    let repeats = number(1)?.max(1);
+    let (trees, seed, repeats) = (usize::try_from(number(300)?)?, number(1)?, number(1)?.max(1));
+    let params = Params { trees, sample: usize::try_from(number(256)?)?, seed };
 
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).from_path(&path).with_context(|| path.clone())?;
