@@ -5,13 +5,13 @@
 
 mod index;
 mod lanes;
-mod order;
 mod pages;
 mod places;
 mod prefetch;
+mod sort;
 
 pub use index::Index;
-pub(crate) use order::sort_by_number;
 pub(crate) use pages::{ask_for_huge_pages, is_worth_huge_pages, make_ready, make_ready_for_table};
 pub use places::Places;
 pub(crate) use prefetch::{LINE, prefetch, prefetch_at, prefetch_text};
+pub(crate) use sort::sort_by_number;

@@ -1,7 +1,8 @@
 //! Takes 64 rows at once down a tree, where the processor looks words up in its registers (AVX-512 BW).
 //!
-//! A row's value matters only by which thresholds of the forest lie below it. Their number fits in 16 bits, so that 32 rows fill a register, and a level of
-//! splits a few more; each step of a walk waits for the one before it, so two registers of rows go side by side. To count the thresholds below every value, and to lay the splits out, is worth it for many rows.
+//! A row's value matters only by which thresholds of the forest lie below it. Their number fits in 16 bits, so that 32 rows fill a register, and a
+//! level of splits a few more; each step of a walk waits for the one before it, so two registers of rows go side by side. To count the thresholds
+//! below every value, and to lay the splits out, is worth it for many rows.
 
 use std::hint::select_unpredictable;
 use std::sync::OnceLock;
