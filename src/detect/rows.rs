@@ -145,7 +145,8 @@ fn observed(store: &FeatureStore) -> Option<Observed> {
 }
 
 fn identity<'a>(key: &'a ChannelKey, channel: &'a Channel) -> Identity<'a> {
-    peer_name(key, channel).map_or(Identity::Addr(peer_address(key, channel)), |name| Identity::Name(name))
+    peer_name(key, channel)
+        .map_or_else(|| Identity::Addr(peer_address(key, channel)), |name| Identity::Name(name))
 }
 
 /// For each of some channels how many hosts talk to its peer, on whatever channel.

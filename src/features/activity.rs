@@ -354,26 +354,30 @@ mod tests {
 
     #[test]
     fn few_bursts_tell_a_life_as_its_histogram_does() {
-        let (mut recent, mut life, mut plain) = (RecentActivity::default(), Life::default(), None);
-        for (nth, secs) in
-            [7, 900, 3, 40, 5_000, 5_001, 6_000, 6_100, 6_200, 9_000, 9_500].into_iter().enumerate()
-        {
-            recent.insert(burst(secs));
-            // The fourth comes of a connection that was open for long as well.
-            life.add(at(7), &recent, at(secs));
-            let told = plain.get_or_insert_with(|| LifeHistogram::new(at(7)));
-            told.add(at(secs));
-            if nth == 9 {
-                life.mark(at(7), &recent, at(8_000), at(9_000));
-                told.mark(at(8_000), at(9_000));
+        // A connection that was open for long comes before the bursts are many, or after.
+        for marked in [3, 9] {
+            let (mut recent, mut life, mut plain) = (RecentActivity::default(), Life::default(), None);
+            for (nth, secs) in
+                [7, 900, 3, 40, 5_000, 5_001, 6_000, 6_100, 6_200, 9_000, 9_500].into_iter().enumerate()
+            {
+                recent.insert(burst(secs));
+                life.add(at(7), &recent, at(secs));
+                let told = plain.get_or_insert_with(|| LifeHistogram::new(at(7)));
+                told.add(at(secs));
+                if nth == marked {
+                    life.mark(at(7), &recent, at(8_000), at(9_000));
+                    told.mark(at(8_000), at(9_000));
+                }
+                let counts = life.histogram(&recent).map(|life| *life.counts());
+                assert_eq!(counts, (nth > 0).then_some(*told.counts()), "after {nth}");
+                let is_long = nth >= marked.min(Life::FEW);
+                assert_eq!(matches!(life, Life::Long(_)), is_long, "after {nth}");
             }
-            let counts = life.histogram(&recent).map(|life| *life.counts());
-            assert_eq!(counts, (nth > 0).then_some(*told.counts()), "after {nth}");
-            assert_eq!(matches!(life, Life::Long(_)), nth >= Life::FEW, "after {nth}");
         }
         let mut open = Life::default();
         open.mark(at(7), &RecentActivity::default(), at(8_000), at(9_000));
-        assert!(open.histogram(&recent).unwrap().share_active(at(9_000), Span::ZERO) < 0.2);
+        let life = open.histogram(&RecentActivity::default()).unwrap();
+        assert!(life.share_active(at(9_000), Span::ZERO) < 0.2);
     }
 
     #[test]

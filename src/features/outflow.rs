@@ -137,10 +137,10 @@ pub fn outflows<'a>(
 
 impl<'a> Upload<'a> {
     fn of(index: usize, key: &'a ChannelKey, channel: &'a Channel, observed: Observed) -> Self {
-        let destination = peer_name(key, channel)
-            .map_or(Destination::Addr(peer_address(key, channel)), |name| {
-                Destination::Domain(registered_domain(name))
-            });
+        let destination = peer_name(key, channel).map_or_else(
+            || Destination::Addr(peer_address(key, channel)),
+            |name| Destination::Domain(registered_domain(name)),
+        );
         let bytes = channel.payload_left() as f64;
         let parts = parts_of(channel, observed);
         let begins_s = (channel.first_seen - observed.first).as_secs_f64();

@@ -7,6 +7,7 @@ use crate::detect::{Finding, HostScore};
 use crate::export::markup::Page;
 use crate::export::report::{STYLE, finding_card};
 use crate::export::text;
+use crate::features::{peer_address, peer_name};
 use crate::time::{Span, Timestamp};
 
 mod sensor;
@@ -183,11 +184,8 @@ fn channels(page: &mut Page, served: &Served, addr: Addr) {
     for scored in channels.iter().take(HOSTS) {
         let channel = &scored.channel;
         let [c2, exfil] = scored.verdicts.each_ref().map(|v| score_text(v.score, v.judged));
-        let name = crate::features::peer_name(&scored.key, channel);
-        let peer = name.map_or_else(
-            || crate::features::peer_address(&scored.key, channel).to_string(),
-            ToString::to_string,
-        );
+        let name = peer_name(&scored.key, channel);
+        let peer = name.map_or_else(|| peer_address(&scored.key, channel).to_string(), ToString::to_string);
         let lasted: Span = channel.last_seen - channel.first_seen;
         let cells = [
             c2,
